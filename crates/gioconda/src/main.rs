@@ -1,0 +1,2 @@
+//! The `gioconda` command line.
+fn main() {}
