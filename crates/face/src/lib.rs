@@ -7,9 +7,26 @@
 //!
 //! This crate knows no files and no video: pictures are [`image::RgbImage`].
 
+mod detector;
+mod error;
+pub mod features;
+mod finder;
+mod landmark_model;
 mod landmarks;
+mod models;
 mod pose;
+mod quality;
+mod region;
 pub mod topology;
+mod tracker;
 
+pub use detector::{Bounds, Detection, FaceDetector};
+pub use error::Error;
+pub use finder::{FaceChoice, FaceFinder, FoundFace};
+pub use landmark_model::{FoundLandmarks, LandmarkModel, MIN_PRESENCE, landmark_region};
 pub use landmarks::{LANDMARKS, Landmarks};
+pub use models::{ModelCard, Threads, models};
 pub use pose::HeadPose;
+pub use quality::{Quality, QualityWarning};
+pub use region::Region;
+pub use tracker::{TrackedFace, Tracker};

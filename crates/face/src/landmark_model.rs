@@ -1,0 +1,77 @@
+//! 478 landmarks from a face crop: MediaPipe's attention mesh.
+
+use image::RgbImage;
+use nalgebra::Vector3;
+
+use crate::models::{Session, Threads};
+use crate::region::{Border, Region, sample};
+use crate::topology::point;
+use crate::{Error, LANDMARKS, Landmarks};
+
+/// Side of the model's input, pixels.
+const INPUT: usize = 256;
+
+/// Landmarks as the model gives them, with its opinion whether there is a face at all.
+#[derive(Clone, Debug)]
+pub struct FoundLandmarks {
+    /// The landmarks, in picture pixels.
+    pub landmarks: Landmarks,
+    /// Probability that the region showed a face, 0..1. Below [`MIN_PRESENCE`] the landmarks mean nothing.
+    pub presence: f32,
+}
+
+/// Landmarks with less presence than this are not a face (MediaPipe's default).
+pub const MIN_PRESENCE: f32 = 0.5;
+
+/// The landmark model.
+pub struct LandmarkModel {
+    session: Session,
+    /// The model's input, kept between frames.
+    tensor: Vec<f32>,
+}
+
+impl LandmarkModel {
+    /// Loads the built-in model.
+    pub fn new(threads: Threads) -> Result<Self, Error> {
+        Ok(Self::on_pool(Session::load("face_landmarks_478", threads.pool())?))
+    }
+
+    pub(crate) fn on_pool(session: Session) -> Self {
+        Self { session, tensor: Vec::new() }
+    }
+
+    /// Landmarks of the face that fills `region` with its eyes level: [`crate::Detection::landmark_region`], or
+    /// [`landmark_region`] of the previous frame's landmarks.
+    pub fn find(&mut self, picture: &RgbImage, region: &Region) -> Result<FoundLandmarks, Error> {
+        sample(picture, region, INPUT, (0.0, 1.0), Border::Replicate, &mut self.tensor);
+        let [points, presence] = self.session.run(&[1, INPUT, INPUT, 3], &self.tensor)?;
+        if points.len() != LANDMARKS * 3 {
+            return Err(self.session.wrong_output(points.len(), LANDMARKS * 3));
+        }
+        let logit = presence.first().copied().unwrap_or(f32::NEG_INFINITY);
+        Ok(FoundLandmarks { landmarks: to_picture(&points, region), presence: 1.0 / (1.0 + (-logit).exp()) })
+    }
+}
+
+/// Crop pixels to picture pixels; z is scaled like x (MediaPipe's `landmark_projection_calculator.cc`).
+fn to_picture(crop: &[f32], region: &Region) -> Landmarks {
+    let mut points = [Vector3::zeros(); LANDMARKS];
+    for (point, raw) in points.iter_mut().zip(crop.chunks_exact(3)) {
+        let scaled = Vector3::new(raw[0], raw[1], raw[2]) / INPUT as f32;
+        let xy = region.to_picture(scaled.xy());
+        *point = Vector3::new(xy.x, xy.y, scaled.z * region.size);
+    }
+    Landmarks { points }
+}
+
+/// The region to look for the same face in the next frame: the landmarks' box, square, 1.5 times as large, with the
+/// eyes level (MediaPipe's `face_landmarks_detector_graph.cc`).
+pub fn landmark_region(landmarks: &Landmarks) -> Region {
+    let (low, high) = landmarks.bounds();
+    let eyes = landmarks.xy(point::LEFT_EYE_OUTER) - landmarks.xy(point::RIGHT_EYE_OUTER);
+    Region {
+        center: (low + high) / 2.0,
+        size: 1.5 * (high - low).max().max(f32::MIN_POSITIVE),
+        rotation: eyes.y.atan2(eyes.x),
+    }
+}
