@@ -75,6 +75,7 @@ pub fn mouth_opening(landmarks: &Landmarks) -> f32 {
 pub fn gaze(landmarks: &Landmarks, side: Side) -> Vector2<f32> {
     let pose = HeadPose::fit(landmarks);
     let eye = eye(side);
-    let [outer, inner, iris] = [eye.outer, eye.inner, eye.iris].map(|i| pose.to_canonical(landmarks.points[i]));
+    let [outer, inner, iris] =
+        [eye.outer, eye.inner, eye.iris].map(|i| pose.to_canonical(landmarks.points[i]));
     (iris - (outer + inner) / 2.0).xy() / (outer - inner).norm().max(f32::MIN_POSITIVE)
 }

@@ -39,15 +39,16 @@ impl FaceChoice {
     /// The chosen one of `faces`, which are sorted left to right as [`FaceFinder::find_faces`] gives them; `None`
     /// when there are none at all.
     pub fn choose<'a>(&self, faces: &'a [FoundFace]) -> Result<Option<&'a FoundFace>, Error> {
-        let area = |face: &FoundFace| face.detection.bounds.width * face.detection.bounds.height;
+        let area = |face: &FoundFace| face.detection.bounds.area();
         match *self {
             Self::Largest => Ok(faces.iter().max_by(|a, b| area(a).total_cmp(&area(b)))),
             Self::Index(_) if faces.is_empty() => Ok(None),
             Self::Index(wanted) => match wanted.checked_sub(1).and_then(|i| faces.get(i)) {
                 Some(face) => Ok(Some(face)),
-                None => {
-                    Err(Error::NoSuchFace { wanted, found: faces.iter().map(|face| face.detection).collect() })
-                }
+                None => Err(Error::NoSuchFace {
+                    wanted,
+                    found: faces.iter().map(|face| face.detection).collect(),
+                }),
             },
         }
     }
@@ -73,7 +74,7 @@ impl FaceFinder {
     pub fn new(threads: Threads) -> Result<Self, Error> {
         let pool = threads.pool();
         Ok(Self {
-            detector: FaceDetector::on_pool(Session::load("face_detector_full_range", pool.clone())?),
+            detector: FaceDetector::on_pool(pool.clone())?,
             landmark_model: LandmarkModel::on_pool(Session::load("face_landmarks_478", pool)?),
         })
     }
@@ -167,7 +168,9 @@ fn tiles(width: f32, height: f32, side: f32) -> Vec<Region> {
         let stride = if count > 1 { (length - side) / (count - 1) as f32 } else { 0.0 };
         (0..count).map(move |i| i as f32 * stride)
     };
-    starts(height).flat_map(|top| starts(width).map(move |left| Region::from_corner(left, top, side))).collect()
+    starts(height)
+        .flat_map(|top| starts(width).map(move |left| Region::from_corner(left, top, side)))
+        .collect()
 }
 
 #[cfg(test)]
@@ -176,7 +179,8 @@ mod tests {
 
     #[test]
     fn tiles_cover_the_picture_with_overlap() {
-        for (width, height, side) in [(1000.0, 600.0, 600.0), (8000.0, 6000.0, 3000.0), (700.0, 700.0, 350.0)] {
+        for (width, height, side) in [(1000.0, 600.0, 600.0), (8000.0, 6000.0, 3000.0), (700.0, 700.0, 350.0)]
+        {
             let tiles = tiles(width, height, side);
             for &(x, y) in &[(1.0, 1.0), (width - 1.0, height - 1.0), (width / 2.0, height - 1.0)] {
                 let inside = |tile: &Region| {
@@ -190,7 +194,8 @@ mod tests {
 
     #[test]
     fn the_search_of_the_largest_photos_is_bounded() {
-        let regions = |width, height| looks(&RgbImage::new(width, height)).iter().map(Vec::len).sum::<usize>();
+        let regions =
+            |width, height| looks(&RgbImage::new(width, height)).iter().map(Vec::len).sum::<usize>();
         assert!(regions(8600, 5800) < 150, "{}", regions(8600, 5800));
         assert!(regions(6000, 10) < 10);
     }

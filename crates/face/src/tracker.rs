@@ -70,7 +70,8 @@ impl Tracker {
     fn follow(&mut self, frame: &RgbImage) -> Result<Option<FoundLandmarks>, Error> {
         let Some(region) = self.next else { return Ok(None) };
         let found = self.finder.landmark_model.find(frame, &region)?;
-        let trusted = found.presence >= MIN_PRESENCE && !has_jumped(&region, &landmark_region(&found.landmarks));
+        let trusted =
+            found.presence >= MIN_PRESENCE && !has_jumped(&region, &landmark_region(&found.landmarks));
         Ok(trusted.then_some(found))
     }
 
