@@ -1,0 +1,119 @@
+//! From the `portrait` generator's six channels to a frame (DESIGN.md §1):
+//! `frame = m · warp(photo, flow₀ + Δflow) + (1 - m) · rgb`.
+
+use burn::tensor::Tensor;
+use burn::tensor::module::interpolate;
+use burn::tensor::ops::{GridSampleOptions, GridSamplePaddingMode, InterpolateMode, InterpolateOptions};
+
+/// The photo's colours are held this far away from ±1, where atanh is infinite.
+const COLOUR_MARGIN: f32 = 1e-4;
+
+/// The face mesh warp of a photo, as the generator's input and as what its output is blended with.
+#[derive(Clone, Debug)]
+pub struct Warp {
+    /// The photo, `[B, 3, Hp, Wp]` of any size, RGB in -1..1.
+    pub photo: Tensor<4>,
+    /// flow₀: for every output pixel where to look in the photo, `[B, H, W, 2]`, (x, y), -1 and 1 the outer edges of
+    /// the first and last pixel (`align_corners = false`), y down.
+    pub grid: Tensor<4>,
+    /// Face, validity, mouth and eye masks, `[B, 4, H, W]` in 0..1.
+    pub masks: Tensor<4>,
+}
+
+impl Warp {
+    /// The photo moved by the mesh alone, `[B, 3, H, W]`.
+    pub fn warped(&self) -> Tensor<4> {
+        sample(self.photo.clone(), self.grid.clone())
+    }
+
+    /// The `portrait` generator's input, `[B, 10, H, W]`: warped photo, landmark picture, masks.
+    pub fn input(&self, picture: Tensor<4>) -> Tensor<4> {
+        Tensor::cat(vec![self.warped(), picture, self.masks.clone()], 1)
+    }
+}
+
+/// A composed frame and what it is made of: training looks at the parts as well (PROTOTYPE.md, losses).
+#[derive(Clone, Debug)]
+pub struct Composition {
+    /// The frame, `[B, 3, H, W]` in -1..1.
+    pub frame: Tensor<4>,
+    /// The photo sampled at flow₀ + Δflow, `[B, 3, H, W]`.
+    pub warped: Tensor<4>,
+    /// The painted colour, `[B, 3, H, W]` in -1..1.
+    pub colour: Tensor<4>,
+    /// The share of `warped` in the frame, `[B, 1, H, W]` in 0..1.
+    pub mask: Tensor<4>,
+}
+
+/// Blends the warped photo with the painted colour.
+///
+/// `output`: the generator's six channels `[B, 6, h, w]`. The frame has the size of `warp.grid`: where that is larger,
+/// flow, mask and colour are enlarged bilinearly, so that the frame keeps the sharpness of the photo.
+pub fn compose(output: Tensor<4>, warp: &Warp) -> Composition {
+    let [_, height, width, _] = warp.grid.dims();
+    let output = resized(output, [height, width]); // [B, 6, H, W]
+    let flow = output.clone().narrow(1, 0, 2).permute([0, 2, 3, 1]); // [B, H, W, 2]
+    let mask = output.clone().narrow(1, 2, 1);
+    let offset = output.narrow(1, 3, 3);
+
+    let base = warp.warped().clamp(COLOUR_MARGIN - 1.0, 1.0 - COLOUR_MARGIN);
+    let colour = (offset + base.atanh()).tanh();
+    let warped = sample(warp.photo.clone(), warp.grid.clone() + flow);
+    let frame = colour.clone() + mask.clone() * (warped.clone() - colour.clone());
+    Composition { frame, warped, colour, mask }
+}
+
+fn sample(photo: Tensor<4>, grid: Tensor<4>) -> Tensor<4> {
+    let options = GridSampleOptions::new(InterpolateMode::Bilinear)
+        .with_padding_mode(GridSamplePaddingMode::Border)
+        .with_align_corners(false);
+    photo.grid_sample_2d(grid, options)
+}
+
+fn resized(x: Tensor<4>, size: [usize; 2]) -> Tensor<4> {
+    let [_, _, height, width] = x.dims();
+    if [height, width] == size {
+        return x;
+    }
+    let options = InterpolateOptions::new(InterpolateMode::Bilinear).with_align_corners(false);
+    interpolate(x, options.with_output_size(size))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Generator, Preset};
+    use burn::tensor::{Device, Distribution};
+
+    fn warp(size: usize, device: &Device) -> Warp {
+        let random = |shape| Tensor::<4>::random(shape, Distribution::Uniform(-1.0, 1.0), device);
+        Warp {
+            photo: random([1, 3, 48, 40]),
+            grid: random([1, size, size, 2]),
+            masks: random([1, 4, size, size]).abs(),
+        }
+    }
+
+    #[test]
+    fn an_untrained_network_is_the_mesh_warp() {
+        let device = Device::flex();
+        let config = Preset::Portrait.config().generator;
+        let generator = Generator::new(&config, &device).unwrap();
+        let warp = warp(32, &device);
+        let psi = generator.project(Tensor::random([1, config.embedding], Distribution::Default, &device));
+        let output = generator.forward(warp.input(Tensor::zeros([1, 3, 32, 32], &device)), psi);
+        let composition = compose(output, &warp);
+        let difference = (composition.frame - warp.warped()).abs().max().into_scalar::<f32>();
+        assert!(difference < 1e-3, "{difference}");
+        assert!((composition.mask.mean().into_scalar::<f32>() - 0.880_797).abs() < 1e-5);
+    }
+
+    #[test]
+    fn composes_at_the_size_of_the_grid() {
+        let device = Device::flex();
+        let output = Tensor::random([1, 6, 16, 16], Distribution::Uniform(0.0, 0.2), &device);
+        let composition = compose(output, &warp(64, &device));
+        assert_eq!(composition.frame.dims(), [1, 3, 64, 64]);
+        assert!(composition.frame.is_finite().all().into_scalar::<bool>());
+    }
+}

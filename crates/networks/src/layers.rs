@@ -1,0 +1,271 @@
+//! The layers the networks are made of: convolution and linear map with optional spectral norm, instance norm, AdaIN.
+//!
+//! Field names are the names in weight files. Layouts are PyTorch's: a convolution's weight is `[out, in, k, k]`, a
+//! linear map's `[out, in]`.
+
+use burn::module::{Module, Param};
+use burn::tensor::module::conv2d;
+use burn::tensor::ops::ConvOptions;
+use burn::tensor::{Device, Distribution, Tensor};
+
+use crate::spectral::{normalized, singular_vector};
+
+/// Added to the variance under the root in every norm (DESIGN.md §4).
+pub(crate) const NORM_EPSILON: f64 = 1e-4;
+
+/// PyTorch's default initialisation of convolutions and linear maps: U(-1/sqrt(fan_in), 1/sqrt(fan_in)).
+fn uniform<const D: usize>(shape: [usize; D], fan_in: usize, device: &Device) -> Tensor<D> {
+    let bound = 1.0 / (fan_in as f64).sqrt();
+    Tensor::random(shape, Distribution::Uniform(-bound, bound), device)
+}
+
+/// A square convolution with zero padding of half its kernel.
+#[derive(Module, Debug)]
+pub struct Conv2d {
+    weight: Param<Tensor<4>>,
+    bias: Option<Param<Tensor<1>>>,
+    u: Option<Param<Tensor<1>>>,
+    stride: usize,
+}
+
+impl Conv2d {
+    /// `kernel` x `kernel`, stride 1, no bias, no spectral norm: [`bias`](Self::bias) and
+    /// [`spectral_norm`](Self::spectral_norm) add them.
+    pub fn new(input: usize, output: usize, kernel: usize, device: &Device) -> Self {
+        let fan_in = input * kernel * kernel;
+        let weight = uniform([output, input, kernel, kernel], fan_in, device);
+        Self { weight: Param::from_tensor(weight), bias: None, u: None, stride: 1 }
+    }
+
+    /// With a bias per output channel.
+    #[must_use]
+    pub fn bias(mut self) -> Self {
+        let weight = self.weight.val();
+        let [output, input, kernel, _] = weight.dims();
+        self.bias = Some(Param::from_tensor(uniform([output], input * kernel * kernel, &weight.device())));
+        self
+    }
+
+    /// With spectral normalisation of the weight.
+    #[must_use]
+    pub fn spectral_norm(mut self) -> Self {
+        let weight = self.weight.val();
+        self.u = Some(singular_vector(&weight, &weight.device()));
+        self
+    }
+
+    /// With this step between output pixels.
+    #[must_use]
+    pub fn stride(mut self, stride: usize) -> Self {
+        self.stride = stride;
+        self
+    }
+
+    /// With all weights zero and this bias.
+    #[must_use]
+    pub(crate) fn zero_with_bias(mut self, bias: Vec<f32>) -> Self {
+        let weight = self.weight.val();
+        let device = weight.device();
+        let values = Tensor::from_floats(bias.as_slice(), &device);
+        self.weight = Param::from_tensor(Tensor::zeros(weight.dims(), &device));
+        self.bias = Some(Param::from_tensor(values));
+        self
+    }
+
+    /// `[B, in, H, W] -> [B, out, ceil(H / stride), ceil(W / stride)]`
+    pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+        let weight = self.effective_weight();
+        let padding = weight.dims()[2] / 2;
+        let options = ConvOptions::new([self.stride; 2], [padding; 2], [1, 1], 1);
+        conv2d(x, weight, self.bias_value(), options)
+    }
+
+    /// The weight as it acts, spectral norm applied.
+    pub(crate) fn effective_weight(&self) -> Tensor<4> {
+        match &self.u {
+            Some(u) => normalized(self.weight.val(), u.val()),
+            None => self.weight.val(),
+        }
+    }
+
+    pub(crate) fn bias_value(&self) -> Option<Tensor<1>> {
+        self.bias.as_ref().map(Param::val)
+    }
+
+    pub(crate) fn stride_value(&self) -> usize {
+        self.stride
+    }
+
+    /// The running estimate of the first left singular vector, `[out]`, if the weight is normalised.
+    pub fn singular_vector(&self) -> Option<Tensor<1>> {
+        self.u.as_ref().map(Param::val)
+    }
+
+    pub(crate) fn folded(self) -> Self {
+        let weight = self.effective_weight().detach();
+        Self { weight: self.weight.map(|_| weight), u: None, ..self }
+    }
+}
+
+/// A linear map with bias.
+#[derive(Module, Debug)]
+pub struct Linear {
+    weight: Param<Tensor<2>>,
+    bias: Param<Tensor<1>>,
+    u: Option<Param<Tensor<1>>>,
+}
+
+impl Linear {
+    /// `input -> output` values, no spectral norm.
+    pub fn new(input: usize, output: usize, device: &Device) -> Self {
+        Self {
+            weight: Param::from_tensor(uniform([output, input], input, device)),
+            bias: Param::from_tensor(uniform([output], input, device)),
+            u: None,
+        }
+    }
+
+    /// With spectral normalisation of the weight.
+    #[must_use]
+    pub fn spectral_norm(mut self) -> Self {
+        let weight = self.weight.val();
+        self.u = Some(singular_vector(&weight, &weight.device()));
+        self
+    }
+
+    /// With all weights zero and this bias.
+    #[must_use]
+    pub(crate) fn zero_with_bias(mut self, bias: Vec<f32>) -> Self {
+        let weight = self.weight.val();
+        let device = weight.device();
+        self.weight = Param::from_tensor(Tensor::zeros(weight.dims(), &device));
+        self.bias = Param::from_tensor(Tensor::from_floats(bias.as_slice(), &device));
+        self
+    }
+
+    /// `[B, in] -> [B, out]`
+    pub fn forward(&self, x: Tensor<2>) -> Tensor<2> {
+        x.matmul(self.effective_weight().transpose()) + self.bias.val().unsqueeze()
+    }
+
+    fn effective_weight(&self) -> Tensor<2> {
+        match &self.u {
+            Some(u) => normalized(self.weight.val(), u.val()),
+            None => self.weight.val(),
+        }
+    }
+
+    pub(crate) fn folded(self) -> Self {
+        let weight = self.effective_weight().detach();
+        Self { weight: self.weight.map(|_| weight), u: None, ..self }
+    }
+}
+
+/// Instance norm with a learned scale and bias per channel.
+#[derive(Module, Debug)]
+pub struct InstanceNorm {
+    scale: Param<Tensor<1>>,
+    bias: Param<Tensor<1>>,
+}
+
+impl InstanceNorm {
+    /// Scale 1, bias 0.
+    pub fn new(channels: usize, device: &Device) -> Self {
+        Self {
+            scale: Param::from_tensor(Tensor::ones([channels], device)),
+            bias: Param::from_tensor(Tensor::zeros([channels], device)),
+        }
+    }
+
+    /// `[B, C, H, W] -> [B, C, H, W]`
+    pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+        let channels = x.dims()[1];
+        let scale = self.scale.val().reshape([1, channels, 1, 1]);
+        let bias = self.bias.val().reshape([1, channels, 1, 1]);
+        standardized(x) * scale + bias
+    }
+
+    pub(crate) fn scale_and_bias(&self) -> (Tensor<1>, Tensor<1>) {
+        (self.scale.val(), self.bias.val())
+    }
+}
+
+/// Every channel of every picture to mean 0 and variance 1: `(x - μ) / sqrt(σ² + ε)`, σ² over H·W without Bessel's
+/// correction. The root is taken of σ² + ε, not of σ², so that the gradient on a constant map is finite.
+fn standardized(x: Tensor<4>) -> Tensor<4> {
+    let centred = x.clone() - x.mean_dims(&[2, 3]);
+    let variance = centred.clone().square().mean_dims(&[2, 3]);
+    centred / (variance + NORM_EPSILON).sqrt()
+}
+
+/// ψ, the values of all AdaIN layers of a generator, handed out layer by layer in the order of the layers.
+///
+/// Each layer with C channels takes 2·C values: C biases first, then C scales (DESIGN.md §4).
+#[derive(Debug)]
+pub struct Psi {
+    values: Tensor<2>,
+    taken: usize,
+}
+
+impl Psi {
+    /// `values`: `[B, Σ 2·C]`, or `[1, Σ 2·C]` for one person in a whole batch.
+    pub fn new(values: Tensor<2>) -> Self {
+        Self { values, taken: 0 }
+    }
+
+    /// Adaptive instance norm of `x`, `[B, C, H, W]`, with the next 2·C values.
+    ///
+    /// # Panics
+    /// When fewer than 2·C values are left.
+    pub fn adain(&mut self, x: Tensor<4>) -> Tensor<4> {
+        let channels = x.dims()[1];
+        let bias = self.next(channels);
+        let scale = self.next(channels);
+        standardized(x) * scale + bias
+    }
+
+    fn next(&mut self, channels: usize) -> Tensor<4> {
+        let slice = self.values.clone().narrow(1, self.taken, channels);
+        self.taken += channels;
+        let people = slice.dims()[0];
+        slice.reshape([people, channels, 1, 1])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn adain_gradient_is_finite_on_a_constant_map() {
+        let device = Device::flex().autodiff();
+        let x = Tensor::<4>::full([1, 2, 4, 4], 0.5, &device).require_grad();
+        let psi = Tensor::<2>::from_floats([[0.1, 0.2, 3.0, 4.0]], &device).require_grad();
+        let out = Psi::new(psi.clone()).adain(x.clone());
+        let gradients = out.square().sum().backward();
+        for finite in
+            [x.grad(&gradients).unwrap().is_finite().all(), psi.grad(&gradients).unwrap().is_finite().all()]
+        {
+            assert!(finite.into_scalar::<bool>());
+        }
+    }
+
+    #[test]
+    fn psi_is_bias_then_scale() {
+        let device = Device::flex();
+        let x = Tensor::<4>::from_floats([[[[-1.0, 1.0]], [[-1.0, 1.0]]]], &device); // [1, 2, 1, 2]
+        let psi = Tensor::<2>::from_floats([[10.0, 20.0, 1.0, 2.0, 7.0]], &device);
+        let out = Psi::new(psi).adain(x).try_into_vec_as::<f32>().unwrap();
+        for (value, expected) in out.iter().zip([9.0, 11.0, 18.0, 22.0]) {
+            assert!((value - expected).abs() < 1e-3, "{out:?}");
+        }
+    }
+
+    #[test]
+    fn linear_matches_the_written_out_product() {
+        let device = Device::flex();
+        let linear = Linear::new(2, 1, &device).zero_with_bias(vec![0.25]);
+        let out = linear.forward(Tensor::from_floats([[3.0, 4.0]], &device));
+        assert_eq!(out.try_into_vec_as::<f32>().unwrap(), [0.25]);
+    }
+}

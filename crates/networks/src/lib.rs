@@ -1,0 +1,35 @@
+//! The three networks of "Few-Shot Adversarial Learning of Realistic Neural Talking Head Models" (Zakharov et al.,
+//! ICCV 2019, arXiv 1905.08233): embedder, generator, discriminator; their losses, weight files and ONNX export.
+//!
+//! Pictures are tensors `[B, 3, H, W]`, RGB in -1..1, y down. Everything runs on any Burn [`Device`]; a network built
+//! on `device.autodiff()` can be trained.
+
+mod attention;
+mod block;
+mod composition;
+mod device;
+mod discriminator;
+mod embedder;
+mod error;
+mod generator;
+mod layers;
+mod parameters;
+mod preset;
+mod spectral;
+mod weights;
+
+pub use attention::SelfAttention;
+pub use block::{BlockConfig, Norm, Resample, ResidualBlock};
+pub use burn;
+pub use burn::tensor::Device;
+pub use composition::{Composition, Warp, compose};
+pub use device::device;
+pub use discriminator::{Discriminator, DiscriminatorConfig, Verdict, VideoEmbeddings};
+pub use embedder::{Embedder, EmbedderConfig};
+pub use error::{Error, Result};
+pub use generator::{Generator, GeneratorConfig, Output};
+pub use layers::{Conv2d, InstanceNorm, Linear, Psi};
+pub use parameters::{average_gradients, moving_average, parameter_count};
+pub use preset::{NetworksConfig, Preset};
+pub use spectral::SpectralNorm;
+pub use weights::{WeightFile, WeightHeader, WeightWriter};
