@@ -4,11 +4,16 @@
 //! `FaceLandmarker.create_from_options(..).detect(mp.Image.create_from_file(frame))`, image mode, one face,
 //! `output_face_blendshapes=True`.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use gioconda_face::topology::point;
-use gioconda_face::{FaceChoice, FaceDetector, FaceFinder, LandmarkModel, Landmarks, Threads};
+use gioconda_face::{
+    BLENDSHAPE_NAMES, Blendshapes, FaceChoice, FaceDetector, FaceFinder, LANDMARKS, LandmarkModel, Landmarks,
+    Threads,
+};
 use image::RgbImage;
+use nalgebra::Vector3;
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -22,27 +27,34 @@ struct Frame {
     width: f32,
     height: f32,
     landmarks: Vec<[f32; 3]>,
+    blendshapes: BTreeMap<String, f32>,
 }
 
 fn shared(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared").join(path)
 }
 
-/// Mean distance in the picture plane over the distance of the outer eye corners, and the same for depth.
-fn errors(found: &Landmarks, frame: &Frame) -> (f32, f32) {
-    let reference = |i: usize| {
-        let [x, y, z] = frame.landmarks[i];
-        nalgebra::Vector3::new(x * frame.width, y * frame.height, z * frame.width)
-    };
-    let eyes = (reference(point::RIGHT_EYE_OUTER) - reference(point::LEFT_EYE_OUTER)).xy().norm();
-    let count = frame.landmarks.len() as f32;
-    let (mut plane, mut depth) = (0.0, 0.0);
-    for (i, point) in found.points.iter().enumerate() {
-        let difference = point - reference(i);
-        plane += difference.xy().norm();
-        depth += difference.z.abs();
+impl Frame {
+    /// MediaPipe's answer in picture pixels.
+    fn landmarks(&self) -> Landmarks {
+        let points = std::array::from_fn(|i| {
+            let [x, y, z] = self.landmarks[i];
+            Vector3::new(x * self.width, y * self.height, z * self.width)
+        });
+        Landmarks { points }
     }
-    (plane / count / eyes, depth / count / eyes)
+}
+
+/// Mean distance in the picture plane over the distance of the outer eye corners, and the same for depth.
+fn errors(found: &Landmarks, expected: &Landmarks) -> (f32, f32) {
+    let eyes = (expected.xy(point::RIGHT_EYE_OUTER) - expected.xy(point::LEFT_EYE_OUTER)).norm();
+    let (mut plane, mut depth) = (0.0, 0.0);
+    for (found, expected) in found.points.iter().zip(&expected.points) {
+        plane += (found - expected).xy().norm();
+        depth += (found - expected).z.abs();
+    }
+    let unit = LANDMARKS as f32 * eyes;
+    (plane / unit, depth / unit)
 }
 
 fn reference() -> Option<Reference> {
@@ -62,7 +74,7 @@ fn table(reference: &Reference, mut landmarks: impl FnMut(&RgbImage) -> Landmark
     let (mut sum, mut worst) = (0.0, 0.0_f32);
     println!("{:<28} {:>8} {:>8}", "frame", "xy %", "z %");
     for frame in &reference.frames {
-        let (plane, depth) = errors(&landmarks(&picture(frame)), frame);
+        let (plane, depth) = errors(&landmarks(&picture(frame)), &frame.landmarks());
         println!("{:<28} {:>8.3} {:>8.3}", frame.frame, 100.0 * plane, 100.0 * depth);
         sum += plane;
         worst = worst.max(plane);
@@ -94,4 +106,27 @@ fn found_faces_agree_with_mediapipe() {
         FaceChoice::Largest.choose(&faces).unwrap().expect("every frame shows a face").landmarks.clone()
     });
     assert!(mean <= 0.010 && worst <= 0.040, "mean {mean}, worst {worst}");
+}
+
+#[test]
+fn blendshapes_agree_with_mediapipe() {
+    let Some(reference) = reference() else { return };
+    let model = Blendshapes::new(Threads::Shared).unwrap();
+    let mut finder = FaceFinder::new(Threads::Shared).unwrap();
+    let difference = |landmarks: &Landmarks, frame: &Frame| {
+        let coefficients = model.coefficients(landmarks).unwrap();
+        let named = BLENDSHAPE_NAMES.iter().zip(coefficients);
+        named.map(|(name, value)| (value - frame.blendshapes[*name]).abs()).sum::<f32>() / 52.0
+    };
+    let (mut model_alone, mut from_picture) = (0.0, 0.0);
+    for frame in &reference.frames {
+        let faces = finder.find_faces(&picture(frame)).unwrap();
+        let face = FaceChoice::Largest.choose(&faces).unwrap().expect("every frame shows a face");
+        model_alone += difference(&frame.landmarks(), frame) / reference.frames.len() as f32;
+        from_picture += difference(&face.landmarks, frame) / reference.frames.len() as f32;
+    }
+    println!(
+        "mean absolute difference: {model_alone:.5} on MediaPipe's landmarks, {from_picture:.5} on ours"
+    );
+    assert!(model_alone <= 0.001 && from_picture <= 0.02, "{model_alone} {from_picture}");
 }
