@@ -1,1 +1,81 @@
 //! Pictures, video and sound, in and out. Knows nothing of faces or networks.
+//!
+//! Everything is an [`image::RgbImage`]: rows from the top, sRGB, 8 bits. [`photo::read`] brings one photo upright;
+//! [`ClipReader`] turns any clip into frames at a constant rate; [`ClipWriter`] writes mp4, GIF, WebP or a folder of
+//! PNGs, whole or not at all. [`sniff()`] tells what a path holds by its content.
+//!
+//! H.264 in mp4 and mov is decoded and encoded by the built-in openh264. Every other codec goes through the `ffmpeg`
+//! program, when it is on PATH. All stages stream: memory does not grow with the length of a clip, except for the
+//! sample tables (some 30 bytes a frame).
+
+mod error;
+mod partial;
+pub mod photo;
+mod read;
+mod sniff;
+mod write;
+
+pub use error::Error;
+pub use photo::{Photo, PhotoInfo};
+#[doc(hidden)]
+pub use read::fuzz_mp4;
+pub use read::{AudioInfo, ClipInfo, ClipReader, ReadOptions, pictures_in};
+pub use sniff::{InputKind, sniff};
+pub use write::{ClipWriter, MP4_MAX_LONG_SIDE, MP4_MAX_SHORT_SIDE, Sound, WriteOptions, Written};
+
+use fast_image_resize::images::{Image, ImageRef};
+use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
+use image::codecs::png::{CompressionType, FilterType as PngFilter, PngEncoder};
+use image::{ExtendedColorType, ImageEncoder, RgbImage};
+use std::io::Write;
+use std::path::Path;
+use std::time::Duration;
+
+/// One decoded picture with its time from the start of the selected range.
+#[derive(Debug, Clone, Default)]
+pub struct Frame {
+    /// The picture, upright.
+    pub image: RgbImage,
+    /// Time from the start of the selected range.
+    pub time: Duration,
+}
+
+/// Scales to `width` x `height` pixels with a Lanczos3 filter; the aspect ratio is the caller's business.
+///
+/// # Panics
+///
+/// If `image` is empty while `width` and `height` are not.
+pub fn resize(image: &RgbImage, width: u32, height: u32) -> RgbImage {
+    if image.dimensions() == (width, height) {
+        return image.clone();
+    }
+    let source = ImageRef::new(image.width(), image.height(), image.as_raw(), PixelType::U8x3)
+        .expect("an RgbImage holds three bytes a pixel");
+    let mut target = Image::new(width, height, PixelType::U8x3);
+    let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Lanczos3));
+    Resizer::new().resize(&source, &mut target, &options).expect("both pictures are U8x3 and not empty");
+    RgbImage::from_raw(width, height, target.into_vec()).expect("the buffer was made for this size")
+}
+
+/// Writes `image` as a PNG at `path`, whole or not at all.
+pub fn save_png(path: &Path, image: &RgbImage) -> Result<(), Error> {
+    let mut file = partial::PartialFile::create(path)?;
+    encode_png(path, image, CompressionType::Default, file.writer())?;
+    file.finish()?;
+    Ok(())
+}
+
+fn encode_png(
+    path: &Path,
+    image: &RgbImage,
+    compression: CompressionType,
+    writer: &mut impl Write,
+) -> Result<(), Error> {
+    PngEncoder::new_with_quality(&mut *writer, compression, PngFilter::Adaptive)
+        .write_image(image.as_raw(), image.width(), image.height(), ExtendedColorType::Rgb8)
+        .map_err(|error| match error {
+            image::ImageError::IoError(cause) => Error::Write { path: path.into(), cause },
+            other => Error::output(path, other.to_string()),
+        })?;
+    writer.flush().map_err(Error::write(path))
+}

@@ -1,0 +1,159 @@
+//! Photos: JPEG, PNG, WebP, BMP, TIFF and GIF, told apart by content, brought to upright 8-bit RGB.
+
+use crate::Error;
+use image::metadata::Orientation;
+use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits, Rgb, RgbImage};
+use serde::Serialize;
+use std::fs::File;
+use std::io::BufReader;
+use std::path::Path;
+
+/// Largest picture that is read, in pixels. Decoding one takes less than 1 GB.
+pub const MAX_PIXELS: u64 = 50_000_000;
+/// Smallest side of a picture that is read: below it no face can be animated.
+pub const MIN_SIDE: u32 = 64;
+/// Largest ratio of the long side to the short one.
+const MAX_ASPECT: u32 = 20;
+/// For the decoded samples of the widest kind (four floats each) at [`MAX_PIXELS`], plus the decoder's own buffers.
+const MAX_DECODER_BYTES: u64 = 900_000_000;
+
+/// One decoded photo.
+#[derive(Debug, Clone)]
+pub struct Photo {
+    /// Upright, 8-bit RGB; transparent parts stand on white, 16-bit samples are rounded.
+    pub image: RgbImage,
+    /// File format by content, in lower case: `jpeg`, `png`, `webp`, `bmp`, `tiff`, `gif`.
+    pub format: &'static str,
+    /// EXIF orientation of the file, 1..=8; already applied to `image`.
+    pub orientation: u8,
+    /// Whether the file has an alpha channel.
+    pub had_alpha: bool,
+    /// Whether the file stores grey levels only.
+    pub grey: bool,
+}
+
+/// What the header of a photo says, without decoding it.
+#[derive(Debug, Clone, Serialize)]
+pub struct PhotoInfo {
+    /// File format by content, in lower case.
+    pub format: &'static str,
+    /// Pixels across, upright.
+    pub width: u32,
+    /// Pixels down, upright.
+    pub height: u32,
+    /// EXIF orientation, 1..=8.
+    pub orientation: u8,
+}
+
+/// Reads the photo at `path`. Of an animation, the first frame.
+///
+/// Refuses more than [`MAX_PIXELS`], sides below [`MIN_SIDE`] and strips longer than 20 times their width before
+/// any pixel is decoded.
+pub fn read(path: &Path) -> Result<Photo, Error> {
+    let (format, mut decoder) = open(path)?;
+    let (width, height) = decoder.dimensions();
+    check_size(path, width, height)?;
+    let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
+    let color = decoder.color_type();
+    let mut decoded = DynamicImage::from_decoder(decoder).map_err(|e| decode_error(path, e))?;
+    decoded.apply_orientation(orientation);
+    Ok(Photo {
+        image: on_white(decoded),
+        format: format_name(format),
+        orientation: orientation.to_exif(),
+        had_alpha: color.has_alpha(),
+        grey: !color.has_color(),
+    })
+}
+
+/// Reads the header of the photo at `path` without decoding its pixels. Sizes that [`read`] refuses are reported,
+/// not refused.
+pub fn info(path: &Path) -> Result<PhotoInfo, Error> {
+    let (format, mut decoder) = open(path)?;
+    let (width, height) = decoder.dimensions();
+    let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
+    let exif = orientation.to_exif();
+    let (width, height) = if exif >= 5 { (height, width) } else { (width, height) };
+    Ok(PhotoInfo { format: format_name(format), width, height, orientation: exif })
+}
+
+type Decoder = Box<dyn ImageDecoder>;
+
+fn open(path: &Path) -> Result<(ImageFormat, Decoder), Error> {
+    let file = File::open(path).map_err(Error::read(path))?;
+    let mut reader =
+        ImageReader::new(BufReader::new(file)).with_guessed_format().map_err(Error::read(path))?;
+    let Some(format) = reader.format().filter(|format| FORMATS.iter().any(|(known, _)| known == format))
+    else {
+        return Err(Error::Format { path: path.into(), what: "is not a picture".into() });
+    };
+    let mut limits = Limits::default();
+    limits.max_alloc = Some(MAX_DECODER_BYTES);
+    reader.limits(limits);
+    let decoder = reader.into_decoder().map_err(|e| decode_error(path, e))?;
+    Ok((format, Box::new(decoder)))
+}
+
+pub(crate) const FORMATS: [(ImageFormat, &str); 6] = [
+    (ImageFormat::Jpeg, "jpeg"),
+    (ImageFormat::Png, "png"),
+    (ImageFormat::WebP, "webp"),
+    (ImageFormat::Bmp, "bmp"),
+    (ImageFormat::Tiff, "tiff"),
+    (ImageFormat::Gif, "gif"),
+];
+
+fn format_name(format: ImageFormat) -> &'static str {
+    FORMATS.iter().find(|(known, _)| *known == format).map_or("picture", |(_, name)| name)
+}
+
+pub(crate) fn check_size(path: &Path, width: u32, height: u32) -> Result<(), Error> {
+    let (short, long) = (width.min(height), width.max(height));
+    let fault = if u64::from(width) * u64::from(height) > MAX_PIXELS {
+        format!("are more than {} megapixels; scale it down", MAX_PIXELS / 1_000_000)
+    } else if short < MIN_SIDE {
+        format!("are too few; each side needs at least {MIN_SIDE}")
+    } else if long / short > MAX_ASPECT {
+        format!("are a strip longer than {MAX_ASPECT} times its width; crop it around the face")
+    } else {
+        return Ok(());
+    };
+    Err(Error::Size { path: path.into(), width, height, fault })
+}
+
+fn decode_error(path: &Path, error: ImageError) -> Error {
+    match error {
+        ImageError::IoError(cause) if cause.kind() != std::io::ErrorKind::UnexpectedEof => {
+            Error::Read { path: path.into(), cause }
+        }
+        ImageError::Unsupported(what) => {
+            Error::Format { path: path.into(), what: one_line(&what.to_string()) }
+        }
+        ImageError::Limits(_) => {
+            Error::damaged(path, "its header asks for more memory than a picture may take")
+        }
+        other => Error::damaged(path, one_line(&other.to_string())),
+    }
+}
+
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// Composites on white where there is alpha and reduces every sample type to 8 bits.
+fn on_white(picture: DynamicImage) -> RgbImage {
+    if !picture.color().has_alpha() {
+        return picture.into_rgb8();
+    }
+    rgba_on_white(&picture.into_rgba8())
+}
+
+pub(crate) fn rgba_on_white(rgba: &image::RgbaImage) -> RgbImage {
+    let mut rgb = RgbImage::new(rgba.width(), rgba.height());
+    for (to, from) in rgb.pixels_mut().zip(rgba.pixels()) {
+        let [r, g, b, a] = from.0.map(u32::from);
+        let over = |sample: u32| ((sample * a + 255 * (255 - a) + 127) / 255) as u8;
+        *to = Rgb([over(r), over(g), over(b)]);
+    }
+    rgb
+}

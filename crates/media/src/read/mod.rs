@@ -1,0 +1,353 @@
+//! Clips in: any container and codec, one constant frame rate out.
+//!
+//! [`ClipReader::open`] looks at the content and picks a source of pictures: the built-in H.264 decoder, the `ffmpeg`
+//! program, an animation, or a folder. A source yields pictures in display order with their times; the reader lays
+//! them on a grid of output frames. Each picture stands from the grid point nearest to its own time to the one
+//! nearest to the next picture's, so a variable-rate clip is held or thinned and never drifts.
+
+mod animation;
+mod ffmpeg;
+mod h264;
+mod mp4;
+mod pictures;
+mod sps;
+
+use crate::sniff::{self, Container, Content};
+use crate::{Error, Frame};
+use ffmpeg::{Ffmpeg, FfmpegSource};
+use h264::H264Source;
+use image::RgbImage;
+use serde::Serialize;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+pub(crate) use ffmpeg::Ffmpeg as FfmpegProgram;
+pub(crate) use mp4::{Movie, Sample, Track};
+pub use pictures::pictures_in;
+
+/// Rate of a folder of pictures when none is given, in frames per second.
+const FOLDER_FPS: f64 = 25.0;
+/// Frame rates outside this range are refused.
+const FPS_RANGE: std::ops::RangeInclusive<f64> = 0.1..=240.0;
+
+/// Which part of a clip to read, and how fast.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct ReadOptions {
+    /// Where to start, from the beginning of the clip.
+    pub start: Duration,
+    /// How much to read; `None` reads to the end.
+    pub duration: Option<Duration>,
+    /// Output rate in frames per second, 0.1..=240; `None` takes the clip's own average rate. For a folder, which has
+    /// no rate of its own, this is the rate its pictures were taken at (25 by default).
+    pub fps: Option<f64>,
+}
+
+/// What a clip holds.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ClipInfo {
+    /// `mp4`, `gif`, `webp`, `folder`, `webm`, ...
+    pub container: String,
+    /// `h264`, `vp9`, ..., or the picture format.
+    pub codec: String,
+    /// What decodes it: `openh264`, `ffmpeg` or `pictures`.
+    pub decoder: &'static str,
+    /// Pixels across as displayed: after rotation and with square pixels.
+    pub width: u32,
+    /// Pixels down as displayed.
+    pub height: u32,
+    /// Average frames per second of the clip itself.
+    pub fps: f64,
+    /// Whether the spacing of the frames varies.
+    pub variable_rate: bool,
+    /// Length of the whole clip.
+    #[serde(serialize_with = "as_seconds")]
+    pub duration: Duration,
+    /// Frames in the whole clip, where the container tells.
+    pub frames: Option<u64>,
+    /// Degrees clockwise (0, 90, 180, 270) by which the stored pictures are turned for display.
+    pub rotation: u32,
+    /// The first audio track.
+    pub audio: Option<AudioInfo>,
+}
+
+/// The first audio track of a clip.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct AudioInfo {
+    /// `aac`, `opus`, ...
+    pub codec: String,
+    /// Samples per second.
+    pub sample_rate: u32,
+    /// 1 is mono, 2 stereo.
+    pub channels: u16,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+fn as_seconds<S: serde::Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_f64(duration.as_secs_f64())
+}
+
+/// A stream of decoded pictures in display order.
+trait Pictures: Send {
+    /// Decodes the next picture into `image`, which takes its size, and returns its time in seconds from the beginning
+    /// of the clip; `None` after the last.
+    fn next(&mut self, image: &mut RgbImage) -> Result<Option<f64>, SourceError>;
+}
+
+/// Why a source stopped.
+enum SourceError {
+    /// The built-in decoder met a stream it cannot decode; another decoder may.
+    Decoder(String),
+    Fatal(Error),
+}
+
+impl From<Error> for SourceError {
+    fn from(error: Error) -> Self {
+        Self::Fatal(error)
+    }
+}
+
+/// A source that has been opened, and what is known of the clip.
+struct Opened {
+    info: ClipInfo,
+    source: Box<dyn Pictures>,
+}
+
+/// A picture with the grid point at which it begins to be shown.
+#[derive(Default)]
+struct Placed {
+    image: RgbImage,
+    tick: i64,
+}
+
+/// Reads a clip as frames at a constant rate.
+pub struct ClipReader {
+    path: PathBuf,
+    options: ReadOptions,
+    info: ClipInfo,
+    fps: f64,
+    source: Box<dyn Pictures>,
+    ffmpeg: Option<Ffmpeg>,
+    /// The picture shown now; empty until the first one is decoded.
+    current: Placed,
+    /// The picture after it; `None` at the end of the source.
+    next: Option<Placed>,
+    spare: RgbImage,
+    /// Grid point of the picture decoded last.
+    decoded: Option<i64>,
+    emitted: i64,
+    expected: Option<i64>,
+    /// Whether `expected` is exact, so that the last picture is held until then.
+    exact: bool,
+}
+
+impl ClipReader {
+    /// Opens the video, animation or folder of pictures at `path`.
+    pub fn open(path: &Path, options: &ReadOptions) -> Result<Self, Error> {
+        Self::open_with(path, options, Ffmpeg::find(std::env::var_os("PATH").as_deref()))
+    }
+
+    fn open_with(path: &Path, options: &ReadOptions, ffmpeg: Option<Ffmpeg>) -> Result<Self, Error> {
+        if let Some(fps) = options.fps.filter(|fps| !FPS_RANGE.contains(fps)) {
+            let (least, most) = FPS_RANGE.into_inner();
+            let what = format!("{fps} frames per second are not possible; choose {least} to {most}");
+            return Err(Error::output(path, what));
+        }
+        let Opened { info, source } = open_source(path, options, ffmpeg.as_ref())?;
+        let fps = options.fps.unwrap_or(info.fps);
+        let expected = selected_frames(&info, options, fps);
+        if expected == Some(0) {
+            return Err(Error::NoFrames { path: path.into() });
+        }
+        let exact = info.decoder != "ffmpeg";
+        Ok(Self {
+            path: path.into(),
+            options: *options,
+            info,
+            fps,
+            source,
+            ffmpeg,
+            current: Placed::default(),
+            next: None,
+            spare: RgbImage::default(),
+            decoded: None,
+            emitted: 0,
+            expected,
+            exact,
+        })
+    }
+
+    /// What the clip holds.
+    pub fn info(&self) -> &ClipInfo {
+        &self.info
+    }
+
+    /// The constant rate at which [`ClipReader::read`] returns frames, per second.
+    pub fn fps(&self) -> f64 {
+        self.fps
+    }
+
+    /// How many frames [`ClipReader::read`] will return, where the container tells: exact for the built-in decoders,
+    /// an estimate for what ffmpeg decodes.
+    pub fn expected_frames(&self) -> Option<u64> {
+        self.expected.map(|frames| frames as u64)
+    }
+
+    /// Reads the next frame into `frame`, reusing its buffer. Returns `false`, and leaves `frame` alone, after the
+    /// last one.
+    pub fn read(&mut self, frame: &mut Frame) -> Result<bool, Error> {
+        if self.exact && self.expected.is_some_and(|end| self.emitted >= end) {
+            return Ok(false);
+        }
+        if self.decoded.is_none() {
+            self.current = self.decode()?.ok_or_else(|| Error::NoFrames { path: self.path.clone() })?;
+            self.next = self.decode()?;
+        }
+        while self.next.as_ref().is_some_and(|next| next.tick <= self.emitted) {
+            self.advance()?;
+        }
+        if self.next.is_none() && !self.exact && self.emitted > self.current.tick.max(0) {
+            return Ok(false);
+        }
+        let shown_again = self.next.as_ref().is_none_or(|next| next.tick > self.emitted + 1);
+        if shown_again {
+            frame.image.clone_from(&self.current.image);
+        } else {
+            std::mem::swap(&mut frame.image, &mut self.current.image);
+        }
+        frame.time = Duration::from_secs_f64(self.emitted as f64 / self.fps);
+        self.emitted += 1;
+        Ok(true)
+    }
+
+    fn advance(&mut self) -> Result<(), Error> {
+        if let Some(next) = self.next.take() {
+            self.spare = std::mem::replace(&mut self.current, next).image;
+        }
+        self.next = self.decode()?;
+        Ok(())
+    }
+
+    fn decode(&mut self) -> Result<Option<Placed>, Error> {
+        let mut image = std::mem::take(&mut self.spare);
+        let time = match self.source.next(&mut image) {
+            Ok(time) => time,
+            Err(SourceError::Fatal(error)) => return Err(error),
+            Err(SourceError::Decoder(reason)) => {
+                self.fall_back(&reason)?;
+                match self.source.next(&mut image) {
+                    Ok(time) => time,
+                    Err(SourceError::Fatal(error)) => return Err(error),
+                    Err(SourceError::Decoder(reason)) => return Err(Error::damaged(&self.path, reason)),
+                }
+            }
+        };
+        let start = self.options.start.as_secs_f64();
+        let tick = time.map(|time| ((time - start) * self.fps).round() as i64);
+        self.decoded = tick.or(self.decoded);
+        Ok(tick.map(|tick| Placed { image, tick }))
+    }
+
+    /// Lets the `ffmpeg` program take over where the built-in decoder stopped.
+    fn fall_back(&mut self, reason: &str) -> Result<(), Error> {
+        let done = self.decoded.map_or(0, |tick| (tick + 1).max(0));
+        let Some(ffmpeg) = &self.ffmpeg else {
+            return Err(if done == 0 {
+                Error::FfmpegMissing {
+                    path: self.path.clone(),
+                    codec: format!("this H.264 stream ({reason})"),
+                }
+            } else {
+                Error::damaged(&self.path, format!("{reason} after {:.2} s", done as f64 / self.fps))
+            });
+        };
+        tracing::debug!(path = %self.path.display(), reason, "openh264 gave up, ffmpeg takes over");
+        let lead = Duration::from_secs_f64(done as f64 / self.fps);
+        let rest = ReadOptions {
+            start: self.options.start + lead,
+            duration: self.options.duration.map(|duration| duration.saturating_sub(lead)),
+            fps: None,
+        };
+        self.source = Box::new(FfmpegSource::start(ffmpeg, &self.path, &self.info, &rest, self.fps, None)?);
+        self.info.decoder = "ffmpeg";
+        Ok(())
+    }
+}
+
+/// Number of output frames of the selected range, at the clip's duration as far as it is known.
+fn selected_frames(info: &ClipInfo, options: &ReadOptions, fps: f64) -> Option<i64> {
+    let available = (info.duration > Duration::ZERO).then(|| info.duration.saturating_sub(options.start));
+    let selected = match (available, options.duration) {
+        (Some(available), Some(wanted)) => available.min(wanted),
+        (Some(available), None) => available,
+        (None, _) => return None,
+    };
+    Some((selected.as_secs_f64() * fps).round() as i64)
+}
+
+fn open_source(path: &Path, options: &ReadOptions, ffmpeg: Option<&Ffmpeg>) -> Result<Opened, Error> {
+    let container = match sniff::content(path)? {
+        Content::Folder => return pictures::open(path, options.fps.unwrap_or(FOLDER_FPS), options.start),
+        Content::Photo => {
+            return Err(Error::Format { path: path.into(), what: "is a still picture, not a clip".into() });
+        }
+        Content::Clip(container) => container,
+    };
+    match container {
+        Container::Mp4 => open_mp4(path, options, ffmpeg),
+        Container::AnimatedGif | Container::AnimatedWebP => animation::open(path, container),
+        Container::Other(name) => open_with_ffmpeg(path, options, ffmpeg, name),
+    }
+}
+
+fn open_mp4(path: &Path, options: &ReadOptions, ffmpeg: Option<&Ffmpeg>) -> Result<Opened, Error> {
+    let movie = Movie::open(path)?;
+    let Some(video) = movie.video.as_ref() else {
+        let only = if movie.audio.is_some() { "sound" } else { "other data" };
+        return Err(Error::NoVideo { path: path.into(), only });
+    };
+    if movie.fragmented || !video.plain_edits {
+        return open_with_ffmpeg(path, options, ffmpeg, "a fragmented or edited mp4");
+    }
+    if video.samples.is_empty() {
+        return Err(Error::NoFrames { path: path.into() });
+    }
+    match H264Source::open(path, &movie, options.start)? {
+        Ok((info, source)) => Ok(Opened { info, source: Box::new(source) }),
+        Err(codec) => open_with_ffmpeg(path, options, ffmpeg, &codec),
+    }
+}
+
+fn open_with_ffmpeg(
+    path: &Path,
+    options: &ReadOptions,
+    ffmpeg: Option<&Ffmpeg>,
+    codec: &str,
+) -> Result<Opened, Error> {
+    let Some(ffmpeg) = ffmpeg else {
+        return Err(Error::FfmpegMissing { path: path.into(), codec: codec.into() });
+    };
+    let (info, matrix) = ffmpeg.probe(path)?;
+    let fps = options.fps.unwrap_or(info.fps);
+    let source = FfmpegSource::start(ffmpeg, path, &info, options, fps, matrix)?;
+    Ok(Opened { info, source: Box::new(source) })
+}
+
+/// The rate that content is usually made at, where `fps` is within 0.05 % of one.
+fn nearest_standard_rate(fps: f64) -> f64 {
+    const NTSC: f64 = 1000.0 / 1001.0;
+    let standard =
+        [24.0 * NTSC, 24.0, 25.0, 30.0 * NTSC, 30.0, 48.0, 50.0, 60.0 * NTSC, 60.0, 12.0, 15.0, 10.0];
+    standard.into_iter().find(|rate| (fps / rate - 1.0).abs() < 5e-4).unwrap_or(fps)
+}
+
+/// Parses `bytes` as an mp4 and its H.264 parameters: the front end that hostile files meet first.
+#[doc(hidden)]
+pub fn fuzz_mp4(bytes: &[u8]) {
+    let length = bytes.len() as u64;
+    if let Ok(movie) = Movie::parse(Path::new("fuzz.mp4"), &mut std::io::Cursor::new(bytes), length) {
+        for parameters in movie.video.iter().flat_map(|video| video.sequence_parameters()) {
+            let _ = sps::SequenceParameters::parse(parameters);
+        }
+    }
+    let _ = sps::SequenceParameters::parse(bytes);
+}
