@@ -13,9 +13,13 @@ mod embedder;
 mod error;
 mod generator;
 mod layers;
+pub mod losses;
+mod onnx;
 mod parameters;
+mod perceptual;
 mod preset;
 mod spectral;
+mod training;
 mod weights;
 
 pub use attention::SelfAttention;
@@ -29,7 +33,13 @@ pub use embedder::{Embedder, EmbedderConfig};
 pub use error::{Error, Result};
 pub use generator::{Generator, GeneratorConfig, Output};
 pub use layers::{Conv2d, InstanceNorm, Linear, Psi};
+pub use onnx::{ONNX_INPUT, ONNX_OUTPUT, ONNX_PSI, OnnxPsi, export_onnx};
 pub use parameters::{average_gradients, moving_average, parameter_count};
+pub use perceptual::{
+    Architecture, FeatureDistance, InputConvention, PERCEPTUAL, PerceptualNetwork, PerceptualSpec,
+    perceptual_spec,
+};
 pub use preset::{NetworksConfig, Preset};
 pub use spectral::SpectralNorm;
+pub use training::{Episode, Generated, GeneratorLosses, Networks, discriminator_losses, generator_losses};
 pub use weights::{WeightFile, WeightHeader, WeightWriter};

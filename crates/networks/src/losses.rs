@@ -1,0 +1,153 @@
+//! The losses of meta-learning and few-shot learning (paper §3.3-3.4; DESIGN.md §4).
+//!
+//! Each function returns one number, `[1]`, unweighted; [`LossWeights`] holds the weights of the paper.
+
+use burn::tensor::module::avg_pool2d;
+use burn::tensor::ops::AvgPoolOptions;
+use burn::tensor::{Tensor, activation};
+use serde::{Deserialize, Serialize};
+
+/// Weights of the terms of a generator step. The content term's weights belong to its perceptual networks.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LossWeights {
+    /// Hinge term of the generator.
+    pub adversarial: f64,
+    /// Feature matching.
+    pub feature_matching: f64,
+    /// |ê - Wᵢ|; 0 for the feed-forward model.
+    pub matching: f64,
+    /// [`pixel`]; 0 in the paper.
+    pub pixel: f64,
+}
+
+impl LossWeights {
+    /// The paper's.
+    pub const PAPER: Self = Self { adversarial: 1.0, feature_matching: 10.0, matching: 10.0, pixel: 0.0 };
+    /// PROTOTYPE.md's, for the `portrait` preset.
+    pub const PORTRAIT: Self = Self { adversarial: 0.03, feature_matching: 1.0, matching: 0.0, pixel: 1.0 };
+}
+
+/// The discriminator's loss: `mean(max(0, 1 + D(x̂))) + mean(max(0, 1 - D(x)))` (paper eq. 6). Scores are linear,
+/// `[B]`; the fake frames must have been detached.
+pub fn hinge_discriminator(fake: Tensor<1>, real: Tensor<1>) -> Tensor<1> {
+    activation::relu(fake + 1.0).mean() + activation::relu(-real + 1.0).mean()
+}
+
+/// The generator's adversarial loss: `-mean(D(x̂))` (paper eq. 4).
+pub fn hinge_generator(fake: Tensor<1>) -> Tensor<1> {
+    -fake.mean()
+}
+
+/// Mean over the discriminator's blocks of the L1 distance between the features of fake and real frames (paper §3.3,
+/// after pix2pixHD). The real ones are constants.
+///
+/// # Panics
+/// When the lists are empty or differ in length.
+pub fn feature_matching(fake: &[Tensor<4>], real: &[Tensor<4>]) -> Tensor<1> {
+    assert_eq!(fake.len(), real.len(), "fake and real features come from the same discriminator");
+    let layers = fake.len() as f64;
+    let distances = fake.iter().zip(real).map(|(fake, real)| l1(fake.clone(), real.clone().detach()));
+    let sum = distances.reduce(|sum, distance| sum + distance).expect("a discriminator has blocks");
+    sum / layers
+}
+
+/// The match loss: L1 distance between ê and its row Wᵢ, both `[B, embedding]` (paper §3.3). The row is a constant:
+/// it learns in the discriminator's step.
+pub fn matching(embedding: Tensor<2>, row: Tensor<2>) -> Tensor<1> {
+    l1(embedding, row.detach())
+}
+
+/// Mean absolute difference.
+pub fn l1<const D: usize>(a: Tensor<D>, b: Tensor<D>) -> Tensor<1> {
+    (a - b).abs().mean()
+}
+
+/// Levels of half size that [`pixel`] compares beside the full one.
+const PYRAMID_LEVELS: usize = 3;
+
+/// PROTOTYPE.md's reconstruction loss: L1 weighted per pixel, plus L1 of horizontal and vertical differences, plus
+/// weighted L1 of three half-size levels.
+///
+/// `frame` and `target`: `[B, 3, H, W]`; `weights`: `[B, 1, H, W]`, see [`pixel_weights`].
+pub fn pixel(frame: Tensor<4>, target: Tensor<4>, weights: Tensor<4>) -> Tensor<1> {
+    let mut difference = frame - target; // linear: pooling it is pooling both
+    let mut weights = weights;
+    let edges =
+        vertical_steps(difference.clone()).abs().mean() + horizontal_steps(difference.clone()).abs().mean();
+    let mut total = (difference.clone().abs() * weights.clone()).mean() + edges;
+    for _ in 0..PYRAMID_LEVELS {
+        if difference.dims()[2..].iter().any(|size| *size < 2) {
+            break;
+        }
+        difference = halved(difference);
+        weights = halved(weights);
+        total = total + (difference.clone().abs() * weights.clone()).mean();
+    }
+    total
+}
+
+/// Per-pixel weights from the warp's masks `[B, 4, H, W]` (face, validity, mouth, eyes): `1 + 2·face + 6·mouth +
+/// 8·eyes`, scaled to mean 1 per picture; `[B, 1, H, W]`.
+pub fn pixel_weights(masks: Tensor<4>) -> Tensor<4> {
+    let mask = |index| masks.clone().narrow(1, index, 1);
+    let weights = mask(0) * 2.0 + mask(2) * 6.0 + mask(3) * 8.0 + 1.0;
+    weights.clone() / weights.mean_dims(&[2, 3])
+}
+
+fn halved(x: Tensor<4>) -> Tensor<4> {
+    avg_pool2d(x, AvgPoolOptions::new([2, 2]))
+}
+
+fn vertical_steps(x: Tensor<4>) -> Tensor<4> {
+    let rows = x.dims()[2] - 1;
+    x.clone().narrow(2, 1, rows) - x.narrow(2, 0, rows)
+}
+
+fn horizontal_steps(x: Tensor<4>) -> Tensor<4> {
+    let columns = x.dims()[3] - 1;
+    x.clone().narrow(3, 1, columns) - x.narrow(3, 0, columns)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use burn::tensor::Device;
+
+    #[test]
+    fn hinge_is_linear_in_the_score_until_the_margin() {
+        let device = Device::flex();
+        let scores = |values: [f32; 2]| Tensor::<1>::from_floats(values, &device);
+        for (fake, real, expected) in [
+            ([-1.0, -7.0], [1.0, 9.0], 0.0),
+            ([0.0, 0.0], [0.0, 0.0], 2.0),
+            ([3.0, -5.0], [0.5, 1.0], 2.25),
+            ([100.0, 100.0], [-100.0, -100.0], 202.0),
+        ] {
+            let loss = hinge_discriminator(scores(fake), scores(real)).into_scalar::<f32>();
+            assert!((loss - expected).abs() < 1e-5, "{fake:?} {real:?}: {loss}");
+        }
+        assert_eq!(hinge_generator(scores([100.0, -300.0])).into_scalar::<f32>(), 100.0);
+    }
+
+    #[test]
+    fn feature_matching_is_the_mean_over_layers() {
+        let device = Device::flex();
+        let map = |value: f32, size| Tensor::<4>::full([1, 1, size, size], value, &device);
+        let loss = feature_matching(&[map(1.0, 4), map(5.0, 2)], &[map(0.0, 4), map(2.0, 2)]);
+        assert_eq!(loss.into_scalar::<f32>(), 2.0);
+    }
+
+    #[test]
+    fn pixel_loss_is_zero_only_for_equal_frames() {
+        let device = Device::flex();
+        let masks = Tensor::<4>::ones([1, 4, 16, 16], &device);
+        let weights = pixel_weights(masks);
+        assert!((weights.clone().mean().into_scalar::<f32>() - 1.0).abs() < 1e-5);
+        let frame = Tensor::<4>::full([1, 3, 16, 16], 0.5, &device);
+        let loss =
+            |frame: Tensor<4>, target: Tensor<4>| pixel(frame, target, weights.clone()).into_scalar::<f32>();
+        assert_eq!(loss(frame.clone(), frame.clone()), 0.0);
+        // A constant offset of 0.25 has no edges: it counts once per level.
+        assert!((loss(frame.clone() + 0.25, frame) - 4.0 * 0.25).abs() < 1e-5);
+    }
+}

@@ -1,0 +1,401 @@
+//! Perceptual networks for the content loss: frozen classifiers whose early features are compared (paper §3.3).
+//!
+//! [`PERCEPTUAL`] is the one list of them: name, file, architecture, layers, weight and input convention. Real VGG19
+//! and VGGFace weights cannot be shipped; `vgg19` and `vggface` expect them converted to safetensors with the names
+//! `conv1_1.weight`, `conv1_1.bias`, ... in PyTorch's layout, trained on Caffe-style input.
+
+use std::fs;
+use std::path::Path;
+
+use burn::tensor::module::{conv2d, max_pool2d};
+use burn::tensor::ops::{ConvOptions, MaxPoolOptions};
+use burn::tensor::{Device, Tensor, TensorData, activation};
+use safetensors::tensor::{Dtype, SafeTensors};
+
+use crate::{Error, Result};
+
+/// How a network wants its pictures.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum InputConvention {
+    /// BGR, 0..255, minus the mean (103.939, 116.779, 123.68), not divided. Anything else is off by about 255.
+    Caffe,
+    /// RGB, 0..1, minus (0.485, 0.456, 0.406), over (0.229, 0.224, 0.225).
+    ImageNet,
+}
+
+impl InputConvention {
+    /// From RGB in -1..1, `[B, 3, H, W]`.
+    pub fn apply(self, frame: Tensor<4>) -> Tensor<4> {
+        let device = frame.device();
+        let per_channel = |values: [f32; 3]| Tensor::<1>::from_floats(values, &device).reshape([1, 3, 1, 1]);
+        match self {
+            Self::Caffe => {
+                let bgr = ((frame + 1.0) * 127.5).flip([1]);
+                bgr - per_channel([103.939, 116.779, 123.68])
+            }
+            Self::ImageNet => {
+                let unit = (frame + 1.0) * 0.5;
+                (unit - per_channel([0.485, 0.456, 0.406])) / per_channel([0.229, 0.224, 0.225])
+            }
+        }
+    }
+}
+
+/// The kinds of network that can be rebuilt from a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Architecture {
+    /// VGG with this many convolutions in each of its five blocks; features are taken behind ReLU b_i.
+    Vgg {
+        /// Convolutions per block.
+        convolutions: [usize; 5],
+        /// The (block, convolution) pairs behind whose ReLU features are taken, both from 1.
+        taps: &'static [(usize, usize)],
+    },
+    /// torchvision's MobileNetV2; features are taken behind these of its `features`.
+    MobileNetV2 {
+        /// Indices into `features`, ascending.
+        taps: &'static [usize],
+    },
+}
+
+/// How two features are compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FeatureDistance {
+    /// Mean absolute difference (the paper).
+    Absolute,
+    /// Mean absolute difference over the mean absolute value of the real features (PROTOTYPE.md), so that every layer
+    /// counts alike.
+    Relative,
+}
+
+/// One row of [`PERCEPTUAL`].
+#[derive(Clone, Copy, Debug)]
+pub struct PerceptualSpec {
+    /// Name in configurations.
+    pub name: &'static str,
+    /// File name, in the folder of models.
+    pub file: &'static str,
+    /// How to rebuild it.
+    pub architecture: Architecture,
+    /// How it wants its pictures.
+    pub convention: InputConvention,
+    /// How its features are compared.
+    pub distance: FeatureDistance,
+    /// Weight of its term by default.
+    pub weight: f64,
+}
+
+/// relu{1..5}_1, the paper's layers.
+const PAPER_TAPS: &[(usize, usize)] = &[(1, 1), (2, 1), (3, 1), (4, 1), (5, 1)];
+
+/// All perceptual networks.
+pub const PERCEPTUAL: [PerceptualSpec; 4] = [
+    PerceptualSpec {
+        name: "vgg16-hed",
+        file: "vgg16_hed.safetensors",
+        architecture: Architecture::Vgg { convolutions: [2, 2, 3, 3, 1], taps: &[(1, 2), (2, 2), (3, 1)] },
+        convention: InputConvention::Caffe,
+        distance: FeatureDistance::Relative,
+        weight: 0.35,
+    },
+    PerceptualSpec {
+        name: "mobilenet-v2",
+        file: "mobilenet_v2.safetensors",
+        architecture: Architecture::MobileNetV2 { taps: &[1, 3, 6, 13] },
+        convention: InputConvention::ImageNet,
+        distance: FeatureDistance::Relative,
+        weight: 0.1,
+    },
+    PerceptualSpec {
+        name: "vgg19",
+        file: "vgg19.safetensors",
+        architecture: Architecture::Vgg { convolutions: [2, 2, 4, 4, 1], taps: PAPER_TAPS },
+        convention: InputConvention::Caffe,
+        distance: FeatureDistance::Absolute,
+        weight: 1.5e-1,
+    },
+    PerceptualSpec {
+        name: "vggface",
+        file: "vggface.safetensors",
+        architecture: Architecture::Vgg { convolutions: [2, 2, 3, 3, 1], taps: PAPER_TAPS },
+        convention: InputConvention::Caffe,
+        distance: FeatureDistance::Absolute,
+        weight: 2.5e-2,
+    },
+];
+
+/// The row called `name`.
+pub fn perceptual_spec(name: &str) -> Result<&'static PerceptualSpec> {
+    PERCEPTUAL.iter().find(|spec| spec.name == name).ok_or_else(|| Error::UnknownName {
+        what: "perceptual network",
+        name: name.to_owned(),
+        known: PERCEPTUAL.map(|spec| spec.name).join(", "),
+    })
+}
+
+/// A frozen network.
+#[derive(Clone, Debug)]
+pub struct PerceptualNetwork {
+    spec: PerceptualSpec,
+    stages: Vec<Stage>,
+}
+
+/// One step of a perceptual network.
+#[derive(Clone, Debug)]
+enum Stage {
+    /// Convolutions one behind the other, and the input added to their output where it has the same shape.
+    Convolutions { layers: Vec<FrozenConv>, residual: bool },
+    /// Halves height and width.
+    MaxPool,
+    /// Notes the features.
+    Tap,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Activation {
+    None,
+    Relu,
+    Relu6,
+}
+
+#[derive(Clone, Debug)]
+struct FrozenConv {
+    weight: Tensor<4>,
+    bias: Tensor<1>,
+    stride: usize,
+    groups: usize,
+    activation: Activation,
+}
+
+impl FrozenConv {
+    fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+        let padding = self.weight.dims()[2] / 2;
+        let options = ConvOptions::new([self.stride; 2], [padding; 2], [1, 1], self.groups);
+        let out = conv2d(x, self.weight.clone(), Some(self.bias.clone()), options);
+        match self.activation {
+            Activation::None => out,
+            Activation::Relu => activation::relu(out),
+            Activation::Relu6 => out.clamp(0.0, 6.0),
+        }
+    }
+}
+
+impl PerceptualNetwork {
+    /// Reads `spec.file` from the folder of models.
+    pub fn load(spec: &PerceptualSpec, models: &Path, device: &Device) -> Result<Self> {
+        let path = models.join(spec.file);
+        let bytes = fs::read(&path).map_err(|source| Error::Io { path: path.clone(), source })?;
+        let file = SafeTensors::deserialize(&bytes)
+            .map_err(|error| Error::NotWeights { path: path.clone(), reason: error.to_string() })?;
+        let source = Source { path: &path, file, device };
+        let stages = match spec.architecture {
+            Architecture::Vgg { convolutions, taps } => vgg(&source, convolutions, taps)?,
+            Architecture::MobileNetV2 { taps } => mobilenet_v2(&source, taps)?,
+        };
+        Ok(Self { spec: *spec, stages })
+    }
+
+    /// What it was loaded by.
+    pub fn spec(&self) -> &PerceptualSpec {
+        &self.spec
+    }
+
+    /// Features of frames `[B, 3, H, W]`, RGB in -1..1, one map per tap.
+    pub fn features(&self, frame: Tensor<4>) -> Vec<Tensor<4>> {
+        let mut x = self.spec.convention.apply(frame);
+        let mut features = Vec::new();
+        for stage in &self.stages {
+            match stage {
+                Stage::Convolutions { layers, residual } => {
+                    let out = layers.iter().fold(x.clone(), |x, layer| layer.forward(x));
+                    x = if *residual { out + x } else { out };
+                }
+                Stage::MaxPool => x = max_pool2d(x, MaxPoolOptions::new([2, 2])),
+                Stage::Tap => features.push(x.clone()),
+            }
+        }
+        features
+    }
+
+    /// Sum over taps of the distance between the features of `fake` and of `real`, unweighted; `real` is a constant.
+    pub fn loss(&self, fake: Tensor<4>, real: Tensor<4>) -> Tensor<1> {
+        let real = self.features(real.detach());
+        let distances = self.features(fake).into_iter().zip(real).map(|(fake, real)| {
+            let distance = crate::losses::l1(fake, real.clone());
+            match self.spec.distance {
+                FeatureDistance::Absolute => distance,
+                FeatureDistance::Relative => distance / real.abs().mean().clamp_min(f32::EPSILON),
+            }
+        });
+        distances.reduce(|sum, distance| sum + distance).expect("every perceptual network has taps")
+    }
+}
+
+/// Tensors of a perceptual network's file.
+struct Source<'a> {
+    path: &'a Path,
+    file: SafeTensors<'a>,
+    device: &'a Device,
+}
+
+impl Source<'_> {
+    fn tensor<const D: usize>(&self, name: &str) -> Result<Tensor<D>> {
+        let fail =
+            |problem: String| Error::Tensor { path: self.path.to_owned(), tensor: name.to_owned(), problem };
+        let view = self.file.tensor(name).map_err(|_| fail("is missing".to_owned()))?;
+        let shape: [usize; D] = view
+            .shape()
+            .try_into()
+            .map_err(|_| fail(format!("has shape {:?}, but {D} dimensions are needed", view.shape())))?;
+        if view.dtype() != Dtype::F32 {
+            return Err(fail(format!("holds {:?} values, but F32 is needed", view.dtype())));
+        }
+        let (chunks, _) = view.data().as_chunks::<4>();
+        let values: Vec<f32> = chunks.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
+        Ok(Tensor::from_data(TensorData::new(values, shape), self.device))
+    }
+
+    /// `prefix.weight` and the batch norm `norm.*` behind it, folded into one convolution.
+    fn batch_normed(&self, prefix: &str, norm: &str) -> Result<(Tensor<4>, Tensor<1>)> {
+        /// PyTorch's default.
+        const EPSILON: f64 = 1e-5;
+        let weight = self.tensor::<4>(&format!("{prefix}.weight"))?;
+        let value = |field: &str| self.tensor::<1>(&format!("{norm}.{field}"));
+        let scale = value("weight")? / (value("running_var")? + EPSILON).sqrt();
+        let bias = value("bias")? - value("running_mean")? * scale.clone();
+        let output = weight.dims()[0];
+        Ok((weight * scale.reshape([output, 1, 1, 1]), bias))
+    }
+}
+
+fn vgg(source: &Source<'_>, convolutions: [usize; 5], taps: &[(usize, usize)]) -> Result<Vec<Stage>> {
+    let last = taps.iter().max().copied().unwrap_or((0, 0));
+    let mut stages = Vec::new();
+    for (block, count) in (1..).zip(convolutions) {
+        for index in 1..=count {
+            if (block, index) > last {
+                return Ok(stages);
+            }
+            if block > 1 && index == 1 {
+                stages.push(Stage::MaxPool);
+            }
+            let name = format!("conv{block}_{index}");
+            let layer = FrozenConv {
+                weight: source.tensor(&format!("{name}.weight"))?,
+                bias: source.tensor(&format!("{name}.bias"))?,
+                stride: 1,
+                groups: 1,
+                activation: Activation::Relu,
+            };
+            stages.push(Stage::Convolutions { layers: vec![layer], residual: false });
+            if taps.contains(&(block, index)) {
+                stages.push(Stage::Tap);
+            }
+        }
+    }
+    Ok(stages)
+}
+
+/// Stride of the depthwise convolution of each of torchvision's `features.1..=17` (Sandler et al. 2018, table 2).
+const MOBILENET_V2_STRIDES: [usize; 17] = [1, 2, 1, 2, 1, 1, 2, 1, 1, 1, 1, 1, 1, 2, 1, 1, 1];
+
+fn mobilenet_v2(source: &Source<'_>, taps: &[usize]) -> Result<Vec<Stage>> {
+    let conv = |prefix: &str, norm: &str, stride, activation| -> Result<FrozenConv> {
+        let (weight, bias) = source.batch_normed(prefix, norm)?;
+        // A depthwise weight is [C, 1, 3, 3], one group per channel; the stem's is [32, 3, 3, 3].
+        let [output, per_group, kernel, _] = weight.dims();
+        let groups = if per_group == 1 && kernel == 3 { output } else { 1 };
+        Ok(FrozenConv { weight, bias, stride, groups, activation })
+    };
+    let stem = conv("features.0.0", "features.0.1", 2, Activation::Relu6)?;
+    let mut channels = stem.weight.dims()[0];
+    let mut stages = vec![Stage::Convolutions { layers: vec![stem], residual: false }];
+    for (index, stride) in (1..).zip(MOBILENET_V2_STRIDES) {
+        if taps.iter().all(|tap| *tap < index) {
+            break;
+        }
+        let block = format!("features.{index}.conv");
+        // The first block has no expansion: depthwise at .0, projection at .1 and .2.
+        let expanded = usize::from(index > 1);
+        let mut layers = Vec::with_capacity(3);
+        if expanded == 1 {
+            layers.push(conv(&format!("{block}.0.0"), &format!("{block}.0.1"), 1, Activation::Relu6)?);
+        }
+        let depthwise = format!("{block}.{expanded}");
+        layers.push(conv(&format!("{depthwise}.0"), &format!("{depthwise}.1"), stride, Activation::Relu6)?);
+        let (projection, norm) = (expanded + 1, expanded + 2);
+        let projected =
+            conv(&format!("{block}.{projection}"), &format!("{block}.{norm}"), 1, Activation::None)?;
+        let output = projected.weight.dims()[0];
+        layers.push(projected);
+        stages.push(Stage::Convolutions { layers, residual: stride == 1 && output == channels });
+        channels = output;
+        if taps.contains(&index) {
+            stages.push(Stage::Tap);
+        }
+    }
+    Ok(stages)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::PathBuf;
+
+    fn models() -> PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/models")
+    }
+
+    #[test]
+    fn caffe_input_is_bgr_0_to_255_minus_mean() {
+        let device = Device::flex();
+        let frame = Tensor::<4>::from_floats([[[[1.0]], [[0.0]], [[-1.0]]]], &device);
+        let input = InputConvention::Caffe.apply(frame).try_into_vec_as::<f32>().unwrap();
+        for (value, golden) in input.iter().zip([-103.939, 10.721, 131.32]) {
+            assert!((value - golden).abs() < 1e-3, "{input:?}");
+        }
+    }
+
+    #[test]
+    fn imagenet_input_is_standardised_rgb() {
+        let device = Device::flex();
+        let frame = Tensor::<4>::from_floats([[[[1.0]], [[0.0]], [[-1.0]]]], &device);
+        let input = InputConvention::ImageNet.apply(frame).try_into_vec_as::<f32>().unwrap();
+        for (value, golden) in input.iter().zip([2.248_908, 0.196_429, -1.804_444]) {
+            assert!((value - golden).abs() < 1e-4, "{input:?}");
+        }
+    }
+
+    #[test]
+    fn the_loss_is_zero_only_for_equal_frames() {
+        let device = Device::flex();
+        for spec in PERCEPTUAL.iter().filter(|spec| ["vgg16-hed", "mobilenet-v2"].contains(&spec.name)) {
+            let path = models().join(spec.file);
+            if !path.is_file() {
+                println!("skipped: {} is not here", spec.file);
+                continue;
+            }
+            let network = PerceptualNetwork::load(spec, &models(), &device).unwrap();
+            let frame =
+                Tensor::<4>::random([1, 3, 64, 64], burn::tensor::Distribution::Uniform(-1.0, 1.0), &device);
+            assert_eq!(network.loss(frame.clone(), frame.clone()).into_scalar::<f32>(), 0.0);
+            let loss = network.loss(frame.clone() * 0.5, frame).into_scalar::<f32>();
+            assert!(loss > 0.05 && loss.is_finite(), "{}: {loss}", spec.name);
+        }
+    }
+
+    #[test]
+    fn errors_name_file_and_tensor() {
+        let folder = tempfile::tempdir().unwrap();
+        let spec = perceptual_spec("vgg19").unwrap();
+        let load = || PerceptualNetwork::load(spec, folder.path(), &Device::flex()).unwrap_err().to_string();
+        assert!(load().contains("cannot access"));
+        let path = folder.path().join(spec.file);
+        fs::write(&path, b"nonsense").unwrap();
+        assert!(load().contains("not a usable weight file"));
+        let empty = Vec::<(String, safetensors::tensor::TensorView<'_>)>::new();
+        fs::write(&path, safetensors::serialize(empty, None).unwrap()).unwrap();
+        assert!(load().ends_with("tensor `conv1_1.weight` is missing"));
+        assert!(perceptual_spec("vgg").unwrap_err().to_string().contains("choose one of: vgg16-hed"));
+    }
+}

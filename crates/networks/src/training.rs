@@ -1,0 +1,237 @@
+//! One meta-learning step's losses: which network sees what, and who gets a gradient (paper §3.3).
+//!
+//! Nothing here knows a device, an optimiser or how many machines there are. A training loop calls
+//! [`discriminator_losses`] and [`generator_losses`] on each device's share of the batch, takes
+//! `GradientsParams::from_module` of `total.backward()` for the networks the step trains, lets
+//! [`average_gradients`](crate::average_gradients) merge them, and steps its optimisers.
+
+use burn::module::Module;
+use burn::tensor::{Device, Int, Tensor};
+
+use crate::composition::{Composition, Warp, compose};
+use crate::losses::{
+    LossWeights, feature_matching, hinge_discriminator, hinge_generator, matching, pixel, pixel_weights,
+};
+use crate::{
+    Discriminator, Embedder, Generator, NetworksConfig, Output, PerceptualNetwork, Result, VideoEmbeddings,
+};
+
+/// Everything that meta-learning trains.
+#[derive(Module, Debug)]
+pub struct Networks {
+    /// E.
+    pub embedder: Embedder,
+    /// G and P.
+    pub generator: Generator,
+    /// D.
+    pub discriminator: Discriminator,
+    /// W.
+    pub videos: VideoEmbeddings,
+}
+
+impl Networks {
+    /// Fresh networks, with a row of W for each of `videos` training videos.
+    pub fn new(config: &NetworksConfig, videos: usize, device: &Device) -> Result<Self> {
+        Ok(Self {
+            embedder: Embedder::new(&config.embedder, device)?,
+            generator: Generator::new(&config.generator, device)?,
+            discriminator: Discriminator::new(&config.discriminator, device)?,
+            videos: VideoEmbeddings::new(videos, config.embedder.embedding(), device),
+        })
+    }
+
+    /// ê of the episode's source frames and the frame that G makes of it.
+    ///
+    /// # Panics
+    /// When the generator composes and the episode brings no warp.
+    pub fn generate(&self, episode: &Episode) -> Generated {
+        let embedding = self.embedder.forward(episode.source_frames.clone(), episode.source_pictures.clone());
+        let psi = self.generator.project(embedding.clone());
+        let (frame, composition) = match self.generator.config().output {
+            Output::Rgb => (self.generator.forward(episode.picture.clone(), psi), None),
+            Output::Composition => {
+                let warp = episode.warp.as_ref().expect("episodes of a composing generator bring a warp");
+                let output = self.generator.forward(warp.input(episode.picture.clone()), psi);
+                let composition = compose(output, warp);
+                (composition.frame.clone(), Some(composition))
+            }
+        };
+        Generated { embedding, frame, composition }
+    }
+}
+
+/// A batch of episodes: K source frames of each of B videos, and one more frame to be made.
+#[derive(Clone, Debug)]
+pub struct Episode {
+    /// `[B, K, 3, H, W]`, RGB in -1..1.
+    pub source_frames: Tensor<5>,
+    /// Their landmark pictures, `[B, K, 3, H, W]`.
+    pub source_pictures: Tensor<5>,
+    /// The real frame x, `[B, 3, H, W]`.
+    pub frame: Tensor<4>,
+    /// Its landmark picture, `[B, 3, H, W]`.
+    pub picture: Tensor<4>,
+    /// Index of each video's row in W, `[B]`.
+    pub video: Tensor<1, Int>,
+    /// One source frame warped to x, for a composing generator.
+    pub warp: Option<Warp>,
+}
+
+/// What the generator made of an episode.
+#[derive(Clone, Debug)]
+pub struct Generated {
+    /// ê, `[B, embedding]`.
+    pub embedding: Tensor<2>,
+    /// x̂, `[B, 3, H, W]`.
+    pub frame: Tensor<4>,
+    /// The parts of x̂, if the generator composes.
+    pub composition: Option<Composition>,
+}
+
+/// The terms of a generator step, unweighted except `content` and `total`. Each `[1]`.
+#[derive(Debug)]
+pub struct GeneratorLosses {
+    /// Perceptual terms, each with its network's weight.
+    pub content: Tensor<1>,
+    /// Hinge.
+    pub adversarial: Tensor<1>,
+    /// Feature matching.
+    pub feature_matching: Tensor<1>,
+    /// |ê - Wᵢ|.
+    pub matching: Tensor<1>,
+    /// Reconstruction of frame, warped photo and colour; 0 without a composition.
+    pub pixel: Tensor<1>,
+    /// The weighted sum: call `backward` on it.
+    pub total: Tensor<1>,
+}
+
+/// Weight of the warped photo and of the colour alone beside the frame in the pixel loss (PROTOTYPE.md: 0.2-0.3).
+const BRANCH_WEIGHT: f64 = 0.25;
+
+/// The losses that train E, P and G. D and W are constants: they get no gradient.
+pub fn generator_losses(
+    networks: &Networks,
+    episode: &Episode,
+    weights: &LossWeights,
+    perceptual: &[PerceptualNetwork],
+) -> GeneratorLosses {
+    let Generated { embedding, frame, composition } = networks.generate(episode);
+    let discriminator = networks.discriminator.clone().no_grad();
+    let row = networks.videos.rows(episode.video.clone()).detach();
+    let fake = discriminator.forward(frame.clone(), episode.picture.clone(), row.clone());
+    let real = discriminator.forward(episode.frame.clone(), episode.picture.clone(), row.clone());
+
+    let zero = || fake.score.zeros_like().sum();
+    let content = perceptual.iter().fold(zero(), |sum, network| {
+        sum + network.loss(frame.clone(), episode.frame.clone()) * network.spec().weight
+    });
+    let pixel = match (&composition, &episode.warp) {
+        (Some(parts), Some(warp)) => {
+            let weights = pixel_weights(warp.masks.clone());
+            let distance = |made: &Tensor<4>| pixel(made.clone(), episode.frame.clone(), weights.clone());
+            let branches = distance(&parts.warped) + distance(&parts.colour);
+            distance(&frame) + branches * BRANCH_WEIGHT
+        }
+        _ => zero(),
+    };
+    let adversarial = hinge_generator(fake.score.clone());
+    let feature_matching = feature_matching(&fake.features, &real.features);
+    let matching = matching(embedding, row);
+    let total = content.clone()
+        + adversarial.clone() * weights.adversarial
+        + feature_matching.clone() * weights.feature_matching
+        + matching.clone() * weights.matching
+        + pixel.clone() * weights.pixel;
+    GeneratorLosses { content, adversarial, feature_matching, matching, pixel, total }
+}
+
+/// The loss that trains D and W, `[1]`. The fake frame is a constant: E, P and G get no gradient.
+pub fn discriminator_losses(networks: &Networks, episode: &Episode) -> Tensor<1> {
+    let frame = networks.generate(episode).frame.detach();
+    let row = networks.videos.rows(episode.video.clone());
+    let judge = |frame| networks.discriminator.forward(frame, episode.picture.clone(), row.clone()).score;
+    hinge_discriminator(judge(frame), judge(episode.frame.clone()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{DiscriminatorConfig, EmbedderConfig, GeneratorConfig, Preset};
+    use burn::optim::GradientsParams;
+    use burn::tensor::Distribution;
+
+    fn tiny(preset: Preset) -> NetworksConfig {
+        let config = preset.config();
+        let embedder = EmbedderConfig { widths: vec![4, 8], resolution: 16, self_attention: false };
+        let widths = embedder.widths.clone();
+        NetworksConfig {
+            generator: GeneratorConfig {
+                widths: vec![4, 8],
+                embedding: 8,
+                resolution: 16,
+                ..config.generator
+            },
+            discriminator: DiscriminatorConfig { widths, resolution: 16, self_attention: false },
+            embedder,
+        }
+    }
+
+    fn episode(preset: Preset, device: &Device) -> Episode {
+        let random = |shape: [usize; 4]| Tensor::<4>::random(shape, Distribution::Uniform(-1.0, 1.0), device);
+        let shots = || random([6, 3, 16, 16]).reshape([2, 3, 3, 16, 16]);
+        let warp = Warp {
+            photo: random([2, 3, 16, 16]),
+            grid: random([2, 16, 16, 2]),
+            masks: random([2, 4, 16, 16]).abs(),
+        };
+        Episode {
+            source_frames: shots(),
+            source_pictures: shots(),
+            frame: random([2, 3, 16, 16]),
+            picture: random([2, 3, 16, 16]),
+            video: Tensor::from_ints([1, 0], device),
+            warp: (preset == Preset::Portrait).then_some(warp),
+        }
+    }
+
+    #[test]
+    fn each_step_trains_its_own_networks_only() {
+        let device = Device::flex().autodiff();
+        for preset in Preset::ALL {
+            let networks = Networks::new(&tiny(preset), 2, &device).unwrap();
+            let episode = episode(preset, &device);
+
+            let mut gradients = discriminator_losses(&networks, &episode).backward();
+            assert_eq!(
+                GradientsParams::from_module(&mut gradients, &networks.generator).len(),
+                0,
+                "{preset}"
+            );
+            assert_eq!(GradientsParams::from_module(&mut gradients, &networks.embedder).len(), 0, "{preset}");
+            assert!(!GradientsParams::from_module(&mut gradients, &networks.discriminator).is_empty());
+            assert_eq!(GradientsParams::from_module(&mut gradients, &networks.videos).len(), 1, "{preset}");
+
+            let losses = generator_losses(&networks, &episode, &LossWeights::PAPER, &[]);
+            let mut gradients = losses.total.backward();
+            assert!(!GradientsParams::from_module(&mut gradients, &networks.generator).is_empty());
+            assert!(!GradientsParams::from_module(&mut gradients, &networks.embedder).is_empty());
+            assert_eq!(GradientsParams::from_module(&mut gradients, &networks.discriminator).len(), 0);
+            assert_eq!(GradientsParams::from_module(&mut gradients, &networks.videos).len(), 0, "{preset}");
+        }
+    }
+
+    #[test]
+    fn the_total_is_the_weighted_sum() {
+        let device = Device::flex().autodiff();
+        let networks = Networks::new(&tiny(Preset::Portrait), 2, &device).unwrap();
+        let weights = LossWeights { adversarial: 2.0, feature_matching: 3.0, matching: 5.0, pixel: 7.0 };
+        let losses = generator_losses(&networks, &episode(Preset::Portrait, &device), &weights, &[]);
+        let value = |loss: &Tensor<1>| loss.clone().into_scalar::<f32>();
+        let expected = 2.0 * value(&losses.adversarial)
+            + 3.0 * value(&losses.feature_matching)
+            + 5.0 * value(&losses.matching)
+            + 7.0 * value(&losses.pixel);
+        assert!((value(&losses.total) - expected).abs() < 1e-3 * expected.abs());
+        assert!(value(&losses.pixel) > 0.0);
+    }
+}
