@@ -7,25 +7,32 @@
 //!
 //! This crate knows no files and no video: pictures are [`image::RgbImage`].
 
+mod blendshapes;
 mod detector;
 mod error;
 pub mod features;
 mod finder;
 mod landmark_model;
+mod landmark_picture;
 mod landmarks;
 mod models;
+mod one_euro;
 mod pose;
 mod quality;
 mod region;
 pub mod topology;
 mod tracker;
+pub mod warp;
 
+pub use blendshapes::{BLENDSHAPE_NAMES, BLENDSHAPES, Blendshapes};
 pub use detector::{Bounds, Detection, FaceDetector};
 pub use error::Error;
 pub use finder::{FaceChoice, FaceFinder, FoundFace};
 pub use landmark_model::{FoundLandmarks, LandmarkModel, MIN_PRESENCE, landmark_region};
+pub use landmark_picture::{LANDMARK_PICTURE_VERSION, LandmarkPicture};
 pub use landmarks::{LANDMARKS, Landmarks};
 pub use models::{ModelCard, Threads, models};
+pub use one_euro::{OneEuro, OneEuroRotation, Signal};
 pub use pose::HeadPose;
 pub use quality::{Quality, QualityWarning};
 pub use region::Region;

@@ -1,0 +1,125 @@
+//! The face mesh as the rasteriser wants it: oriented triangles, their edges, the oval and the holes.
+
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+use nalgebra::Vector2;
+
+use crate::topology::{MESH_POINTS, TOPOLOGY};
+
+/// Between the lips, from the person's right corner along the upper lip, back along the lower.
+pub(super) const UPPER_LIP: [usize; 11] = [78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308];
+/// The lower lip's inner edge, between the same corners.
+pub(super) const LOWER_LIP: [usize; 11] = [78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308];
+/// The person's right eye, outer corner (left in the picture) to inner.
+pub(super) const RIGHT_UPPER_LID: [usize; 9] = [33, 246, 161, 160, 159, 158, 157, 173, 133];
+/// Its lower lid.
+pub(super) const RIGHT_LOWER_LID: [usize; 9] = [33, 7, 163, 144, 145, 153, 154, 155, 133];
+/// The person's left eye, inner corner (left in the picture) to outer.
+pub(super) const LEFT_UPPER_LID: [usize; 9] = [362, 398, 384, 385, 386, 387, 388, 466, 263];
+/// Its lower lid.
+pub(super) const LEFT_LOWER_LID: [usize; 9] = [362, 382, 381, 380, 374, 373, 390, 249, 263];
+
+/// Twice the area is the cross product; positive for a triangle that runs clockwise on the screen (y down).
+pub(super) fn signed_area([a, b, c]: [Vector2<f32>; 3]) -> f32 {
+    0.5 * (b - a).perp(&(c - a))
+}
+
+/// An edge of the mesh and the triangles on its two sides.
+pub(super) struct Edge {
+    /// From and to, in the direction in which the first triangle runs.
+    pub(super) vertices: [usize; 2],
+    /// The second is missing along the oval.
+    pub(super) triangles: [Option<u16>; 2],
+}
+
+/// The mesh, holes closed.
+pub(super) struct Mesh {
+    /// `[898]`, oriented so that a triangle that faces the camera has a positive [`signed_area`].
+    pub(super) triangles: Vec<[usize; 3]>,
+    pub(super) edges: Vec<Edge>,
+    /// The outline of the face, in order.
+    pub(super) oval: Vec<usize>,
+    /// `[468]`
+    pub(super) on_oval: Vec<bool>,
+    /// Outlines of the holes, oriented like the triangles.
+    pub(super) mouth: Vec<usize>,
+    pub(super) right_eye: Vec<usize>,
+    pub(super) left_eye: Vec<usize>,
+}
+
+pub(super) static MESH: LazyLock<Mesh> = LazyLock::new(|| {
+    // The canonical face has y up, the picture has y down: the order of the corners turns round.
+    let triangles: Vec<[usize; 3]> = TOPOLOGY.triangles.iter().map(|&[a, b, c]| [a, c, b]).collect();
+    let mut edges: Vec<Edge> = Vec::new();
+    let mut known = HashMap::new();
+    for (index, &[a, b, c]) in triangles.iter().enumerate() {
+        for (from, to) in [(a, b), (b, c), (c, a)] {
+            if let Some(edge) = known.remove(&(to, from)) {
+                let edge: &mut Edge = &mut edges[edge];
+                edge.triangles[1] = Some(index as u16);
+            } else {
+                known.insert((from, to), edges.len());
+                edges.push(Edge { vertices: [from, to], triangles: [Some(index as u16), None] });
+            }
+        }
+    }
+    let next: HashMap<usize, usize> = known.into_keys().collect();
+    let first = crate::topology::point::FOREHEAD;
+    let oval: Vec<usize> =
+        std::iter::successors(Some(first), |at| next.get(at).copied().filter(|&at| at != first))
+            .take(next.len())
+            .collect();
+    let mut on_oval = vec![false; MESH_POINTS];
+    for &i in &oval {
+        on_oval[i] = true;
+    }
+    Mesh {
+        triangles,
+        edges,
+        oval,
+        on_oval,
+        mouth: ring(&UPPER_LIP, &LOWER_LIP),
+        right_eye: ring(&RIGHT_UPPER_LID, &RIGHT_LOWER_LID),
+        left_eye: ring(&LEFT_UPPER_LID, &LEFT_LOWER_LID),
+    }
+});
+
+/// Out along the upper edge, back along the lower: clockwise on the screen.
+fn ring(upper: &[usize], lower: &[usize]) -> Vec<usize> {
+    let back = lower[1..lower.len() - 1].iter().rev();
+    upper.iter().chain(back).copied().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn canonical(i: usize) -> Vector2<f32> {
+        let v = TOPOLOGY.vertices[i];
+        Vector2::new(v.x, -v.y)
+    }
+
+    #[test]
+    fn triangles_of_a_frontal_face_look_at_the_camera() {
+        let front = MESH.triangles.iter().filter(|t| signed_area(t.map(canonical)) > 0.0).count();
+        assert!(front > 880, "{front}");
+    }
+
+    #[test]
+    fn the_mesh_is_a_disc_bounded_by_the_oval() {
+        assert_eq!(MESH.oval.len(), 36);
+        assert_eq!(MESH.edges.iter().filter(|e| e.triangles[1].is_none()).count(), 36);
+        assert_eq!(MESH_POINTS + MESH.triangles.len(), MESH.edges.len() + 1);
+    }
+
+    #[test]
+    fn holes_run_the_way_of_the_triangles() {
+        for ring in [&MESH.mouth, &MESH.right_eye, &MESH.left_eye] {
+            let area: f32 = (0..ring.len())
+                .map(|i| canonical(ring[i]).perp(&canonical(ring[(i + 1) % ring.len()])))
+                .sum();
+            assert!(area > 0.0, "{ring:?}");
+        }
+    }
+}

@@ -1,0 +1,374 @@
+//! The mesh warp: where in the photo every pixel of a driven frame comes from.
+//!
+//! A [`SourceMesh`] is built once from a photo's landmarks. [`SourceMesh::warp`] then draws, for any driving pose
+//! and at any resolution, a backward flow and the masks that say how far it can be trusted:
+//!
+//! 1. The surroundings of the face ([`surround`]) are a regular grid over the photo whose nodes follow the head: rigidly
+//!    near it, less along the neck, not at all at the border of the [`MotionRegion`]. The grid is drawn first.
+//! 2. The face is MediaPipe's mesh, drawn over the grid from far to near ([`raster`]), piecewise affine. Along its
+//!    oval it starts with the grid's own displacement, so there is no seam.
+//! 3. Inside the eyes the texture does not stretch with the lids: lids close *over* the eye, and the iris follows
+//!    the driving gaze ([`aperture`]).
+//!
+//! Everything is interpolated as a *displacement* from the photo, so that where nothing moves the flow is exactly
+//! the identity.
+
+mod aperture;
+mod coverage;
+mod mesh;
+mod raster;
+mod surround;
+
+use nalgebra::Vector2;
+use rayon::prelude::*;
+
+pub use aperture::Aperture;
+
+use crate::topology::{MESH_POINTS, TOPOLOGY};
+use crate::{HeadPose, Landmarks};
+use coverage::Coverage;
+use mesh::{MESH, signed_area};
+use raster::{Band, Vertex};
+use surround::Surround;
+
+/// Which rectangle of the photo's frame an output shows, and at which size.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct View {
+    /// Left edge, photo pixels.
+    pub left: f32,
+    /// Top edge, photo pixels.
+    pub top: f32,
+    /// Width of the rectangle, photo pixels.
+    pub side_x: f32,
+    /// Height of the rectangle, photo pixels.
+    pub side_y: f32,
+    /// Width of the output, pixels.
+    pub width: usize,
+    /// Height of the output, pixels.
+    pub height: usize,
+}
+
+impl View {
+    /// The whole photo, pixel for pixel.
+    pub fn whole(photo_width: u32, photo_height: u32) -> Self {
+        Self {
+            left: 0.0,
+            top: 0.0,
+            side_x: photo_width as f32,
+            side_y: photo_height as f32,
+            width: photo_width as usize,
+            height: photo_height as usize,
+        }
+    }
+
+    /// Photo pixels per output pixel, horizontally and vertically.
+    pub fn scale(&self) -> Vector2<f32> {
+        Vector2::new(self.side_x / self.width as f32, self.side_y / self.height as f32)
+    }
+
+    /// From photo pixels to output pixels.
+    pub fn to_output(&self, photo: Vector2<f32>) -> Vector2<f32> {
+        (photo - Vector2::new(self.left, self.top)).component_div(&self.scale())
+    }
+
+    /// From output pixels to photo pixels.
+    pub fn to_photo(&self, output: Vector2<f32>) -> Vector2<f32> {
+        Vector2::new(self.left, self.top) + output.component_mul(&self.scale())
+    }
+}
+
+/// The part of the photo that the head moves, photo pixels. Outside it the flow is exactly the identity.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MotionRegion {
+    /// Left edge.
+    pub left: u32,
+    /// Top edge.
+    pub top: u32,
+    /// Width; 0 for a face that cannot be driven.
+    pub width: u32,
+    /// Height.
+    pub height: u32,
+}
+
+/// A warp: the backward flow of one frame and its masks, row by row. Reuse it from frame to frame.
+#[derive(Clone, Debug, Default)]
+pub struct MeshWarp {
+    /// Width of all maps, pixels.
+    pub width: usize,
+    /// Height of all maps, pixels.
+    pub height: usize,
+    /// `[height * width]` where in the photo (absolute pixels, a pixel's centre at .5) each output pixel's centre
+    /// comes from. May lie slightly outside the photo where the face itself does: clamp.
+    pub flow: Vec<[f32; 2]>,
+    /// `[height * width]` how much of a pixel the face mesh covers, 0..=255.
+    pub face: Vec<u8>,
+    /// `[height * width]` photo area per driven area, 0..=255 for 0..=1: 255 where the photo has at least as many
+    /// pixels as are needed, towards 0 where few are stretched over many or the photo does not see the surface.
+    pub validity: Vec<u8>,
+    /// `[height * width]` how much of a pixel lies between the lips, 0..=255.
+    pub mouth: Vec<u8>,
+    /// `[height * width]` how much of a pixel lies between the lids of either eye, 0..=255.
+    pub eyes: Vec<u8>,
+    /// The driving mouth; `None` before the first warp.
+    pub opening: Option<Aperture>,
+    scratch: Scratch,
+}
+
+/// What a warp needs while it is drawn; kept so that a frame allocates nothing.
+#[derive(Clone, Debug, Default)]
+struct Scratch {
+    residuals: Vec<[f32; 2]>,
+    nodes: Vec<Vertex>,
+    vertices: Vec<Vertex>,
+    area: Vec<f32>,
+    far_to_near: Vec<(f32, u16)>,
+    outline: Vec<[Vector2<f32>; 2]>,
+    coverage: Vec<f32>,
+}
+
+impl MeshWarp {
+    fn resize(&mut self, width: usize, height: usize) {
+        (self.width, self.height) = (width, height);
+        let pixels = width * height;
+        self.flow.resize(pixels, [0.0; 2]);
+        for mask in [&mut self.face, &mut self.validity, &mut self.mouth, &mut self.eyes] {
+            mask.resize(pixels, 0);
+        }
+        self.scratch.coverage.resize(Coverage::stride(width) * height, 0.0);
+    }
+}
+
+/// A photo's face, ready to be driven.
+#[derive(Clone, Debug)]
+pub struct SourceMesh {
+    landmarks: Landmarks,
+    pose: HeadPose,
+    surround: Surround,
+    /// `[468]` area of the triangles around each vertex in the photo, back-facing ones counted negative.
+    area: Vec<f32>,
+    right_eye: Aperture,
+    left_eye: Aperture,
+    mouth: Aperture,
+    region: MotionRegion,
+}
+
+impl SourceMesh {
+    /// Prepares the face at `landmarks` (pixels of the photo) in a photo of `photo_size` (width, height).
+    ///
+    /// Landmarks that are not finite or that all coincide give a mesh with an empty region, which never moves.
+    pub fn new(photo_size: (u32, u32), landmarks: &Landmarks) -> Self {
+        let usable = is_finite(landmarks) && spread(landmarks) > 1.0;
+        let landmarks = if usable { landmarks.clone() } else { canonical_landmarks() };
+        let pose = HeadPose::fit(&landmarks);
+        let surround = Surround::new(photo_size, &landmarks, &pose);
+        let region = if usable { surround.region() } else { MotionRegion::default() };
+        let mut area = vec![0.0; MESH_POINTS];
+        vertex_areas(&mut area, |i| landmarks.xy(i));
+        Self {
+            right_eye: Aperture::right_eye(&landmarks, pose.scale),
+            left_eye: Aperture::left_eye(&landmarks, pose.scale),
+            mouth: Aperture::mouth(&landmarks, pose.scale),
+            landmarks,
+            pose,
+            surround,
+            area,
+            region,
+        }
+    }
+
+    /// The landmarks of the photo.
+    pub fn landmarks(&self) -> &Landmarks {
+        &self.landmarks
+    }
+
+    /// The head pose in the photo.
+    pub fn pose(&self) -> &HeadPose {
+        &self.pose
+    }
+
+    /// The part of the photo that can move, within the photo.
+    pub fn region(&self) -> MotionRegion {
+        self.region
+    }
+
+    /// The photo's own mouth opening.
+    pub fn mouth(&self) -> &Aperture {
+        &self.mouth
+    }
+
+    /// Draws the flow that moves the photo's face to `driving` (pixels, in the photo's frame) as seen in `view`.
+    ///
+    /// Driving landmarks that are not finite leave the photo as it is.
+    pub fn warp(&self, driving: &Landmarks, view: &View, warp: &mut MeshWarp) {
+        warp.resize(view.width, view.height);
+        if view.width == 0 || view.height == 0 {
+            return;
+        }
+        let still = self.region.width == 0 || !is_finite(driving) || spread(driving) <= 1.0;
+        let driving = if still { &self.landmarks } else { driving };
+        let pose = if still { self.pose.clone() } else { HeadPose::fit(driving) };
+        let frame = self.prepare(driving, &pose, view, &mut warp.scratch);
+
+        let rows = view.height.div_ceil(4 * rayon::current_num_threads()).max(16);
+        let pixels = rows * view.width;
+        let scratch = &mut warp.scratch;
+        let (nodes, vertices) = (&scratch.nodes, &scratch.vertices);
+        let (order, outline) = (&scratch.far_to_near, &scratch.outline);
+        warp.flow
+            .par_chunks_mut(pixels)
+            .zip(warp.face.par_chunks_mut(pixels))
+            .zip(warp.validity.par_chunks_mut(pixels))
+            .zip(warp.mouth.par_chunks_mut(pixels))
+            .zip(warp.eyes.par_chunks_mut(pixels))
+            .zip(scratch.coverage.par_chunks_mut(rows * Coverage::stride(view.width)))
+            .enumerate()
+            .for_each(|(index, (((((flow, face), validity), mouth), eyes), coverage))| {
+                flow.fill([0.0; 2]);
+                validity.fill(u8::MAX);
+                mouth.fill(0);
+                eyes.fill(0);
+                let mut band =
+                    Band { top: index * rows, width: view.width, flow, validity, clip: frame.clip };
+                self.surround.draw(nodes, &mut band);
+                for &(_, triangle) in order {
+                    let corners = MESH.triangles[usize::from(triangle)].map(|i| &vertices[i]);
+                    band.draw_over(corners);
+                }
+                let mut coverage = Coverage { top: index * rows, width: view.width, sums: coverage };
+                coverage.fill(outline.iter().copied(), face);
+                self.draw_holes(driving, &frame, view, &mut band, &mut coverage, mouth, eyes);
+                band.displace_to_photo(view);
+            });
+        warp.opening = Some(frame.mouth);
+    }
+
+    /// Moves nodes and vertices to their driving positions and sorts the visible triangles.
+    fn prepare(&self, driving: &Landmarks, pose: &HeadPose, view: &View, scratch: &mut Scratch) -> Frame {
+        let Scratch { residuals, nodes, vertices, area, far_to_near, outline, .. } = scratch;
+        self.surround.place(driving, pose, view, residuals, nodes);
+        area.clear();
+        area.resize(MESH_POINTS, 0.0);
+        vertex_areas(area, |i| driving.xy(i));
+        vertices.clear();
+        vertices.extend((0..MESH_POINTS).map(|i| {
+            let (from, to) = (self.landmarks.xy(i), driving.xy(i));
+            Vertex {
+                position: view.to_output(to),
+                displacement: from - to,
+                validity: ratio(self.area[i], area[i].abs()),
+                inside: if MESH.on_oval[i] { 0.0 } else { 1.0 },
+            }
+        }));
+        let front = |triangle: usize| signed_area(MESH.triangles[triangle].map(|i| driving.xy(i))) > 0.0;
+        far_to_near.clear();
+        far_to_near.extend((0..MESH.triangles.len()).filter(|&t| front(t)).map(|t| {
+            let depth: f32 = MESH.triangles[t].iter().map(|&i| driving.points[i].z).sum();
+            (depth, t as u16)
+        }));
+        far_to_near.sort_unstable_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+        outline.clear();
+        for edge in &MESH.edges {
+            let [left, right] = edge.triangles.map(|t| t.is_some_and(|t| front(usize::from(t))));
+            let [a, b] = edge.vertices.map(|i| vertices[i].position);
+            match (left, right) {
+                (true, false) => outline.push([a, b]),
+                (false, true) => outline.push([b, a]),
+                _ => {}
+            }
+        }
+        Frame {
+            right_eye: Aperture::right_eye(driving, pose.scale),
+            left_eye: Aperture::left_eye(driving, pose.scale),
+            mouth: Aperture::mouth(driving, pose.scale),
+            clip: self.surround.clip(view),
+        }
+    }
+
+    /// Mouth and eyes: their masks, their validity, and what is seen between the lids.
+    #[allow(clippy::too_many_arguments, reason = "the maps of one band, borrowed apart from each other")]
+    fn draw_holes(
+        &self,
+        driving: &Landmarks,
+        frame: &Frame,
+        view: &View,
+        band: &mut Band,
+        coverage: &mut Coverage,
+        mouth: &mut [u8],
+        eyes: &mut [u8],
+    ) {
+        let outline = |ring: &'static [usize]| {
+            let corner = move |i: usize| view.to_output(driving.xy(ring[i % ring.len()]));
+            (0..ring.len()).map(move |i| [corner(i), corner(i + 1)])
+        };
+        coverage.for_each(outline(&MESH.mouth), band.clip, |pixel, x, y, share| {
+            let position = view.to_photo(Vector2::new(x, y));
+            let (along, _) = frame.mouth.coordinates(position);
+            let seen = ratio(self.mouth.opening(along), frame.mouth.opening(along));
+            mouth[pixel] = to_byte(share);
+            band.set_validity(pixel, seen, share);
+        });
+        for (from, to, ring) in [
+            (&self.right_eye, &frame.right_eye, &MESH.right_eye),
+            (&self.left_eye, &frame.left_eye, &MESH.left_eye),
+        ] {
+            let look = aperture::Look::new(from, to);
+            coverage.for_each(outline(ring), band.clip, |pixel, x, y, share| {
+                let position = view.to_photo(Vector2::new(x, y));
+                let (displacement, seen) = look.displacement(position);
+                eyes[pixel] = to_byte(share).max(eyes[pixel]);
+                band.mix(pixel, displacement, seen, share);
+            });
+        }
+    }
+}
+
+/// What one frame's bands share.
+struct Frame {
+    right_eye: Aperture,
+    left_eye: Aperture,
+    mouth: Aperture,
+    clip: raster::Clip,
+}
+
+fn is_finite(landmarks: &Landmarks) -> bool {
+    landmarks.points.iter().all(|p| p.iter().all(|value| value.is_finite() && value.abs() < 1e6))
+}
+
+/// The longer side of the landmarks' bounding box, pixels.
+fn spread(landmarks: &Landmarks) -> f32 {
+    let bounds = |axis: usize| {
+        let values = landmarks.points.iter().map(move |p| p[axis]);
+        values.fold((f32::MAX, f32::MIN), |(low, high), v| (low.min(v), high.max(v)))
+    };
+    let [(left, right), (top, bottom)] = [bounds(0), bounds(1)];
+    (right - left).max(bottom - top)
+}
+
+/// A face that stands in for unusable landmarks, so that everything derived from it is finite.
+fn canonical_landmarks() -> Landmarks {
+    let mut landmarks = Landmarks { points: [nalgebra::Vector3::zeros(); crate::LANDMARKS] };
+    for (point, v) in landmarks.points.iter_mut().zip(&TOPOLOGY.vertices) {
+        *point = nalgebra::Vector3::new(v.x, -v.y, -v.z);
+    }
+    landmarks
+}
+
+/// Adds to each vertex the signed areas of its triangles.
+fn vertex_areas(area: &mut [f32], position: impl Fn(usize) -> Vector2<f32>) {
+    for triangle in &MESH.triangles {
+        let signed = signed_area(triangle.map(&position));
+        for &i in triangle {
+            area[i] += signed;
+        }
+    }
+}
+
+/// `from / to` clipped to 0..=1; 1 where both vanish.
+fn ratio(from: f32, to: f32) -> f32 {
+    const TINY: f32 = 1e-6;
+    ((from + TINY) / (to + TINY)).clamp(0.0, 1.0)
+}
+
+fn to_byte(share: f32) -> u8 {
+    (share.clamp(0.0, 1.0) * 255.0 + 0.5) as i32 as u8
+}

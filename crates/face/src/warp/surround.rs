@@ -1,0 +1,303 @@
+//! What moves around the face: hair, ears, neck, and the background that gives way to them.
+//!
+//! A regular grid over the [`MotionRegion`] of the photo. Each node moves by
+//!
+//! `D(p) = w(p) (S(p) - p) + sum_j B(p, j) r_j`
+//!
+//! where `S` is how the outline of a skull moves: it follows the centre of the head, rolls and grows with it, but a
+//! turn slides it along itself (the outline of an ellipsoid does not shrink when it turns). `w` is 1 on the head and
+//! falls to 0 down the neck and towards the region's border. The second term adds what the face oval does beyond
+//! that (parallax, jaw), `r_j`, by radial basis functions that vanish within the region (Wendland's C2, compactly
+//! supported; Wendland 1995). Nodes and basis stand still in the *photo*, so `B` is computed once and a frame costs
+//! one small matrix product; the grid is then drawn forward, which cannot tear.
+
+use nalgebra::{DMatrix, Vector2, Vector3};
+
+use super::mesh::MESH;
+use super::raster::{Band, Clip, Vertex};
+use super::{MotionRegion, View, ratio};
+use crate::topology::{TOPOLOGY, point};
+use crate::{HeadPose, Landmarks};
+
+/// Cells of the grid per side.
+const CELLS: usize = 64;
+const NODES: usize = CELLS + 1;
+/// The head's centre in the canonical frame, centimetres: between the ears.
+const HEAD_CENTRE: Vector3<f32> = Vector3::new(0.0, 2.0, -4.0);
+
+// All lengths below are in face widths, measured from the middle of the face oval along the head's own axes.
+/// The ellipse that holds the head with its hair: half width, half height, and how far up its centre lies.
+const HEAD: (f32, f32, f32) = (0.9, 1.05, 0.1);
+/// Where the motion ends, in multiples of that ellipse.
+const REACH: f32 = 1.65;
+/// Support of the oval's basis functions: as far as keeps them within the reach.
+const SUPPORT: f32 = 0.75;
+/// From the chin down, the neck moves less and less over this length.
+const NECK: f32 = 0.8;
+/// Along a border of the photo, nothing may cross it: the motion across it fades over this length.
+const MARGIN: f32 = 0.35;
+
+#[derive(Clone, Debug)]
+pub(super) struct Surround {
+    region: MotionRegion,
+    /// `[4225]` node positions, photo pixels.
+    nodes: Vec<Vector2<f32>>,
+    /// `[4225]` `w` of the nodes.
+    weight: Vec<f32>,
+    /// `[4225]` how freely each node may move along x and y.
+    freedom: Vec<Vector2<f32>>,
+    /// `[72]` positions along the face oval, photo pixels, and their `w`.
+    controls: Vec<(Vector2<f32>, f32)>,
+    /// `[4225 * 72]` `B`, row by row.
+    basis: Vec<f32>,
+    pose: HeadPose,
+}
+
+impl Surround {
+    pub(super) fn new(photo_size: (u32, u32), landmarks: &Landmarks, pose: &HeadPose) -> Self {
+        let head = HeadFrame::new(landmarks, pose);
+        let region = head.region(photo_size);
+        let corner = Vector2::new(region.left as f32, region.top as f32);
+        let step = Vector2::new(region.width as f32, region.height as f32) / CELLS as f32;
+        let nodes: Vec<_> = (0..NODES * NODES)
+            .map(|i| corner + Vector2::new((i % NODES) as f32, (i / NODES) as f32).component_mul(&step))
+            .collect();
+        let controls: Vec<_> = oval_points(landmarks).map(|p| (p, head.weight(p))).collect();
+        let basis = basis(&nodes, &controls, SUPPORT * head.face_width);
+        let photo = Vector2::new(photo_size.0 as f32, photo_size.1 as f32);
+        let freedom = nodes
+            .iter()
+            .map(|p| {
+                let margin = p.inf(&(photo - p)) / (MARGIN * head.face_width);
+                margin.map(|share| smooth(share.clamp(0.0, 1.0)))
+            })
+            .collect();
+        Self {
+            region,
+            weight: nodes.iter().map(|&p| head.weight(p)).collect(),
+            nodes,
+            freedom,
+            controls,
+            basis,
+            pose: pose.clone(),
+        }
+    }
+
+    pub(super) fn region(&self) -> MotionRegion {
+        self.region
+    }
+
+    /// The output pixels whose centres lie in the region.
+    pub(super) fn clip(&self, view: &View) -> Clip {
+        let MotionRegion { left, top, width, height } = self.region;
+        let from = view.to_output(Vector2::new(left as f32, top as f32));
+        let to = view.to_output(Vector2::new((left + width) as f32, (top + height) as f32));
+        let pixel = |edge: f32, size: usize| ((edge - 0.5).ceil().max(0.0) as usize).min(size);
+        Clip {
+            left: pixel(from.x, view.width),
+            right: pixel(to.x, view.width),
+            top: pixel(from.y, view.height),
+            bottom: pixel(to.y, view.height),
+        }
+    }
+
+    /// Moves the nodes with the head.
+    pub(super) fn place(
+        &self,
+        driving: &Landmarks,
+        pose: &HeadPose,
+        view: &View,
+        residuals: &mut Vec<[f32; 2]>,
+        out: &mut Vec<Vertex>,
+    ) {
+        let skull = SkullMotion::new(&self.pose, pose);
+        residuals.clear();
+        residuals.extend(oval_points(driving).zip(&self.controls).map(|(to, &(from, weight))| {
+            let residual = (to - from) - weight * skull.displacement(from);
+            [residual.x, residual.y]
+        }));
+        out.clear();
+        for (i, &node) in self.nodes.iter().enumerate() {
+            let row = &self.basis[i * residuals.len()..(i + 1) * residuals.len()];
+            let mut oval = Vector2::zeros();
+            for (&share, residual) in row.iter().zip(residuals.iter()) {
+                oval += share * Vector2::from(*residual);
+            }
+            let moved = (self.weight[i] * skull.displacement(node) + oval).component_mul(&self.freedom[i]);
+            out.push(Vertex {
+                position: view.to_output(node + moved),
+                displacement: -moved,
+                validity: 1.0,
+                inside: 0.0,
+            });
+        }
+        self.rate(view, out);
+    }
+
+    /// Validity of the nodes: photo area per driven area of the cells around them.
+    fn rate(&self, view: &View, out: &mut [Vertex]) {
+        let scale = view.scale();
+        let cell = self.region.width as f32 * self.region.height as f32 / (CELLS * CELLS) as f32;
+        let cell = cell / (scale.x * scale.y);
+        for row in 0..NODES {
+            for column in 0..NODES {
+                let (left, right) = (column.saturating_sub(1), (column + 1).min(CELLS));
+                let (above, below) = (row.saturating_sub(1), (row + 1).min(CELLS));
+                let at = |row: usize, column: usize| out[row * NODES + column].position;
+                let across = (at(row, right) - at(row, left)) / (right - left) as f32;
+                let down = (at(below, column) - at(above, column)) / (below - above) as f32;
+                out[row * NODES + column].validity = ratio(cell, across.perp(&down).abs());
+            }
+        }
+    }
+
+    /// Draws the grid. Cells that folded over show their back and lie behind their neighbours.
+    #[allow(clippy::unused_self, reason = "the nodes are this grid's")]
+    pub(super) fn draw(&self, nodes: &[Vertex], band: &mut Band) {
+        for row in 0..CELLS {
+            for column in 0..CELLS {
+                let at = row * NODES + column;
+                let [a, b, c, d] = [at, at + 1, at + NODES + 1, at + NODES].map(|i| &nodes[i]);
+                band.draw([a, b, c]);
+                band.draw([a, c, d]);
+            }
+        }
+    }
+}
+
+/// The vertices of the oval and the middles between them.
+fn oval_points(landmarks: &Landmarks) -> impl Iterator<Item = Vector2<f32>> + '_ {
+    let oval = &MESH.oval;
+    (0..oval.len()).flat_map(move |i| {
+        let (a, b) = (landmarks.xy(oval[i]), landmarks.xy(oval[(i + 1) % oval.len()]));
+        [a, 0.5 * (a + b)]
+    })
+}
+
+/// `B = K(nodes, controls) K(controls, controls)^-1`.
+fn basis(nodes: &[Vector2<f32>], controls: &[(Vector2<f32>, f32)], support: f32) -> Vec<f32> {
+    let kernel = |a: Vector2<f32>, b: Vector2<f32>| {
+        let r = f64::from((a - b).norm() / support).min(1.0);
+        (1.0 - r).powi(4) * (4.0 * r + 1.0)
+    };
+    let n = controls.len();
+    // The ridge keeps profiles solvable, whose far oval points coincide.
+    let gram =
+        DMatrix::from_fn(n, n, |i, j| kernel(controls[i].0, controls[j].0) + if i == j { 1e-4 } else { 0.0 });
+    let right = DMatrix::from_fn(n, nodes.len(), |i, node| kernel(controls[i].0, nodes[node]));
+    match gram.cholesky() {
+        // Column-major [n, nodes] is row-major [nodes, n].
+        Some(factor) => factor.solve(&right).iter().map(|&value| value as f32).collect(),
+        None => vec![0.0; n * nodes.len()],
+    }
+}
+
+/// Smoothstep: 0 at 0, 1 at 1, level at both.
+fn smooth(t: f32) -> f32 {
+    t * t * (3.0 - 2.0 * t)
+}
+
+/// How the outline of the skull moves from one pose to another: a similarity of the picture.
+struct SkullMotion {
+    centre: Vector2<f32>,
+    shift: Vector2<f32>,
+    /// `scale * cos - 1` and `scale * sin` of the roll, which are 0 for equal poses to the last bit.
+    stretch: f32,
+    turn: f32,
+}
+
+impl SkullMotion {
+    fn new(from: &HeadPose, to: &HeadPose) -> Self {
+        let centre = from.from_canonical(HEAD_CENTRE).xy();
+        let relative = to.rotation.matrix() * from.rotation.matrix().transpose();
+        let angle = (relative.m21 - relative.m12).atan2(relative.m11 + relative.m22);
+        let scale = to.scale / from.scale;
+        Self {
+            centre,
+            shift: to.from_canonical(HEAD_CENTRE).xy() - centre,
+            stretch: scale * angle.cos() - 1.0,
+            turn: scale * angle.sin(),
+        }
+    }
+
+    fn displacement(&self, p: Vector2<f32>) -> Vector2<f32> {
+        let d = p - self.centre;
+        // The pose's y axis points up, the picture's down: a positive roll is counter-clockwise on the screen.
+        self.shift + Vector2::new(self.stretch * d.x + self.turn * d.y, self.stretch * d.y - self.turn * d.x)
+    }
+}
+
+/// The head's own axes in the photo.
+struct HeadFrame {
+    centre: Vector2<f32>,
+    right: Vector2<f32>,
+    up: Vector2<f32>,
+    /// Pixels.
+    face_width: f32,
+    /// Height of the chin, in face widths.
+    chin: f32,
+}
+
+impl HeadFrame {
+    fn new(landmarks: &Landmarks, pose: &HeadPose) -> Self {
+        let canonical_width =
+            (TOPOLOGY.vertices[point::FACE_LEFT] - TOPOLOGY.vertices[point::FACE_RIGHT]).norm();
+        let face_width = (pose.scale * canonical_width).max(1.0);
+        let rotation = pose.rotation.matrix();
+        let roll = (rotation.m21 - rotation.m12).atan2(rotation.m11 + rotation.m22);
+        let right = Vector2::new(roll.cos(), -roll.sin());
+        let up = Vector2::new(-roll.sin(), -roll.cos());
+        let ends = |axis: Vector2<f32>| {
+            let along = MESH.oval.iter().map(move |&i| landmarks.xy(i).dot(&axis));
+            along.fold((f32::MAX, f32::MIN), |(low, high), v| (low.min(v), high.max(v)))
+        };
+        let ((left_end, right_end), (low, high)) = (ends(right), ends(up));
+        let centre = right * (0.5 * (left_end + right_end)) + up * (0.5 * (low + high));
+        Self { centre, right, up, face_width, chin: -0.5 * (high - low) / face_width }
+    }
+
+    /// How much of the head's motion a point of the photo takes part in.
+    fn weight(&self, p: Vector2<f32>) -> f32 {
+        let d = (p - self.centre) / self.face_width;
+        let (x, y) = (d.dot(&self.right), d.dot(&self.up));
+        let (half_width, half_height, rise) = HEAD;
+        let radius = (x / half_width).hypot((y - rise) / half_height);
+        let outwards = 1.0 - smooth(((radius - 1.0) / (REACH - 1.0)).clamp(0.0, 1.0));
+        let down = 1.0 - smooth(((self.chin - y) / NECK).clamp(0.0, 1.0));
+        outwards * down
+    }
+
+    /// The box around everything that can move, within the photo.
+    fn region(&self, photo_size: (u32, u32)) -> MotionRegion {
+        let (half_width, half_height, rise) = HEAD;
+        let centre = self.centre + self.up * (rise * self.face_width);
+        let reach = |axis: usize| {
+            let ellipse = REACH * (half_width * self.right[axis]).hypot(half_height * self.up[axis]);
+            ellipse * self.face_width
+        };
+        let (reach_x, reach_y) = (reach(0), reach(1));
+        let within = |value: f32, size: u32| value.clamp(0.0, size as f32) as u32;
+        let left = within((centre.x - reach_x).floor(), photo_size.0);
+        let right = within((centre.x + reach_x).ceil(), photo_size.0);
+        let top = within((centre.y - reach_y).floor(), photo_size.1);
+        let bottom = within((centre.y + reach_y).ceil(), photo_size.1);
+        MotionRegion { left, top, width: right - left, height: bottom - top }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn equal_poses_do_not_move_the_skull_at_all() {
+        let pose = HeadPose {
+            scale: 12.3,
+            rotation: nalgebra::Rotation3::from_euler_angles(0.1, -0.4, 0.2),
+            translation: Vector3::new(210.0, -180.0, 30.0),
+            residual: 0.0,
+        };
+        let motion = SkullMotion::new(&pose, &pose);
+        assert_eq!(motion.displacement(Vector2::new(17.0, 400.0)), Vector2::zeros());
+    }
+}
