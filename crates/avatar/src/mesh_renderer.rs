@@ -1,0 +1,157 @@
+//! The mesh renderer: a portrait driven by the face mesh alone, without a network.
+//!
+//! For each view of the photo everything that stands still is prepared once: the background at the view's
+//! resolution, and a texture of the moving region on the same pixel grid. A frame then costs the warp of the
+//! region, one bicubic sample per pixel, and the interior of the mouth painted where the photo shows none.
+
+mod mouth;
+mod texture;
+
+use std::sync::Arc;
+
+use gioconda_face::Landmarks;
+use gioconda_face::warp::{MeshWarp, MotionRegion, SourceMesh, View};
+use image::RgbImage;
+use nalgebra::Vector2;
+use rayon::prelude::*;
+
+use mouth::MouthPaint;
+use texture::{Resampled, Texture};
+
+/// Draws a photo in driven poses.
+pub struct MeshRenderer {
+    photo: Arc<RgbImage>,
+    mesh: SourceMesh,
+    mouth: MouthPaint,
+    warp: MeshWarp,
+    stage: Option<Stage>,
+}
+
+/// What a view shows when nothing moves, and what is needed to move it.
+struct Stage {
+    view: View,
+    background: Background,
+    texture: Texture,
+    /// The part of the view that can move: its first column and row, and the view of just that part.
+    window: (usize, usize),
+    window_view: View,
+}
+
+/// A still picture of the view's size.
+enum Background {
+    /// The view is the photo.
+    Photo,
+    Resampled(RgbImage),
+}
+
+impl MeshRenderer {
+    /// Prepares a photo whose face has the given landmarks (photo pixels).
+    pub fn new(photo: Arc<RgbImage>, landmarks: &Landmarks) -> Self {
+        let mesh = SourceMesh::new(photo.dimensions(), landmarks);
+        let mouth = MouthPaint::new(&photo, mesh.landmarks());
+        Self { photo, mesh, mouth, warp: MeshWarp::default(), stage: None }
+    }
+
+    /// The part of the photo that can change; outside it every frame equals the photo.
+    pub fn region(&self) -> MotionRegion {
+        self.mesh.region()
+    }
+
+    /// The photo's mesh, for warps of one's own.
+    pub fn mesh(&self) -> &SourceMesh {
+        &self.mesh
+    }
+
+    /// Draws the frame in which the face has the landmarks `driving` (pixels, in the photo's frame).
+    ///
+    /// `out` takes the view's size if it has another. What does not move is the same in every frame, and where the
+    /// view shows the photo pixel for pixel it is the photo's. The first frame of a view prepares it; frames of the
+    /// same view after it allocate nothing. A view of no pixels or of no area gives an empty picture.
+    pub fn render(&mut self, driving: &Landmarks, view: &View, out: &mut RgbImage) {
+        if !is_drawable(view) {
+            *out = RgbImage::new(view.width as u32, view.height as u32);
+            return;
+        }
+        let stage = match self.stage.take() {
+            Some(stage) if stage.view == *view => stage,
+            _ => Stage::new(&self.photo, self.mesh.region(), view),
+        };
+        if out.dimensions() != (view.width as u32, view.height as u32) {
+            *out = RgbImage::new(view.width as u32, view.height as u32);
+        }
+        let still = match &stage.background {
+            Background::Photo => &self.photo,
+            Background::Resampled(picture) => picture,
+        };
+        out.copy_from_slice(still);
+        if stage.window_view.width > 0 && stage.window_view.height > 0 {
+            self.mesh.warp(driving, &stage.window_view, &mut self.warp);
+            self.compose(&stage, out);
+        }
+        self.stage = Some(stage);
+    }
+
+    /// Samples the texture along the flow and paints the mouth, row by row.
+    fn compose(&self, stage: &Stage, out: &mut RgbImage) {
+        let warp = &self.warp;
+        let (column, row) = stage.window;
+        let line = 3 * stage.view.width;
+        out.par_chunks_exact_mut(line).skip(row).take(warp.height).enumerate().with_min_len(8).for_each(
+            |(y, pixels)| {
+                let at = y * warp.width..(y + 1) * warp.width;
+                let pixels = pixels[3 * column..].as_chunks_mut::<3>().0;
+                for (pixel, flow) in pixels.iter_mut().zip(&warp.flow[at.clone()]) {
+                    *pixel = stage.texture.sample(stage.view.to_output(Vector2::from(*flow)));
+                }
+                let Some(opening) = &warp.opening else { return };
+                for (x, &covered) in warp.mouth[at].iter().enumerate().filter(|(_, covered)| **covered > 0) {
+                    let position =
+                        stage.window_view.to_photo(Vector2::new(x as f32 + 0.5, y as f32 + 0.5));
+                    let share = f32::from(covered) / 255.0;
+                    self.mouth.paint(self.mesh.mouth(), opening, position, share, &mut pixels[x]);
+                }
+            },
+        );
+    }
+}
+
+fn is_drawable(view: &View) -> bool {
+    let lengths = [view.side_x, view.side_y];
+    view.width > 0
+        && view.height > 0
+        && lengths.iter().all(|side| side.is_finite() && *side > 0.0)
+        && view.left.is_finite()
+        && view.top.is_finite()
+}
+
+impl Stage {
+    fn new(photo: &Arc<RgbImage>, region: MotionRegion, view: &View) -> Self {
+        let (left, top) = (region.left as f32, region.top as f32);
+        let from = view.to_output(Vector2::new(left, top));
+        let to = view.to_output(Vector2::new(left + region.width as f32, top + region.height as f32));
+        let resampled = Resampled::new(photo, view, from, to);
+        let background = if *view == View::whole(photo.width(), photo.height()) {
+            Background::Photo
+        } else {
+            Background::Resampled(resampled.picture(view.width, view.height))
+        };
+        let pixel = |edge: f32, size: usize| (edge.max(0.0) as usize).min(size);
+        let (first_column, first_row) = (pixel(from.x.floor(), view.width), pixel(from.y.floor(), view.height));
+        let (width, height) = (
+            pixel(to.x.ceil(), view.width) - first_column,
+            pixel(to.y.ceil(), view.height) - first_row,
+        );
+        let scale = view.scale();
+        let corner = view.to_photo(Vector2::new(first_column as f32, first_row as f32));
+        let window_view = View {
+            left: corner.x,
+            top: corner.y,
+            side_x: width as f32 * scale.x,
+            side_y: height as f32 * scale.y,
+            width,
+            height,
+        };
+        let texture = resampled.texture(from, to);
+        Self { view: *view, background, texture, window: (first_column, first_row), window_view }
+    }
+}

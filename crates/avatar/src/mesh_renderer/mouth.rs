@@ -1,0 +1,122 @@
+//! The inside of a mouth that the photo keeps shut.
+//!
+//! A painter's mouth rather than an anatomist's: a dark cavity, the shadow of the upper lip, a soft band of upper
+//! teeth and the tongue. All colours are the photo's own lips and skin, scaled: a grey photo stays grey and a
+//! painting keeps its palette.
+
+use gioconda_face::Landmarks;
+use gioconda_face::warp::Aperture;
+use image::RgbImage;
+use nalgebra::Vector2;
+
+type Colour = [f32; 3];
+
+/// (inner edge, outer edge) pairs across the lips.
+const ACROSS_LIPS: [(usize, usize); 8] =
+    [(14, 17), (87, 84), (317, 314), (178, 181), (402, 405), (13, 0), (82, 37), (312, 267)];
+/// Well-lit skin: cheeks, bridge of the nose, forehead, chin.
+const ON_SKIN: [usize; 8] = [50, 280, 101, 330, 5, 151, 9, 200];
+
+/// The colours of one photo's mouth.
+pub(super) struct MouthPaint {
+    cavity: Colour,
+    tongue: Colour,
+    teeth: Colour,
+}
+
+impl MouthPaint {
+    pub(super) fn new(photo: &RgbImage, landmarks: &Landmarks) -> Self {
+        let lips = mean(ACROSS_LIPS.iter().map(|&(inner, outer)| {
+            patch(photo, 0.5 * (landmarks.xy(inner) + landmarks.xy(outer)))
+        }));
+        let skin = ON_SKIN.iter().map(|&i| patch(photo, landmarks.xy(i)));
+        let lit = skin.max_by(|a, b| luma(*a).total_cmp(&luma(*b))).unwrap_or(lips);
+        let grey = luma(lit);
+        Self {
+            cavity: lips.map(|v| 0.17 * v),
+            tongue: lips.map(|v| 0.62 * v),
+            teeth: lit.map(|v| 0.88 * (0.45 * v + 0.55 * grey)),
+        }
+    }
+
+    /// Paints over `pixel`, at `position` (photo pixels), the `share` of it that lies between the driving lips, as
+    /// far as the photo's own mouth cannot show what is there.
+    pub(super) fn paint(
+        &self,
+        photo: &Aperture,
+        driving: &Aperture,
+        position: Vector2<f32>,
+        share: f32,
+        pixel: &mut [u8; 3],
+    ) {
+        let (along, above) = driving.coordinates(position);
+        let (lower, upper) = driving.edges(along);
+        let (open, open_photo) = ((upper - lower).max(1e-3), photo.opening(along));
+        let growth = step(0.0, 0.12, open - open_photo);
+        let shown = step(0.12, 0.35, open_photo) * step(0.35, 0.8, open_photo / open);
+        let share = share * growth * (1.0 - shown);
+        let colour = self.colour(along, above - lower, upper - above, driving.widest());
+        for (pixel, colour) in pixel.iter_mut().zip(colour) {
+            let below = f32::from(*pixel);
+            *pixel = (below + (colour - below) * share + 0.5).clamp(0.0, 255.0) as u8;
+        }
+    }
+
+    /// The colour `from_lower` centimetres above the lower lip and `from_upper` below the upper one, in a mouth
+    /// that opens `widest` centimetres.
+    fn colour(&self, along: f32, from_lower: f32, from_upper: f32, widest: f32) -> Colour {
+        let side = (2.0 * along).clamp(-1.0, 1.0);
+        let side = side * side;
+        // Light falls in from the front and below: the cavity darkens upwards and into the corners.
+        let depth = step(0.0, 1.2, from_upper) * (1.0 - 0.5 * side);
+        let mut colour = self.cavity.map(|v| v * (0.55 + 0.75 * depth));
+        let tongue_height = (0.5 * widest).min(1.1) * (1.0 - 0.9 * side);
+        let tongue = step(0.35, 1.2, widest) * (1.0 - step(0.4 * tongue_height, tongue_height, from_lower));
+        blend(&mut colour, self.tongue.map(|v| v * (0.55 + 0.45 * (1.0 - side))), 0.75 * tongue);
+        let length = 0.62 * step(0.15, 1.0, widest) * (1.0 - 0.75 * side);
+        let teeth = step(0.05, 0.2, length) * (1.0 - step(length - 0.1, length + 0.05, from_upper));
+        let lip_shadow = 0.45 + 0.55 * step(0.0, 0.35, from_upper);
+        blend(&mut colour, self.teeth.map(|v| v * lip_shadow * (1.0 - 0.65 * side)), 0.85 * teeth);
+        // The lower lip stands before the mouth and keeps light off what is behind it.
+        let lower_shadow = 0.6 + 0.4 * step(0.0, 0.25, from_lower);
+        colour.map(|v| v * lower_shadow)
+    }
+}
+
+fn blend(colour: &mut Colour, over: Colour, share: f32) {
+    for (colour, over) in colour.iter_mut().zip(over) {
+        *colour += (over - *colour) * share;
+    }
+}
+
+/// Smoothstep from 0 at `from` to 1 at `to`.
+fn step(from: f32, to: f32, value: f32) -> f32 {
+    let t = ((value - from) / (to - from)).clamp(0.0, 1.0);
+    t * t * (3.0 - 2.0 * t)
+}
+
+/// Rec. 709 weights.
+fn luma([r, g, b]: Colour) -> f32 {
+    0.2126 * r + 0.7152 * g + 0.0722 * b
+}
+
+fn mean(colours: impl Iterator<Item = Colour>) -> Colour {
+    let (mut sum, mut count) = ([0.0; 3], 0.0_f32);
+    for colour in colours {
+        for (sum, value) in sum.iter_mut().zip(colour) {
+            *sum += value;
+        }
+        count += 1.0;
+    }
+    sum.map(|v| v / count.max(1.0))
+}
+
+/// The mean of the 5x5 pixels around a position; positions outside the photo read its border.
+fn patch(photo: &RgbImage, position: Vector2<f32>) -> Colour {
+    let clamped = |value: f32, offset: i64, size: u32| (value as i64 + offset).clamp(0, i64::from(size) - 1) as u32;
+    mean((0..25_i64).map(|i| {
+        let x = clamped(position.x, i % 5 - 2, photo.width());
+        let y = clamped(position.y, i / 5 - 2, photo.height());
+        photo.get_pixel(x, y).0.map(f32::from)
+    }))
+}
