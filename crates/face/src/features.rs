@@ -79,3 +79,58 @@ pub fn gaze(landmarks: &Landmarks, side: Side) -> Vector2<f32> {
         [eye.outer, eye.inner, eye.iris].map(|i| pose.to_canonical(landmarks.points[i]));
     (iris - (outer + inner) / 2.0).xy() / (outer - inner).norm().max(f32::MIN_POSITIVE)
 }
+
+#[cfg(test)]
+mod tests {
+    use nalgebra::Rotation3;
+
+    use super::*;
+    use crate::topology::TOPOLOGY;
+
+    /// The canonical face at `rotation`, its irises in the middle of the eyes' corners, moved by `shift` centimetres.
+    fn face(rotation: Rotation3<f32>, scale: f32, iris_shift: Vector3<f32>) -> Landmarks {
+        let pose = HeadPose { scale, rotation, translation: Vector3::new(100.0, -90.0, 0.0), residual: 0.0 };
+        let mut shape = [Vector3::zeros(); LANDMARKS];
+        shape[..TOPOLOGY.vertices.len()].copy_from_slice(&TOPOLOGY.vertices);
+        for eye in [&RIGHT_EYE, &LEFT_EYE] {
+            shape[eye.iris] = (shape[eye.outer] + shape[eye.inner]) / 2.0 + iris_shift;
+        }
+        Landmarks { points: shape.map(|point| pose.from_canonical(point)) }
+    }
+
+    #[test]
+    fn openings_do_not_depend_on_pose_or_size() {
+        let frontal = face(Rotation3::identity(), 10.0, Vector3::zeros());
+        let turned = face(Rotation3::from_euler_angles(0.3, 0.6, -0.4), 33.0, Vector3::zeros());
+        for side in [Side::Left, Side::Right] {
+            assert!((eye_opening(&frontal, side) - eye_opening(&turned, side)).abs() < 1e-3);
+        }
+        assert!((mouth_opening(&frontal) - mouth_opening(&turned)).abs() < 1e-3);
+    }
+
+    #[test]
+    fn a_shut_eye_and_mouth_open_by_nothing() {
+        let mut shut = face(Rotation3::identity(), 10.0, Vector3::zeros());
+        for (upper, lower) in RIGHT_EYE.lids.into_iter().chain(LIPS) {
+            shut.points[upper] = shut.points[lower];
+        }
+        assert!(eye_opening(&shut, Side::Right) < 1e-6 && mouth_opening(&shut) < 1e-6);
+        assert!(eye_opening(&shut, Side::Left) > 0.1);
+    }
+
+    #[test]
+    fn gaze_is_measured_in_the_heads_frame() {
+        let aside = Vector3::new(0.3, 0.1, 0.0);
+        for rotation in [Rotation3::identity(), Rotation3::from_euler_angles(-0.2, 0.5, 0.3)] {
+            for side in [Side::Left, Side::Right] {
+                let straight = gaze(&face(rotation, 12.0, Vector3::zeros()), side);
+                assert!(straight.norm() < 1e-3, "{straight}");
+                let found = gaze(&face(rotation, 12.0, aside), side);
+                assert!(
+                    found.x > 0.05 && found.y > 0.01 && (found.x / found.y - 3.0).abs() < 0.05,
+                    "{found}"
+                );
+            }
+        }
+    }
+}

@@ -23,4 +23,20 @@ impl Landmarks {
     pub fn xy(&self, index: usize) -> Vector2<f32> {
         self.points[index].xy()
     }
+
+    /// The smallest and the largest corner of the box around the face's mesh.
+    pub fn bounds(&self) -> (Vector2<f32>, Vector2<f32>) {
+        let mesh = &self.points[..crate::topology::MESH_POINTS];
+        mesh.iter()
+            .map(Vector3::xy)
+            .fold((Vector2::repeat(f32::INFINITY), Vector2::repeat(f32::NEG_INFINITY)), |(low, high), p| {
+                (low.inf(&p), high.sup(&p))
+            })
+    }
+
+    /// The same face after its picture was scaled by `scale` and then shifted by `shift` pixels.
+    #[must_use]
+    pub fn scaled_and_shifted(&self, scale: f32, shift: Vector2<f32>) -> Self {
+        Self { points: self.points.map(|p| p * scale + Vector3::new(shift.x, shift.y, 0.0)) }
+    }
 }

@@ -167,3 +167,58 @@ impl Session {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write as _;
+    use std::path::{Path, PathBuf};
+
+    use sha2::{Digest as _, Sha256};
+
+    use super::*;
+
+    fn folder() -> PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models")
+    }
+
+    fn sha256(bytes: &[u8]) -> String {
+        Sha256::digest(bytes).iter().fold(String::new(), |mut text, byte| {
+            write!(text, "{byte:02x}").unwrap();
+            text
+        })
+    }
+
+    #[test]
+    fn every_row_tells_the_truth_about_its_file() {
+        for card in models() {
+            assert_eq!(sha256(card.bytes), card.sha256, "{}", card.file);
+            assert_eq!(std::fs::read(folder().join(card.file)).unwrap(), card.bytes, "{}", card.file);
+            assert_eq!(Path::new(card.file).file_stem().unwrap(), card.name);
+            let text = std::fs::read_to_string(folder().join(format!("{}.md", card.name))).unwrap();
+            assert!(text.contains(card.licence), "the card of {} names another licence", card.name);
+            let notice = std::fs::read_to_string(folder().join("NOTICE")).unwrap();
+            assert!(notice.contains(card.file), "NOTICE does not name {}", card.file);
+        }
+    }
+
+    #[test]
+    fn every_file_has_a_card_and_a_line_in_the_readme() {
+        let readme = std::fs::read_to_string(folder().join("README.md")).unwrap();
+        for entry in std::fs::read_dir(folder()).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.file_name().unwrap().to_str().unwrap();
+            if path.extension().is_none_or(|extension| extension == "md") {
+                continue;
+            }
+            let checksum = sha256(&std::fs::read(&path).unwrap());
+            let card = std::fs::read_to_string(path.with_extension("md"))
+                .unwrap_or_else(|error| panic!("models/{name} has no card: {error}"));
+            assert!(
+                card.contains(&checksum),
+                "the card of models/{name} has another checksum than {checksum}"
+            );
+            assert!(readme.contains(name), "models/README.md does not list {name}");
+            assert!(readme.contains(&checksum), "models/README.md has another checksum for {name}");
+        }
+    }
+}
