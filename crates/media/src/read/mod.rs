@@ -351,3 +351,28 @@ pub fn fuzz_mp4(bytes: &[u8]) {
     }
     let _ = sps::SequenceParameters::parse(bytes);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    #[test]
+    fn a_missing_ffmpeg_is_named_with_the_codec_and_the_way_out() {
+        let folder = tempfile::tempdir().unwrap();
+        let clip = folder.path().join("clip.mp4");
+        fs::write(&clip, b"\x1a\x45\xdf\xa3\x9f\x42\x86\x81\x01\x42\x82\x84webm").unwrap();
+        let error = ClipReader::open_with(&clip, &ReadOptions::default(), None).err().unwrap();
+        assert!(matches!(&error, Error::FfmpegMissing { codec, .. } if codec == "webm"), "{error}");
+        let message = error.to_string();
+        assert!(message.contains("install ffmpeg") && !message.contains('\n'), "{message}");
+    }
+
+    #[test]
+    fn standard_rates_are_recognised() {
+        let cases = [(23.976, 24000.0 / 1001.0), (25.001, 25.0), (29.968, 30000.0 / 1001.0), (27.3, 27.3)];
+        for (measured, expected) in cases {
+            assert!((nearest_standard_rate(measured) - expected).abs() < 1e-9, "{measured}");
+        }
+    }
+}

@@ -47,16 +47,16 @@ pub(super) struct GifWriter {
     target: PathBuf,
     fps: f64,
     stage: Stage,
-    /// Frames received.
+    /// Frames handed to the stream.
     received: u64,
     /// Hundredths of a second that are written.
     written: u64,
 }
 
 enum Stage {
-    /// The first frames, until the palette is made.
+    /// The first frames wait until the palette is made; the output is taken when it is.
     Collecting {
-        output: PartialFile,
+        output: Option<PartialFile>,
         frames: Vec<RgbImage>,
     },
     Writing(Box<Stream>),
@@ -64,7 +64,7 @@ enum Stage {
 
 impl GifWriter {
     pub(super) fn create(target: &Path, options: &WriteOptions) -> Result<Self, Error> {
-        let stage = Stage::Collecting { output: PartialFile::create(target)?, frames: Vec::new() };
+        let stage = Stage::Collecting { output: Some(PartialFile::create(target)?), frames: Vec::new() };
         Ok(Self { target: target.into(), fps: options.fps, stage, received: 0, written: 0 })
     }
 
@@ -80,17 +80,11 @@ impl GifWriter {
     }
 
     fn start_writing(&mut self) -> Result<(), Error> {
-        let empty = Stage::Collecting { output: PartialFile::create(&self.target)?, frames: Vec::new() };
-        match std::mem::replace(&mut self.stage, empty) {
-            Stage::Collecting { output, frames } => {
-                self.stage = Stage::Writing(Box::new(Stream::start(&self.target, output, &frames)?));
-                frames.iter().try_for_each(|frame| self.write_frame(frame))
-            }
-            writing @ Stage::Writing(_) => {
-                self.stage = writing;
-                Ok(())
-            }
-        }
+        let Stage::Collecting { output, frames } = &mut self.stage else { return Ok(()) };
+        let Some(output) = output.take() else { return Ok(()) };
+        let frames = std::mem::take(frames);
+        self.stage = Stage::Writing(Box::new(Stream::start(&self.target, output, &frames)?));
+        frames.iter().try_for_each(|frame| self.write_frame(frame))
     }
 
     fn write_frame(&mut self, image: &RgbImage) -> Result<(), Error> {
@@ -107,15 +101,12 @@ impl GifWriter {
     }
 
     pub(super) fn finish(mut self) -> Result<u64, Error> {
-        if matches!(self.stage, Stage::Collecting { .. }) {
-            self.start_writing()?;
-        }
+        self.start_writing()?;
         match self.stage {
             Stage::Writing(stream) => {
-                let fault = |error| gif_error(&self.target, error);
-                stream.encoder.into_inner().map_err(fault)?.finish()
+                stream.encoder.into_inner().map_err(|error| gif_error(&self.target, error))?.finish()
             }
-            Stage::Collecting { output, .. } => output.finish(),
+            Stage::Collecting { .. } => Err(Error::output(&self.target, "there are no frames to write")),
         }
     }
 }

@@ -23,9 +23,10 @@ use yuv::{
     YuvChromaSubsampling, YuvConversionMode, YuvPlanarImageMut, YuvRange, YuvStandardMatrix, rgb_to_yuv420,
 };
 
-/// Quantiser range: the lower end is what flat, well predicted frames get, the upper bounds how coarse motion becomes.
-/// Measured on 512x512 talking heads with `examples/codec_speed.rs`.
-const QUANTISER: (u8, u8) = (18, 26);
+/// Constant quantiser. On a 512x512 talking head 20 gives 41.2 dB at 1.35 Mbit/s, 22 gives 40.4 dB at 1.08 Mbit/s, 24
+/// gives 39.3 dB at 0.82 Mbit/s (`examples/codec_speed.rs`); openh264's own quality mode needs a fifth more bits.
+const QUANTISER: u8 = 20;
+const NOMINAL_BITRATE: u32 = 4_000_000;
 /// A seek point at least this often, in seconds.
 const SEEK_SECONDS: f64 = 2.0;
 /// Video and sound alternate in the file in stretches of this length, in seconds.
@@ -327,17 +328,16 @@ fn encoder_config((width, height): (u32, u32), fps: f64) -> EncoderConfig {
         .level(level(width, height, fps))
         .usage_type(UsageType::CameraVideoRealTime)
         .complexity(Complexity::Medium)
-        .rate_control_mode(RateControlMode::Quality)
-        .qp(QpRange::new(QUANTISER.0, QUANTISER.1))
-        // A ceiling that the quantiser range, not the rate control, keeps away from: 8 bits a pixel at most.
-        .bitrate(BitRate::from_bps(BITRATE_CEILING.min((f64::from(width * height) * fps * 2.0) as u32)))
+        // With a range of one value the only mode that never asks for skipped frames is a constant quantiser.
+        .rate_control_mode(RateControlMode::Bufferbased)
+        .qp(QpRange::new(QUANTISER, QUANTISER))
+        // Must be given and is not used by this mode.
+        .bitrate(BitRate::from_bps(NOMINAL_BITRATE))
         .max_frame_rate(FrameRate::from_hz(fps as f32))
         .intra_frame_period(IntraFramePeriod::from_num_frames((SEEK_SECONDS * fps).ceil() as u32))
         .skip_frames(false)
         .vui(VuiConfig::bt709())
 }
-
-const BITRATE_CEILING: u32 = 100_000_000;
 
 /// The lowest common level whose frame size and macroblock rate suffice (ITU-T H.264 Table A-1).
 fn level(width: u32, height: u32, fps: f64) -> Level {

@@ -26,8 +26,8 @@ pub(super) struct WebPWriter {
     output: PartialFile,
     bytes: u64,
     fps: f64,
-    /// The frame that waits for its duration, with its changed rectangle.
     frames: u64,
+    /// The frame before, to tell what changed.
     shown: RgbImage,
 }
 
