@@ -23,7 +23,8 @@ struct Reference {
 
 #[derive(Deserialize)]
 struct Frame {
-    frame: String,
+    #[serde(rename = "frame")]
+    file: String,
     width: f32,
     height: f32,
     landmarks: Vec<[f32; 3]>,
@@ -66,7 +67,7 @@ fn reference() -> Option<Reference> {
 }
 
 fn picture(frame: &Frame) -> RgbImage {
-    image::open(shared("reference").join(&frame.frame)).unwrap().to_rgb8()
+    image::open(shared("reference").join(&frame.file)).unwrap().to_rgb8()
 }
 
 /// Prints the errors of every frame and returns their mean and the largest.
@@ -75,7 +76,7 @@ fn table(reference: &Reference, mut landmarks: impl FnMut(&RgbImage) -> Landmark
     println!("{:<28} {:>8} {:>8}", "frame", "xy %", "z %");
     for frame in &reference.frames {
         let (plane, depth) = errors(&landmarks(&picture(frame)), &frame.landmarks());
-        println!("{:<28} {:>8.3} {:>8.3}", frame.frame, 100.0 * plane, 100.0 * depth);
+        println!("{:<28} {:>8.3} {:>8.3}", frame.file, 100.0 * plane, 100.0 * depth);
         sum += plane;
         worst = worst.max(plane);
     }
