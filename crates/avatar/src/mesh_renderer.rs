@@ -16,7 +16,7 @@ use nalgebra::Vector2;
 use rayon::prelude::*;
 
 use mouth::MouthPaint;
-use texture::{Resampled, Texture};
+use texture::{Grid, Texture, resample};
 
 /// Draws a photo in driven poses.
 pub struct MeshRenderer {
@@ -129,18 +129,16 @@ impl Stage {
         let (left, top) = (region.left as f32, region.top as f32);
         let from = view.to_output(Vector2::new(left, top));
         let to = view.to_output(Vector2::new(left + region.width as f32, top + region.height as f32));
-        let resampled = Resampled::new(photo, view, from, to);
         let background = if *view == View::whole(photo.width(), photo.height()) {
             Background::Photo
         } else {
-            Background::Resampled(resampled.picture(view.width, view.height))
+            let whole = Grid { left: 0, top: 0, width: view.width, height: view.height };
+            Background::Resampled(resample(photo, view, whole))
         };
         let pixel = |edge: f32, size: usize| (edge.max(0.0) as usize).min(size);
         let (first_column, first_row) = (pixel(from.x.floor(), view.width), pixel(from.y.floor(), view.height));
-        let (width, height) = (
-            pixel(to.x.ceil(), view.width) - first_column,
-            pixel(to.y.ceil(), view.height) - first_row,
-        );
+        let width = pixel(to.x.ceil(), view.width) - first_column;
+        let height = pixel(to.y.ceil(), view.height) - first_row;
         let scale = view.scale();
         let corner = view.to_photo(Vector2::new(first_column as f32, first_row as f32));
         let window_view = View {
@@ -151,7 +149,14 @@ impl Stage {
             width,
             height,
         };
-        let texture = resampled.texture(from, to);
+        let (left, top) = (from.x.floor() as i64, from.y.floor() as i64);
+        let grid = Grid {
+            left,
+            top,
+            width: (to.x.ceil() as i64 - left).max(1) as usize,
+            height: (to.y.ceil() as i64 - top).max(1) as usize,
+        };
+        let texture = Texture::new(photo, view, grid);
         Self { view: *view, background, texture, window: (first_column, first_row), window_view }
     }
 }

@@ -2,146 +2,133 @@
 //!
 //! The photo is resampled once per view with an antialiased filter, on exactly the pixel grid of the view. A warp
 //! that moves nothing therefore samples texel centres and reproduces the background bit by bit, and a view smaller
-//! than the photo cannot alias.
+//! than the photo does not alias.
 
-use std::sync::Arc;
-
-use fast_image_resize::images::{Image, ImageRef};
-use fast_image_resize::{PixelType, ResizeOptions, Resizer};
 use gioconda_face::warp::View;
 use image::RgbImage;
 use nalgebra::Vector2;
+use rayon::prelude::*;
 
 /// Texels added on each side, so that a filter at the edge finds its neighbours.
 const PAD: usize = 2;
 
-/// The photo as far as the view or the moving region need it, on the view's grid.
-pub(super) struct Resampled {
-    picture: Arc<RgbImage>,
-    /// Output pixel coordinates of the picture's first pixel.
-    left: i64,
-    top: i64,
+/// A rectangle of output pixels: first column and row, then width and height. May reach beyond the view.
+#[derive(Clone, Copy)]
+pub(super) struct Grid {
+    pub(super) left: i64,
+    pub(super) top: i64,
+    pub(super) width: usize,
+    pub(super) height: usize,
 }
 
-impl Resampled {
-    /// Resamples what lies in the view or between `from` and `to` (output pixels).
-    pub(super) fn new(photo: &Arc<RgbImage>, view: &View, from: Vector2<f32>, to: Vector2<f32>) -> Self {
-        let (width, height) = photo.dimensions();
-        let columns = Axis::new(view.left, view.side_x, view.width, width, from.x, to.x);
-        let rows = Axis::new(view.top, view.side_y, view.height, height, from.y, to.y);
-        if columns.is_aligned() && rows.is_aligned() {
-            let (left, top) = (-view.left as i64, -view.top as i64);
-            return Self { picture: Arc::clone(photo), left, top };
+/// The photo as it looks at the output pixels of `grid`; beyond the photo its border is repeated.
+///
+/// Lanczos with three lobes, widened where the view is smaller than the photo (an image resampler's usual
+/// antialiasing). Where the grid is the photo's own, the pixels are copied.
+pub(super) fn resample(photo: &RgbImage, view: &View, grid: Grid) -> RgbImage {
+    let scale = view.scale();
+    let columns = Taps::new(view.left, scale.x, grid.left, grid.width, photo.width() as usize);
+    let rows = Taps::new(view.top, scale.y, grid.top, grid.height, photo.height() as usize);
+    let mut picture = RgbImage::new(grid.width as u32, grid.height as u32);
+    let line = 3 * photo.width() as usize;
+    picture.par_chunks_exact_mut(3 * grid.width).enumerate().for_each_init(Vec::new, |sums, (y, pixels)| {
+        // First down each column of the photo that is needed, then along the row.
+        sums.clear();
+        sums.resize(line, 0.0_f32);
+        for (row, weight) in rows.of(y) {
+            let source = &photo.as_raw()[row * line..(row + 1) * line];
+            for (sum, &value) in sums.iter_mut().zip(source) {
+                *sum += weight * f32::from(value);
+            }
         }
-        let (new_width, new_height) = (columns.len(), rows.len());
-        let mut resized = Image::new(new_width, new_height, PixelType::U8x3);
-        let ((x, w), (y, h)) = (columns.source(), rows.source());
-        let resize = ImageRef::new(width, height, photo.as_raw(), PixelType::U8x3)
-            .map_err(|error| error.to_string())
-            .and_then(|source| {
-                let options = ResizeOptions::new().crop(x, y, w, h);
-                Resizer::new().resize(&source, &mut resized, &options).map_err(|error| error.to_string())
-            });
-        resize.expect("a three-byte picture and a crop box that Axis keeps within it");
-        let picture = RgbImage::from_raw(new_width, new_height, resized.into_vec())
-            .expect("the buffer has the size it was made with");
-        Self { picture: Arc::new(picture), left: columns.first, top: rows.first }
+        let sums = sums.as_chunks::<3>().0;
+        for (x, pixel) in pixels.as_chunks_mut::<3>().0.iter_mut().enumerate() {
+            let mut colour = [0.5_f32; 3];
+            for (column, weight) in columns.of(x) {
+                for (colour, value) in colour.iter_mut().zip(sums[column]) {
+                    *colour += weight * value;
+                }
+            }
+            *pixel = colour.map(|value| value.clamp(0.0, 255.0) as u8);
+        }
+    });
+    picture
+}
+
+/// For each output pixel along one axis the photo pixels it mixes and their weights.
+struct Taps {
+    /// Photo pixels, clamped to the photo.
+    sources: Vec<usize>,
+    weights: Vec<f32>,
+    per_pixel: usize,
+}
+
+impl Taps {
+    fn new(origin: f32, scale: f32, first: i64, pixels: usize, size: usize) -> Self {
+        let (origin, scale) = (f64::from(origin), f64::from(scale));
+        let aligned = (scale - 1.0).abs() < 1e-6 && origin.fract() == 0.0;
+        let stretch = scale.max(1.0);
+        let per_pixel = if aligned { 1 } else { (6.0 * stretch).ceil() as usize + 1 };
+        let mut taps = Self { sources: Vec::new(), weights: Vec::new(), per_pixel };
+        for pixel in 0..pixels {
+            let centre = origin + ((first + pixel as i64) as f64 + 0.5) * scale;
+            let start = if aligned { centre.floor() } else { (centre - 3.0 * stretch).floor() };
+            let weight = |i: usize| lanczos3((start + i as f64 + 0.5 - centre) / stretch);
+            let total: f64 = (0..per_pixel).map(weight).sum();
+            for i in 0..per_pixel {
+                taps.sources.push((start + i as f64).clamp(0.0, (size - 1) as f64) as usize);
+                taps.weights.push((weight(i) / total) as f32);
+            }
+        }
+        taps
     }
 
-    /// The view's still picture; beyond the photo its border is repeated.
-    pub(super) fn picture(&self, width: usize, height: usize) -> RgbImage {
-        RgbImage::from_fn(width as u32, height as u32, |x, y| self.pixel(i64::from(x), i64::from(y)))
-    }
-
-    /// A texture of the output pixels from `from` to `to`.
-    pub(super) fn texture(&self, from: Vector2<f32>, to: Vector2<f32>) -> Texture {
-        let (left, top) = (from.x.floor() as i64, from.y.floor() as i64);
-        let width = ((to.x.ceil() as i64) - left).max(1) as usize;
-        let height = ((to.y.ceil() as i64) - top).max(1) as usize;
-        let stride = width + 2 * PAD;
-        let texels = (0..stride * (height + 2 * PAD))
-            .map(|i| {
-                let (x, y) = (left + (i % stride) as i64, top + (i / stride) as i64);
-                let [r, g, b] = self.pixel(x - PAD as i64, y - PAD as i64).0;
-                [r, g, b, 0]
-            })
-            .collect();
-        Texture { left: left as f32, top: top as f32, width, height, texels }
-    }
-
-    fn pixel(&self, x: i64, y: i64) -> image::Rgb<u8> {
-        let (width, height) = self.picture.dimensions();
-        let x = (x - self.left).clamp(0, i64::from(width) - 1);
-        let y = (y - self.top).clamp(0, i64::from(height) - 1);
-        *self.picture.get_pixel(x as u32, y as u32)
+    fn of(&self, pixel: usize) -> impl Iterator<Item = (usize, f32)> + '_ {
+        let at = pixel * self.per_pixel..(pixel + 1) * self.per_pixel;
+        self.sources[at.clone()].iter().copied().zip(self.weights[at].iter().copied())
     }
 }
 
-/// One axis of the view's grid over the photo.
-struct Axis {
-    /// Photo pixel at output pixel 0, and photo pixels per output pixel.
-    origin: f64,
-    scale: f64,
-    size: f64,
-    /// The first output pixel that lies wholly in the photo and is needed, and the one after the last.
-    first: i64,
-    end: i64,
-}
-
-impl Axis {
-    fn new(origin: f32, side: f32, pixels: usize, size: u32, from: f32, to: f32) -> Self {
-        let (origin, scale, size) = (f64::from(origin), f64::from(side) / pixels as f64, f64::from(size));
-        let needed = (f64::from(from.floor().min(0.0)), f64::from(to.ceil()).max(pixels as f64));
-        // Rounding must not cost the last pixel of a view that ends with the photo.
-        let slack = 1e-4;
-        let first = (-origin / scale - slack).ceil().max(needed.0);
-        let end = ((size - origin) / scale + slack).floor().min(needed.1);
-        // A view that lies beside the photo sees its nearest pixels.
-        let last = ((size - origin) / scale).floor() - 1.0;
-        let first = first.min(last.max(first.min(0.0)));
-        Self { origin, scale, size, first: first as i64, end: end.max(first + 1.0) as i64 }
-    }
-
-    fn is_aligned(&self) -> bool {
-        (self.scale - 1.0).abs() < 1e-9 && self.origin.fract() == 0.0
-    }
-
-    fn len(&self) -> u32 {
-        (self.end - self.first) as u32
-    }
-
-    /// Start and length in the photo.
-    fn source(&self) -> (f64, f64) {
-        let length = ((self.end - self.first) as f64 * self.scale).min(self.size);
-        let start = (self.origin + self.first as f64 * self.scale).clamp(0.0, self.size - length);
-        (start, length)
-    }
+fn lanczos3(x: f64) -> f64 {
+    let sinc = |x: f64| if x.abs() < 1e-9 { 1.0 } else { (std::f64::consts::PI * x).sin() / (std::f64::consts::PI * x) };
+    if x.abs() < 3.0 { sinc(x) * sinc(x / 3.0) } else { 0.0 }
 }
 
 /// Texels of the moving region.
 pub(super) struct Texture {
-    /// Output pixel coordinates of the first texel's corner, without the padding.
-    left: f32,
-    top: f32,
-    width: usize,
-    height: usize,
+    grid: Grid,
+    /// `[(height + 4) * (width + 4)]` red, green, blue, nothing.
     texels: Vec<[u8; 4]>,
 }
 
 impl Texture {
-    /// The colour at a position in output pixels, by Catmull-Rom interpolation (Keys 1981, a = -1/2); beyond the
-    /// texture its border is repeated.
+    /// The photo at the output pixels of `grid`.
+    pub(super) fn new(photo: &RgbImage, view: &View, grid: Grid) -> Self {
+        let padded = Grid {
+            left: grid.left - PAD as i64,
+            top: grid.top - PAD as i64,
+            width: grid.width + 2 * PAD,
+            height: grid.height + 2 * PAD,
+        };
+        let picture = resample(photo, view, padded);
+        let texels = picture.pixels().map(|&image::Rgb([r, g, b])| [r, g, b, 0]).collect();
+        Self { grid, texels }
+    }
+
+    /// The colour at a position in output pixels, by Catmull-Rom interpolation (Keys 1981, a = -1/2); positions
+    /// beyond the texture are moved to its border.
     pub(super) fn sample(&self, position: Vector2<f32>) -> [u8; 3] {
-        let x = (position.x - self.left - 0.5).clamp(0.0, (self.width - 1) as f32);
-        let y = (position.y - self.top - 0.5).clamp(0.0, (self.height - 1) as f32);
+        let Grid { left, top, width, height } = self.grid;
+        let x = (position.x - left as f32 - 0.5).clamp(0.0, (width - 1) as f32);
+        let y = (position.y - top as f32 - 0.5).clamp(0.0, (height - 1) as f32);
         let (column, row) = (x as usize, y as usize);
         let (across, down) = (catmull_rom(x - column as f32), catmull_rom(y - row as f32));
-        let stride = self.width + 2 * PAD;
+        let stride = width + 2 * PAD;
         let start = (row + PAD - 1) * stride + column + PAD - 1;
         let mut colour = [0.5_f32; 4];
         for (line, weight) in down.into_iter().enumerate() {
             let at = start + line * stride;
-            let texels: &[[u8; 4]; 4] = self.texels[at..at + 4].try_into().expect("a slice of four");
+            let texels = &self.texels[at..at + 4];
             let mut sum = [0.0_f32; 4];
             for (texel, share) in texels.iter().zip(across) {
                 for (sum, &value) in sum.iter_mut().zip(texel) {
