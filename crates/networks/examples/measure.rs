@@ -1,12 +1,12 @@
 //! Milliseconds of both presets' generators on this machine: Burn forward, Burn forward and backward, rten on the
-//! exported graph. With a folder as argument it also leaves the graphs there, for `reference-tests/onnx_runtime.py`.
+//! exported graph. `reference-tests/measure.py` is the PyTorch column.
 //!
-//!     cargo run --release -p gioconda-networks --example measure [FOLDER]
+//!     cargo run --release -p gioconda-networks --example measure
 
-use std::path::PathBuf;
 use std::time::Instant;
 
 use gioconda_networks::burn::module::Module;
+use gioconda_networks::burn::optim::GradientsParams;
 use gioconda_networks::burn::tensor::{Distribution, Tensor};
 use gioconda_networks::{Device, Generator, ONNX_INPUT, OnnxPsi, Preset, export_onnx, parameter_count};
 use rten::{Model, Value};
@@ -16,15 +16,11 @@ const RUNS: usize = 7;
 type AnyError = Box<dyn std::error::Error>;
 
 fn main() -> Result<(), AnyError> {
-    let folder = std::env::args_os().nth(1).map(PathBuf::from);
     println!("preset     parameters  size  Burn fwd ms  Burn fwd+bwd ms  rten ms   (median of {RUNS})");
-    for preset in Preset::ALL {
-        measure(preset, folder.as_deref())?;
-    }
-    Ok(())
+    Preset::ALL.into_iter().try_for_each(measure)
 }
 
-fn measure(preset: Preset, folder: Option<&std::path::Path>) -> Result<(), AnyError> {
+fn measure(preset: Preset) -> Result<(), AnyError> {
     let config = preset.config().generator;
     let size = config.resolution;
     let device = Device::flex();
@@ -36,43 +32,31 @@ fn measure(preset: Preset, folder: Option<&std::path::Path>) -> Result<(), AnyEr
     let folded = generator.clone().folded();
     let forward = median(|| {
         let out = folded.forward(picture.clone(), psi.clone());
-        assert_eq!(out.into_data().shape.num_elements(), config.output.channels() * size * size);
+        assert_eq!(out.into_data().num_elements(), config.output.channels() * size * size);
     });
 
     let trained = generator.clone().train();
-    let (picture_grad, psi_grad) = (picture.clone().autodiff(), psi.clone().autodiff());
     let backward = median(|| {
-        let out = trained.forward(picture_grad.clone(), psi_grad.clone());
-        let gradients = out.abs().mean().backward();
-        assert!(!gradients_are_missing(&trained, gradients));
+        let out = trained.forward(picture.clone().autodiff(), psi.clone().autodiff());
+        let gradients = GradientsParams::from_grads(out.abs().mean().backward(), &trained);
+        assert!(!gradients.is_empty());
     });
 
-    let onnx = export_onnx(&generator, &OnnxPsi::Baked(psi), &[("preset", preset.name())])?;
-    if let Some(folder) = folder {
-        std::fs::write(folder.join(format!("{preset}.onnx")), &onnx)?;
-    }
-    let model = Model::load(onnx)?;
+    let psi = psi.try_into_vec_as::<f32>()?;
+    let model = Model::load(export_onnx(&generator, OnnxPsi::Baked(&psi), &[])?)?;
     let (input, output) = (model.node_id(ONNX_INPUT)?, model.output_ids()[0]);
-    let data = picture.try_into_vec_as::<f32>()?;
-    let run = || -> Result<(), AnyError> {
-        let value = Value::from_shape([1, config.input, size, size], data.clone())?;
-        model.run_n(vec![(input, value.into())], [output], None)?;
-        Ok(())
-    };
-    run()?;
-    let rten = median(|| run().expect("the graph ran a moment ago"));
+    let data = picture.clone().try_into_vec_as::<f32>()?;
+    let rten = median(|| {
+        let value =
+            Value::from_shape([1, config.input, size, size], data.clone()).expect("the shape fits the data");
+        model.run_n(vec![(input, value.into())], [output], None).expect("the exported graph runs");
+    });
     let parameters = parameter_count(&generator);
     println!("{preset:9} {parameters:11} {size:5} {forward:12.0} {backward:16.0} {rten:8.0}");
     Ok(())
 }
 
-fn gradients_are_missing(
-    generator: &Generator,
-    gradients: gioconda_networks::burn::tensor::Gradients,
-) -> bool {
-    gioconda_networks::burn::optim::GradientsParams::from_grads(gradients, generator).is_empty()
-}
-
+/// Median milliseconds after one run to warm up.
 fn median(mut run: impl FnMut()) -> f64 {
     run();
     let mut times: Vec<f64> = (0..RUNS)

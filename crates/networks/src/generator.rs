@@ -192,8 +192,8 @@ impl Generator {
             Output::Rgb => (normalize(output.bias()), Self::projection(config, device)),
             // A zero weight has no singular vector to divide by: these two stay unnormalised.
             Output::Composition => (
-                output.zero_with_bias(vec![0.0, 0.0, MASK_BIAS, 0.0, 0.0, 0.0]),
-                Linear::new(config.embedding, config.psi_len(), device).zero_with_bias(plain_psi(config)),
+                output.zero_with_bias(&[0.0, 0.0, MASK_BIAS, 0.0, 0.0, 0.0]),
+                Linear::new(config.embedding, config.psi_len(), device).zero_with_bias(&plain_psi(config)),
             ),
         };
         Ok(Self {

@@ -13,7 +13,7 @@ use crate::spectral::{normalized, singular_vector};
 /// Added to the variance under the root in every norm (DESIGN.md §4).
 pub(crate) const NORM_EPSILON: f64 = 1e-4;
 
-/// PyTorch's default initialisation of convolutions and linear maps: U(-1/sqrt(fan_in), 1/sqrt(fan_in)).
+/// PyTorch's default initialisation of convolutions and linear maps: `U(-b, b)`, `b = 1 / sqrt(fan_in)`.
 fn uniform<const D: usize>(shape: [usize; D], fan_in: usize, device: &Device) -> Tensor<D> {
     let bound = 1.0 / (fan_in as f64).sqrt();
     Tensor::random(shape, Distribution::Uniform(-bound, bound), device)
@@ -63,10 +63,10 @@ impl Conv2d {
 
     /// With all weights zero and this bias.
     #[must_use]
-    pub(crate) fn zero_with_bias(mut self, bias: Vec<f32>) -> Self {
+    pub(crate) fn zero_with_bias(mut self, bias: &[f32]) -> Self {
         let weight = self.weight.val();
         let device = weight.device();
-        let values = Tensor::from_floats(bias.as_slice(), &device);
+        let values = Tensor::from_floats(bias, &device);
         self.weight = Param::from_tensor(Tensor::zeros(weight.dims(), &device));
         self.bias = Some(Param::from_tensor(values));
         self
@@ -135,11 +135,11 @@ impl Linear {
 
     /// With all weights zero and this bias.
     #[must_use]
-    pub(crate) fn zero_with_bias(mut self, bias: Vec<f32>) -> Self {
+    pub(crate) fn zero_with_bias(mut self, bias: &[f32]) -> Self {
         let weight = self.weight.val();
         let device = weight.device();
         self.weight = Param::from_tensor(Tensor::zeros(weight.dims(), &device));
-        self.bias = Param::from_tensor(Tensor::from_floats(bias.as_slice(), &device));
+        self.bias = Param::from_tensor(Tensor::from_floats(bias, &device));
         self
     }
 
@@ -264,7 +264,7 @@ mod tests {
     #[test]
     fn linear_matches_the_written_out_product() {
         let device = Device::flex();
-        let linear = Linear::new(2, 1, &device).zero_with_bias(vec![0.25]);
+        let linear = Linear::new(2, 1, &device).zero_with_bias(&[0.25]);
         let out = linear.forward(Tensor::from_floats([[3.0, 4.0]], &device));
         assert_eq!(out.try_into_vec_as::<f32>().unwrap(), [0.25]);
     }

@@ -140,8 +140,8 @@ mod tests {
     #[test]
     fn the_average_follows_slowly() {
         let device = Device::flex();
-        let average = Linear::new(2, 2, &device).zero_with_bias(vec![1.0, 2.0]);
-        let current = Linear::new(2, 2, &device).zero_with_bias(vec![2.0, 4.0]);
+        let average = Linear::new(2, 2, &device).zero_with_bias(&[1.0, 2.0]);
+        let current = Linear::new(2, 2, &device).zero_with_bias(&[2.0, 4.0]);
         let blended = moving_average(average, &current, 0.9);
         let out = blended.forward(Tensor::zeros([1, 2], &device)).try_into_vec_as::<f32>().unwrap();
         assert!((out[0] - 1.1).abs() < 1e-6 && (out[1] - 2.2).abs() < 1e-6, "{out:?}");

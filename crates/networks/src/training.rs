@@ -127,7 +127,7 @@ pub fn generator_losses(
     });
     let pixel = match (&composition, &episode.warp) {
         (Some(parts), Some(warp)) => {
-            let weights = pixel_weights(warp.masks.clone());
+            let weights = pixel_weights(&warp.masks);
             let distance = |made: &Tensor<4>| pixel(made.clone(), episode.frame.clone(), weights.clone());
             let branches = distance(&parts.warped) + distance(&parts.colour);
             distance(&frame) + branches * BRANCH_WEIGHT

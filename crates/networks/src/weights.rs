@@ -151,25 +151,25 @@ impl WeightFile {
     /// Refuses weights made for another preset or another landmark picture.
     pub fn require(self, preset: Preset, picture_version: u32) -> Result<Self> {
         let header = &self.header;
-        self.same("preset", header.preset, preset)?;
-        self.same("landmark picture version", header.picture_version, picture_version)?;
+        self.same("preset", &header.preset, &preset)?;
+        self.same("landmark picture version", &header.picture_version, &picture_version)?;
         Ok(self)
     }
 
     /// Refuses networks of other sizes.
     pub fn require_config(self, config: &NetworksConfig) -> Result<Self> {
         let found = &self.header.config;
-        self.same("embedder", format!("{:?}", found.embedder), format!("{:?}", config.embedder))?;
-        self.same("generator", format!("{:?}", found.generator), format!("{:?}", config.generator))?;
+        self.same("embedder", &format!("{:?}", found.embedder), &format!("{:?}", config.embedder))?;
+        self.same("generator", &format!("{:?}", found.generator), &format!("{:?}", config.generator))?;
         self.same(
             "discriminator",
-            format!("{:?}", found.discriminator),
-            format!("{:?}", config.discriminator),
+            &format!("{:?}", found.discriminator),
+            &format!("{:?}", config.discriminator),
         )?;
         Ok(self)
     }
 
-    fn same<T: PartialEq + ToString>(&self, what: &'static str, found: T, expected: T) -> Result<()> {
+    fn same<T: PartialEq + ToString>(&self, what: &'static str, found: &T, expected: &T) -> Result<()> {
         if found == expected {
             return Ok(());
         }

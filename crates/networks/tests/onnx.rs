@@ -57,8 +57,8 @@ fn rten_agrees_with_burn() {
                 Tensor::random([1, config.input, 64, 96], Distribution::Uniform(-1.0, 1.0), &device);
             let expected = values(&generator.forward(picture.clone(), psi.clone()));
 
-            let with_input = export_onnx(&generator, &OnnxPsi::Input, &[]).unwrap();
-            let baked = export_onnx(&generator, &OnnxPsi::Baked(psi.clone()), &[]).unwrap();
+            let with_input = export_onnx(&generator, OnnxPsi::Input, &[]).unwrap();
+            let baked = export_onnx(&generator, OnnxPsi::Baked(&values(&psi)), &[]).unwrap();
             let outputs = [
                 run_rten(with_input, &[input(ONNX_INPUT, &picture), input(ONNX_PSI, &psi)]),
                 run_rten(baked, &[input(ONNX_INPUT, &picture)]),
@@ -78,7 +78,6 @@ fn rten_agrees_with_burn() {
 fn a_psi_of_another_length_is_refused() {
     let device = Device::flex();
     let generator = Generator::new(&narrow(Preset::Paper, false), &device).unwrap();
-    let psi = OnnxPsi::Baked(Tensor::zeros([1, 7], &device));
-    let error = export_onnx(&generator, &psi, &[]).unwrap_err();
+    let error = export_onnx(&generator, OnnxPsi::Baked(&[0.0; 7]), &[]).unwrap_err();
     assert!(matches!(error, Error::PsiLength { found: 7, expected: 3264 }), "{error}");
 }

@@ -8,7 +8,6 @@ mod graph;
 mod proto;
 
 use burn::module::Module;
-use burn::tensor::Tensor;
 
 use crate::attention::SelfAttention;
 use crate::block::{Norm, Resample, ResidualBlock};
@@ -25,29 +24,28 @@ pub const ONNX_PSI: &str = "psi";
 pub const ONNX_OUTPUT: &str = "output";
 
 /// Where the graph gets ψ from.
-#[derive(Clone, Debug)]
-pub enum OnnxPsi {
+#[derive(Clone, Copy, Debug)]
+pub enum OnnxPsi<'a> {
     /// A second input: one graph for all people.
     Input,
-    /// Constants, `[1, psi_len]`: one person's graph, and the faster one.
-    Baked(Tensor<2>),
+    /// Constants, `psi_len` of them: one person's graph, and the faster one.
+    Baked(&'a [f32]),
 }
 
 /// Writes `generator` as an ONNX model. `metadata` goes into the model's `metadata_props`.
 ///
 /// # Errors
 /// [`Error::PsiLength`] when a baked ψ has another length than the generator needs.
-pub fn export_onnx(generator: &Generator, psi: &OnnxPsi, metadata: &[(&str, &str)]) -> Result<Vec<u8>> {
+pub fn export_onnx(generator: &Generator, psi: OnnxPsi<'_>, metadata: &[(&str, &str)]) -> Result<Vec<u8>> {
     let generator = generator.valid().folded();
     let config = generator.config();
     let baked = match psi {
         OnnxPsi::Input => None,
         OnnxPsi::Baked(values) => {
-            let values = values.clone().try_into_vec_as::<f32>().expect("psi holds floating-point numbers");
             if values.len() != config.psi_len() {
                 return Err(Error::PsiLength { found: values.len(), expected: config.psi_len() });
             }
-            Some(values)
+            Some(values.to_vec())
         }
     };
     let mut graph = Graph::default();
