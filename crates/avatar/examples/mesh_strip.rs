@@ -20,8 +20,20 @@ const COLUMNS: usize = 4;
 
 /// Upper lid, lower lid, matched from corner to corner.
 const LIDS: [[usize; 2]; 14] = [
-    [246, 7], [161, 163], [160, 144], [159, 145], [158, 153], [157, 154], [173, 155],
-    [398, 382], [384, 381], [385, 380], [386, 374], [387, 373], [388, 390], [466, 249],
+    [246, 7],
+    [161, 163],
+    [160, 144],
+    [159, 145],
+    [158, 153],
+    [157, 154],
+    [173, 155],
+    [398, 382],
+    [384, 381],
+    [385, 380],
+    [386, 374],
+    [387, 373],
+    [388, 390],
+    [466, 249],
 ];
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -40,7 +52,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut renderer = MeshRenderer::new(Arc::new(photo), &face);
     let region = renderer.region();
     let side = region.width.min(region.height) as f32 * 0.9;
-    let centre = (region.left as f32 + 0.5 * region.width as f32, region.top as f32 + 0.5 * region.height as f32);
+    let centre =
+        (region.left as f32 + 0.5 * region.width as f32, region.top as f32 + 0.5 * region.height as f32);
     let view = View {
         left: centre.0 - 0.5 * side,
         top: centre.1 - 0.5 * side,

@@ -26,9 +26,11 @@ pub(super) struct MouthPaint {
 
 impl MouthPaint {
     pub(super) fn new(photo: &RgbImage, landmarks: &Landmarks) -> Self {
-        let lips = mean(ACROSS_LIPS.iter().map(|&(inner, outer)| {
-            patch(photo, 0.5 * (landmarks.xy(inner) + landmarks.xy(outer)))
-        }));
+        let lips = mean(
+            ACROSS_LIPS
+                .iter()
+                .map(|&(inner, outer)| patch(photo, 0.5 * (landmarks.xy(inner) + landmarks.xy(outer)))),
+        );
         let skin = ON_SKIN.iter().map(|&i| patch(photo, landmarks.xy(i)));
         let lit = skin.max_by(|a, b| luma(*a).total_cmp(&luma(*b))).unwrap_or(lips);
         let grey = luma(lit);
@@ -113,7 +115,8 @@ fn mean(colours: impl Iterator<Item = Colour>) -> Colour {
 
 /// The mean of the 5x5 pixels around a position; positions outside the photo read its border.
 fn patch(photo: &RgbImage, position: Vector2<f32>) -> Colour {
-    let clamped = |value: f32, offset: i64, size: u32| (value as i64 + offset).clamp(0, i64::from(size) - 1) as u32;
+    let clamped =
+        |value: f32, offset: i64, size: u32| (value as i64 + offset).clamp(0, i64::from(size) - 1) as u32;
     mean((0..25_i64).map(|i| {
         let x = clamped(position.x, i % 5 - 2, photo.width());
         let y = clamped(position.y, i / 5 - 2, photo.height());

@@ -152,8 +152,8 @@ impl<'a> Look<'a> {
         let radius = radius.clamp(0.05, 0.35);
         // The tracker guesses the iris behind closed lids: trust it as far as the eye is open.
         let trust = ((ratio(to.widest(), from.widest().max(0.2)) - 0.25) / 0.5).clamp(0.0, 1.0);
-        let left = (photo.x - radius).max(-0.48);
-        let right = (photo.x + radius).clamp(left + 0.02, 0.48);
+        let middle = photo.x.clamp(-0.4, 0.4);
+        let (left, right) = ((middle - radius).max(-0.48), (middle + radius).min(0.48));
         // At most this share of the white may vanish on either side.
         let turn = (trust * (driving.x - photo.x)).clamp(-0.7 * (left + 0.5), 0.7 * (0.5 - right));
         let rise = (trust * (driving.y - photo.y)).clamp(-0.35, 0.35);

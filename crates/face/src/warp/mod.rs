@@ -229,7 +229,7 @@ impl SourceMesh {
                 eyes.fill(0);
                 let mut band =
                     Band { top: index * rows, width: view.width, flow, validity, clip: frame.clip };
-                self.surround.draw(nodes, &mut band);
+                Surround::draw(nodes, &mut band);
                 for &(_, triangle) in order {
                     let corners = MESH.triangles[usize::from(triangle)].map(|i| &vertices[i]);
                     band.draw_over(corners);

@@ -152,8 +152,7 @@ impl Surround {
     }
 
     /// Draws the grid. Cells that folded over show their back and lie behind their neighbours.
-    #[allow(clippy::unused_self, reason = "the nodes are this grid's")]
-    pub(super) fn draw(&self, nodes: &[Vertex], band: &mut Band) {
+    pub(super) fn draw(nodes: &[Vertex], band: &mut Band) {
         for row in 0..CELLS {
             for column in 0..CELLS {
                 let at = row * NODES + column;
