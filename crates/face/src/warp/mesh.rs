@@ -42,6 +42,8 @@ pub(super) struct Mesh {
     pub(super) oval: Vec<usize>,
     /// `[468]`
     pub(super) on_oval: Vec<bool>,
+    /// `[468]` whether a vertex shares a triangle with the oval: these become the outline of a turned head.
+    pub(super) near_oval: Vec<bool>,
     /// Outlines of the holes, oriented like the triangles.
     pub(super) mouth: Vec<usize>,
     pub(super) right_eye: Vec<usize>,
@@ -74,7 +76,14 @@ pub(super) static MESH: LazyLock<Mesh> = LazyLock::new(|| {
     for &i in &oval {
         on_oval[i] = true;
     }
+    let mut near_oval = on_oval.clone();
+    for triangle in triangles.iter().filter(|t| t.iter().any(|&i| on_oval[i])) {
+        for &i in triangle {
+            near_oval[i] = true;
+        }
+    }
     Mesh {
+        near_oval,
         triangles,
         edges,
         oval,

@@ -273,7 +273,10 @@ impl SourceMesh {
             match (left, right) {
                 (true, false) => outline.push([a, b]),
                 (false, true) => outline.push([b, a]),
-                _ => {}
+                _ => continue,
+            }
+            for i in edge.vertices.into_iter().filter(|&i| MESH.near_oval[i]) {
+                vertices[i].inside = 0.0;
             }
         }
         Frame {
