@@ -5,7 +5,7 @@
 //!
 //! 1. The surroundings of the face ([`surround`]) are a regular grid over the photo whose nodes follow the head: rigidly
 //!    near it, less along the neck, not at all at the border of the [`MotionRegion`]. The grid is drawn first.
-//! 2. The face is MediaPipe's mesh, drawn over the grid from far to near ([`raster`]), piecewise affine. Along its
+//! 2. The face mesh is drawn over the grid from far to near ([`raster`]), piecewise affine. Along its
 //!    oval it starts with the grid's own displacement, so there is no seam.
 //! 3. Inside the eyes the texture does not stretch with the lids: lids close *over* the eye, and the iris follows
 //!    the driving gaze ([`aperture`]).
