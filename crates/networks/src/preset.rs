@@ -112,6 +112,7 @@ fn portrait() -> NetworksConfig {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{Device, Discriminator, Embedder, Generator, parameter_count};
 
     #[test]
     fn names_lead_back_to_the_preset() {
@@ -121,6 +122,24 @@ mod tests {
         }
         let message = "papier".parse::<Preset>().unwrap_err().to_string();
         assert_eq!(message, "there is no preset named `papier`; choose one of: paper, portrait");
+    }
+
+    /// The README's table.
+    #[test]
+    fn portrait_parameter_counts() {
+        let device = Device::flex();
+        let config = Preset::Portrait.config();
+        let generator = Generator::new(&config.generator, &device).unwrap();
+        let projection = parameter_count(generator.projection_layer());
+        let counts = [
+            parameter_count(&Embedder::new(&config.embedder, &device).unwrap()),
+            parameter_count(&generator) - projection,
+            projection,
+            parameter_count(&Discriminator::new(&config.discriminator, &device).unwrap()),
+        ];
+        assert_eq!(counts, [750_808, 2_419_158, 377_712, 1_046_105]);
+        let row = "| 750,808 | 2,419,158 | 377,712 | 1,046,105 |";
+        assert!(include_str!("../README.md").contains(row), "the README's table says otherwise");
     }
 
     #[test]

@@ -147,7 +147,7 @@ pub fn generator_losses(
 
 /// The loss that trains D and W, `[1]`. The fake frame is a constant: E, P and G get no gradient.
 pub fn discriminator_losses(networks: &Networks, episode: &Episode) -> Tensor<1> {
-    let frame = networks.generate(episode).frame.detach();
+    let frame = networks.valid().generate(episode).frame.detach();
     let row = networks.videos.rows(episode.video.clone());
     let judge = |frame| networks.discriminator.forward(frame, episode.picture.clone(), row.clone()).score;
     hinge_discriminator(judge(frame), judge(episode.frame.clone()))
