@@ -23,8 +23,9 @@ pub use read::{AudioInfo, ClipInfo, ClipReader, ReadOptions, pictures_in};
 pub use sniff::{InputKind, sniff};
 pub use write::{ClipWriter, MP4_MAX_LONG_SIDE, MP4_MAX_SHORT_SIDE, Sound, WriteOptions, Written};
 
-use fast_image_resize::images::{Image, ImageRef};
-use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
+use fast_image_resize::images::{TypedImage, TypedImageRef};
+use fast_image_resize::pixels::U8x3;
+use fast_image_resize::{FilterType, ResizeAlg, ResizeOptions, Resizer};
 use image::codecs::png::{CompressionType, FilterType as PngFilter, PngEncoder};
 use image::{ExtendedColorType, ImageEncoder, RgbImage};
 use std::io::Write;
@@ -49,12 +50,16 @@ pub fn resize(image: &RgbImage, width: u32, height: u32) -> RgbImage {
     if image.dimensions() == (width, height) {
         return image.clone();
     }
-    let source = ImageRef::new(image.width(), image.height(), image.as_raw(), PixelType::U8x3)
+    // Typed views: the untyped entry point would compile every pixel type's kernels into this crate, which takes
+    // minutes.
+    let source = TypedImageRef::<U8x3>::from_buffer(image.width(), image.height(), image.as_raw())
         .expect("an RgbImage holds three bytes a pixel");
-    let mut target = Image::new(width, height, PixelType::U8x3);
+    let mut resized = RgbImage::new(width, height);
+    let mut target = TypedImage::<U8x3>::from_buffer(width, height, &mut resized)
+        .expect("an RgbImage holds three bytes a pixel");
     let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Lanczos3));
-    Resizer::new().resize(&source, &mut target, &options).expect("both pictures are U8x3 and not empty");
-    RgbImage::from_raw(width, height, target.into_vec()).expect("the buffer was made for this size")
+    Resizer::new().resize_typed(&source, &mut target, &options).expect("a crop of the whole picture lies inside it");
+    resized
 }
 
 /// Writes `image` as a PNG at `path`, whole or not at all.
