@@ -1,1 +1,42 @@
 //! What `animate` runs: an avatar built from a photo, motion transfer, and the per-frame renderer.
+//!
+//! One frame's way: a driving clip is decoded and tracked ([`animate()`]'s first two threads) or a [`Motion`] is
+//! replayed; each frame becomes a [`MotionFrame`] free of the driver's face; [`MotionTransfer`] lets the portrait
+//! perform it; a [`Renderer`] paints the portrait at the resulting landmarks; the encoder writes it.
+
+mod animate;
+mod avatar;
+pub mod builtin_motions;
+mod canvas;
+mod continuity;
+mod driver;
+mod encode_stage;
+mod error;
+pub mod expression_basis;
+mod mesh_renderer;
+mod motion;
+mod motion_file;
+mod neutral;
+mod record;
+mod regions;
+mod renderer;
+mod side_by_side;
+mod smoothing;
+mod stopwatch;
+mod tensors;
+mod tracked_clip;
+mod transfer;
+
+pub use animate::{Drive, MotionMode, Progress, Settings, Stages, Summary, animate};
+pub use avatar::Avatar;
+pub use canvas::{Canvas, DEFAULT_HEAD_SIDE, DEFAULT_LONGEST_SIDE, Framing, Window};
+pub use continuity::Continuity;
+pub use error::Error;
+pub use mesh_renderer::MeshRenderer;
+pub use motion::{CLOSED_EYE, CLOSED_MOUTH, FaceState, MotionFrame};
+pub use motion_file::{MOTION_VERSION, Motion};
+pub use neutral::choose_neutral;
+pub use record::{RecordSettings, RecordSummary, record};
+pub use renderer::{Renderer, RendererKind};
+pub use smoothing::MotionSmoother;
+pub use transfer::{Gains, MotionTransfer};

@@ -105,8 +105,7 @@ impl MeshRenderer {
                 }
                 let Some(opening) = &warp.opening else { return };
                 for (x, &covered) in warp.mouth[at].iter().enumerate().filter(|(_, covered)| **covered > 0) {
-                    let position =
-                        stage.window_view.to_photo(Vector2::new(x as f32 + 0.5, y as f32 + 0.5));
+                    let position = stage.window_view.to_photo(Vector2::new(x as f32 + 0.5, y as f32 + 0.5));
                     let share = f32::from(covered) / 255.0;
                     self.mouth.paint(self.mesh.mouth(), opening, position, share, &mut pixels[x]);
                 }
@@ -136,7 +135,8 @@ impl Stage {
             Background::Resampled(resample(photo, view, whole))
         };
         let pixel = |edge: f32, size: usize| (edge.max(0.0) as usize).min(size);
-        let (first_column, first_row) = (pixel(from.x.floor(), view.width), pixel(from.y.floor(), view.height));
+        let (first_column, first_row) =
+            (pixel(from.x.floor(), view.width), pixel(from.y.floor(), view.height));
         let width = pixel(to.x.ceil(), view.width) - first_column;
         let height = pixel(to.y.ceil(), view.height) - first_row;
         let scale = view.scale();

@@ -24,6 +24,12 @@ pub enum Error {
         /// The runtime's explanation.
         reason: String,
     },
+    /// Several faces, none of which is clearly meant.
+    #[error("there are {} faces and none is clearly the largest; say which: {}", .found.len(), list(.found))]
+    AmbiguousFace {
+        /// The faces that are there, left to right.
+        found: Vec<Detection>,
+    },
     /// A face was asked for by a number that does not exist.
     #[error("there is no face {wanted} in this picture: choose one of {}", list(.found))]
     NoSuchFace {

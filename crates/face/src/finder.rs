@@ -28,8 +28,11 @@ pub struct FoundFace {
 /// Which of several faces is meant.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum FaceChoice {
-    /// The face with the largest box.
+    /// The only face, or the one that is clearly larger than all others: [`CLEARLY_LARGER`] times as wide. Where
+    /// there is none such, [`Error::AmbiguousFace`] lists the faces.
     #[default]
+    Clear,
+    /// The face with the largest box.
     Largest,
     /// A face by its number: from 1, left to right.
     Index(usize),
@@ -41,6 +44,11 @@ impl FaceChoice {
     pub fn choose<'a>(&self, faces: &'a [FoundFace]) -> Result<Option<&'a FoundFace>, Error> {
         let area = |face: &FoundFace| face.detection.bounds.area();
         match *self {
+            Self::Clear => match faces {
+                [] => Ok(None),
+                _ if clearly_largest(faces).is_some() => Ok(clearly_largest(faces)),
+                _ => Err(Error::AmbiguousFace { found: faces.iter().map(|face| face.detection).collect() }),
+            },
             Self::Largest => Ok(faces.iter().max_by(|a, b| area(a).total_cmp(&area(b)))),
             Self::Index(_) if faces.is_empty() => Ok(None),
             Self::Index(wanted) => match wanted.checked_sub(1).and_then(|i| faces.get(i)) {
@@ -52,6 +60,17 @@ impl FaceChoice {
             },
         }
     }
+}
+
+/// A face this many times as wide as every other is the one that is meant.
+pub const CLEARLY_LARGER: f32 = 1.6;
+
+fn clearly_largest(faces: &[FoundFace]) -> Option<&FoundFace> {
+    let width = |face: &FoundFace| face.detection.bounds.width;
+    faces.iter().enumerate().find_map(|(i, face)| {
+        let mut others = faces.iter().enumerate().filter(|&(j, _)| j != i);
+        others.all(|(_, other)| width(face) >= CLEARLY_LARGER * width(other)).then_some(face)
+    })
 }
 
 /// Finds the faces of photos, and their landmarks.

@@ -27,7 +27,7 @@ pub mod warp;
 pub use blendshapes::{BLENDSHAPE_NAMES, BLENDSHAPES, Blendshapes};
 pub use detector::{Bounds, Detection, FaceDetector};
 pub use error::Error;
-pub use finder::{FaceChoice, FaceFinder, FoundFace};
+pub use finder::{CLEARLY_LARGER, FaceChoice, FaceFinder, FoundFace};
 pub use landmark_model::{FoundLandmarks, LandmarkModel, MIN_PRESENCE, landmark_region};
 pub use landmark_picture::{LANDMARK_PICTURE_VERSION, LandmarkPicture};
 pub use landmarks::{LANDMARKS, Landmarks};

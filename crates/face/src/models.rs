@@ -5,17 +5,19 @@
 use std::sync::Arc;
 
 use rten::{Model, ModelOptions, NodeId, RunOptions, ThreadPool, ValueView};
+use serde::Serialize;
 
 use crate::Error;
 
 /// What a model or data file compiled into the program is, where it comes from, and how it is fed.
-#[derive(Debug)]
+#[derive(Debug, Serialize)]
 pub struct ModelCard {
     /// Short name, also the stem of the file and of its card `models/<name>.md`.
     pub name: &'static str,
     /// File name inside `models/`.
     pub file: &'static str,
     /// The file itself.
+    #[serde(skip)]
     pub bytes: &'static [u8],
     /// SHA-256 of the file, lower-case hexadecimal.
     pub sha256: &'static str,

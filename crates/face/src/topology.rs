@@ -55,7 +55,7 @@ pub mod point {
 pub struct Topology {
     /// `[468]` vertices of the canonical face, centimetres: x to the person's left, y up, z towards the camera.
     pub vertices: Vec<Vector3<f32>>,
-    /// `[898]` triangles of the face surface, without those that would close mouth and eyes.
+    /// `[898]` triangles that cover the face, those that close mouth and eyes included.
     pub triangles: Vec<[usize; 3]>,
     /// Points that move little with expression, and their weights (which sum to 1): what head pose is fitted to.
     pub procrustes_basis: Vec<(usize, f32)>,

@@ -37,7 +37,7 @@ impl MouthPaint {
         Self {
             cavity: lips.map(|v| 0.17 * v),
             tongue: lips.map(|v| 0.62 * v),
-            teeth: lit.map(|v| 0.92 * (0.7 * v + 0.3 * grey)),
+            teeth: lit.map(|v| 0.8 * (0.85 * v + 0.15 * grey)),
         }
     }
 

@@ -1,0 +1,245 @@
+//! Where motion comes from: a tracked clip or a recorded motion, one frame after the other.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use gioconda_face::{FaceChoice, Landmarks};
+use gioconda_media::ReadOptions;
+use image::RgbImage;
+
+use crate::Error;
+use crate::animate::{Drive, MotionMode, Settings};
+use crate::canvas::Canvas;
+use crate::motion::{FaceState, MotionFrame};
+use crate::motion_file::Motion;
+use crate::neutral::choose_neutral;
+use crate::tracked_clip::TrackedClip;
+
+/// One frame of a driver.
+pub(crate) struct Driven {
+    /// Its motion; `None` when the face was lost.
+    pub(crate) motion: Option<MotionFrame>,
+    /// Its picture, if it has one.
+    pub(crate) picture: Option<RgbImage>,
+}
+
+pub(crate) trait Driver {
+    /// Frames a second.
+    fn fps(&self) -> f64;
+    fn expected_frames(&self) -> Option<u64>;
+    fn next(&mut self) -> Result<Option<Driven>, Error>;
+    /// Takes a picture back, so that its memory is used again.
+    fn recycle(&self, picture: Option<RgbImage>);
+    /// Time spent decoding and tracking so far.
+    fn times(&self) -> (Duration, Duration);
+}
+
+/// How much of a clip is looked at for its neutral frame, and how closely. Four seconds hold a moment of rest in
+/// nearly every clip, and looking at six frames a second keeps the first frame within half a second of the start.
+const NEUTRAL_SEARCH: Duration = Duration::from_secs(4);
+const NEUTRAL_SEARCH_FPS: f64 = 6.0;
+
+/// Follows the face of a clip.
+pub(crate) struct ClipDriver {
+    path: PathBuf,
+    options: ReadOptions,
+    face: FaceChoice,
+    clip: TrackedClip,
+    neutral: FaceState,
+    /// Brings landmarks of the clip to the canvas, when they are meant absolutely.
+    placement: Option<Placement>,
+    repeats_left: u32,
+    repeat: u32,
+    /// Spent on passes that are over.
+    spent: (Duration, Duration),
+}
+
+struct Placement {
+    canvas: Canvas,
+    photo: (u32, u32),
+}
+
+impl ClipDriver {
+    pub(crate) fn open(
+        path: &Path,
+        settings: &Settings,
+        canvas: &Canvas,
+        photo: (u32, u32),
+        portrait: &FaceState,
+    ) -> Result<Self, Error> {
+        let face = settings.driver_face;
+        let options = ReadOptions { start: settings.start, duration: settings.duration, fps: settings.fps };
+        let (neutral, placement) = match settings.mode {
+            MotionMode::Absolute => (portrait.clone(), Some(Placement { canvas: canvas.clone(), photo })),
+            MotionMode::Relative { neutral: Some(at) } => (state_at(path, at, face)?, None),
+            MotionMode::Relative { neutral: None } => {
+                let duration = settings.duration.map_or(NEUTRAL_SEARCH, |d| d.min(NEUTRAL_SEARCH));
+                let search = ReadOptions { duration: Some(duration), ..options };
+                (find_neutral(path, search, NEUTRAL_SEARCH_FPS, face, Some(portrait))?, None)
+            }
+        };
+        let clip = TrackedClip::open(path, &options, face)?;
+        let repeat = settings.repeat.max(1);
+        let (spent, repeats_left) = ((Duration::ZERO, Duration::ZERO), repeat - 1);
+        Ok(Self {
+            path: path.to_owned(),
+            options,
+            face,
+            clip,
+            neutral,
+            placement,
+            repeats_left,
+            repeat,
+            spent,
+        })
+    }
+
+    fn motion(&self, landmarks: &Landmarks, presence: f32) -> MotionFrame {
+        let state = match &self.placement {
+            None => FaceState::new(landmarks),
+            Some(Placement { canvas, photo }) => {
+                FaceState::new(&canvas.lay_over(landmarks, self.clip.size, *photo))
+            }
+        };
+        MotionFrame::between(&self.neutral, &state, presence)
+    }
+}
+
+impl Driver for ClipDriver {
+    fn fps(&self) -> f64 {
+        self.clip.fps
+    }
+
+    fn expected_frames(&self) -> Option<u64> {
+        Some(self.clip.expected_frames? * u64::from(self.repeat))
+    }
+
+    fn next(&mut self) -> Result<Option<Driven>, Error> {
+        loop {
+            if let Some(frame) = self.clip.next()? {
+                let motion = frame.face.map(|face| self.motion(&face.landmarks, face.presence));
+                return Ok(Some(Driven { motion, picture: Some(frame.image) }));
+            }
+            if self.repeats_left == 0 {
+                return Ok(None);
+            }
+            self.repeats_left -= 1;
+            self.spent = self.times();
+            self.clip = TrackedClip::open(&self.path, &self.options, self.face)?;
+        }
+    }
+
+    fn recycle(&self, picture: Option<RgbImage>) {
+        if let Some(picture) = picture {
+            self.clip.recycle(picture);
+        }
+    }
+
+    fn times(&self) -> (Duration, Duration) {
+        (self.spent.0 + self.clip.decode.total(), self.spent.1 + self.clip.track.total())
+    }
+}
+
+/// Looks through a part of a clip at `fps` frames a second for the frame that is most like `portrait`. Where that
+/// part shows no face, the rest of the clip is searched until one appears.
+pub(crate) fn find_neutral(
+    path: &Path,
+    part: ReadOptions,
+    fps: f64,
+    face: FaceChoice,
+    portrait: Option<&FaceState>,
+) -> Result<FaceState, Error> {
+    let mut states = Vec::new();
+    let mut clip = TrackedClip::open(path, &ReadOptions { fps: Some(fps), ..part }, face)?;
+    while let Some(frame) = clip.next()? {
+        states.extend(frame.face.map(|face| FaceState::new(&face.landmarks)));
+        clip.recycle(frame.image);
+    }
+    match choose_neutral(&states, portrait) {
+        Some(index) => Ok(states.swap_remove(index)),
+        None => first_face(path, part.start + part.duration.unwrap_or_default(), face),
+    }
+}
+
+/// The driver's face at `at` from the clip's beginning, or the first one after it.
+pub(crate) fn state_at(path: &Path, at: Duration, face: FaceChoice) -> Result<FaceState, Error> {
+    first_face(path, at, face)
+}
+
+fn first_face(path: &Path, from: Duration, face: FaceChoice) -> Result<FaceState, Error> {
+    let options = ReadOptions { start: from, ..ReadOptions::default() };
+    let mut clip = TrackedClip::open(path, &options, face)?;
+    while let Some(frame) = clip.next()? {
+        if let Some(face) = frame.face {
+            return Ok(FaceState::new(&face.landmarks));
+        }
+        clip.recycle(frame.image);
+    }
+    Err(no_face_in_clip(path))
+}
+
+pub(crate) fn no_face_in_clip(path: &Path) -> Error {
+    Error::NoFace {
+        path: path.to_owned(),
+        what: "no face found in this clip; drive with a clip in which a face is seen from the front"
+            .to_owned(),
+    }
+}
+
+/// The error for a driver that never showed a face.
+pub(crate) fn no_face_in(drive: &Drive) -> Error {
+    match drive {
+        Drive::Clip(path) => no_face_in_clip(path),
+        Drive::Motion(motion) => no_face_in_clip(Path::new(&motion.title)),
+    }
+}
+
+/// Replays a recorded motion.
+pub(crate) struct MotionDriver {
+    motion: Arc<Motion>,
+    fps: f64,
+    start: f64,
+    frames: u64,
+    next: u64,
+}
+
+impl MotionDriver {
+    pub(crate) fn new(motion: Arc<Motion>, settings: &Settings) -> Self {
+        let fps = settings.fps.unwrap_or(motion.fps);
+        let start = settings.start.as_secs_f64();
+        let seconds = settings.duration.map_or_else(
+            || (motion.seconds() * f64::from(settings.repeat.max(1)) - start).max(0.0),
+            |duration| duration.as_secs_f64(),
+        );
+        let frames = ((seconds * fps).round() as u64).max(1);
+        Self { motion, fps, start, frames, next: 0 }
+    }
+}
+
+impl Driver for MotionDriver {
+    fn fps(&self) -> f64 {
+        self.fps
+    }
+
+    fn expected_frames(&self) -> Option<u64> {
+        Some(self.frames)
+    }
+
+    fn next(&mut self) -> Result<Option<Driven>, Error> {
+        if self.next == self.frames {
+            return Ok(None);
+        }
+        let seconds = self.start + self.next as f64 / self.fps;
+        let motion = self.motion.at(seconds.rem_euclid(self.motion.seconds()));
+        self.next += 1;
+        // Frames recorded while the face was lost hold the recorder's own easing.
+        Ok(Some(Driven { motion: Some(motion), picture: None }))
+    }
+
+    fn recycle(&self, _picture: Option<RgbImage>) {}
+
+    fn times(&self) -> (Duration, Duration) {
+        (Duration::ZERO, Duration::ZERO)
+    }
+}

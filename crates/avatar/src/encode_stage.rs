@@ -1,0 +1,77 @@
+//! Encoding on a thread of its own.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread::JoinHandle;
+
+use gioconda_media::{ClipWriter, WriteOptions, Written};
+use image::RgbImage;
+
+use crate::Error;
+use crate::stopwatch::Stopwatch;
+
+const QUEUE: usize = 3;
+
+/// Takes frames and writes them; dropped before [`EncodeStage::finish`] it leaves no file.
+pub(crate) struct EncodeStage {
+    /// `None` once no more frames will come.
+    frames: Option<SyncSender<RgbImage>>,
+    used: Receiver<RgbImage>,
+    /// `None` once it has been waited for.
+    thread: Option<JoinHandle<Result<ClipWriter, Error>>>,
+    pub(crate) watch: Arc<Stopwatch>,
+    size: (u32, u32),
+}
+
+impl EncodeStage {
+    pub(crate) fn start(path: &Path, options: &WriteOptions) -> Result<Self, Error> {
+        let mut writer = ClipWriter::create(path, options)?;
+        let (frames, waiting) = sync_channel::<RgbImage>(QUEUE);
+        let (give_back, used) = sync_channel(2 * QUEUE);
+        let watch = Arc::new(Stopwatch::default());
+        let clock = Arc::clone(&watch);
+        let thread = std::thread::spawn(move || {
+            for frame in waiting {
+                clock.time(|| writer.write(&frame))?;
+                // A full queue needs no more pictures.
+                let _ = give_back.try_send(frame);
+            }
+            Ok(writer)
+        });
+        let size = (options.width, options.height);
+        Ok(Self { frames: Some(frames), used, thread: Some(thread), watch, size })
+    }
+
+    /// A picture of the output's size to fill; what it shows is unspecified.
+    pub(crate) fn picture(&self) -> RgbImage {
+        self.used.try_recv().unwrap_or_else(|_| RgbImage::new(self.size.0, self.size.1))
+    }
+
+    /// Hands a frame over; `false` when encoding has failed and [`EncodeStage::finish`] will say why.
+    pub(crate) fn write(&self, frame: RgbImage) -> bool {
+        self.frames.as_ref().is_some_and(|frames| frames.send(frame).is_ok())
+    }
+
+    /// Waits for the last frame and completes the file.
+    pub(crate) fn finish(mut self) -> Result<Written, Error> {
+        let writer = self.wait().expect("only this and drop wait, and this takes the stage away")?;
+        Ok(self.watch.time(|| writer.finish())?)
+    }
+
+    /// The writer, once the last frame is encoded; `None` when it was waited for before.
+    fn wait(&mut self) -> Option<Result<ClipWriter, Error>> {
+        self.frames = None;
+        match self.thread.take()?.join() {
+            Ok(result) => Some(result),
+            Err(panic) => std::panic::resume_unwind(panic),
+        }
+    }
+}
+
+impl Drop for EncodeStage {
+    fn drop(&mut self) {
+        // The writer goes with it, and removes what it has written so far.
+        drop(self.wait());
+    }
+}

@@ -1,0 +1,115 @@
+//! A small linear space of expressions.
+//!
+//! The displacement of 468 mesh points is 1404 numbers, but faces move in few ways. The basis holds the principal
+//! components of real talking heads' displacements (`examples/expression_basis.rs` computes it, its card is
+//! `models/expression_basis.md`), so that a motion file needs a few dozen numbers a frame. Landmarks of mouth and
+//! eyes count more in the fit, because people look there.
+
+use std::sync::LazyLock;
+
+use gioconda_face::topology::MESH_POINTS;
+use gioconda_face::{LANDMARKS, ModelCard};
+use nalgebra::Vector3;
+use safetensors::SafeTensors;
+
+/// How many components the basis has: numbers a frame in a motion file.
+pub const COMPONENTS: usize = 48;
+
+/// What the basis is and where it comes from.
+pub static CARD: ModelCard = ModelCard {
+    name: "expression_basis",
+    file: "expression_basis.safetensors",
+    bytes: include_bytes!("../../../models/expression_basis.safetensors"),
+    sha256: "3dcb930c6c7908ecd195a144c36b1a549321334913bb06fe0aab025851f1d42a",
+    licence: "MIT OR Apache-2.0",
+    source: "this project, from research clips; see models/expression_basis.md",
+    input: "468 displacements from a face's neutral shape, canonical centimetres",
+    output: "48 coefficients",
+};
+
+/// An orthonormal basis of weighted displacements.
+#[derive(Debug)]
+pub struct ExpressionBasis {
+    /// `[COMPONENTS][468]`, orthonormal over the weighted displacements.
+    components: Vec<Vec<Vector3<f32>>>,
+    /// `[468]` importance of each landmark.
+    weights: Vec<f32>,
+}
+
+/// The basis compiled into the program.
+pub static BASIS: LazyLock<ExpressionBasis> = LazyLock::new(|| {
+    ExpressionBasis::parse(CARD.bytes).expect("the basis compiled into the program is checked by a test")
+});
+
+impl ExpressionBasis {
+    /// Reads `components` (f16 or f32, `[COMPONENTS, 468, 3]`) and `weights` (f32, `[468]`); `None` when the file
+    /// is not of that form.
+    fn parse(bytes: &[u8]) -> Option<Self> {
+        let file = SafeTensors::deserialize(bytes).ok()?;
+        let components = file.tensor("components").ok()?;
+        let weights = file.tensor("weights").ok()?;
+        if components.shape() != [COMPONENTS, MESH_POINTS, 3] || weights.shape() != [MESH_POINTS] {
+            return None;
+        }
+        let numbers: Vec<f32> = crate::tensors::floats(&components)?;
+        let components = numbers
+            .chunks_exact(3 * MESH_POINTS)
+            .map(|row| row.as_chunks::<3>().0.iter().map(|&point| point.into()).collect())
+            .collect();
+        Some(Self { components, weights: crate::tensors::floats(&weights)? })
+    }
+
+    /// The `[COMPONENTS]` coefficients of a displacement field (the mesh's part of it).
+    pub fn encode(&self, displacement: &[Vector3<f32>; LANDMARKS]) -> [f32; COMPONENTS] {
+        let mut coefficients = [0.0; COMPONENTS];
+        for (coefficient, component) in coefficients.iter_mut().zip(&self.components) {
+            let points = component.iter().zip(displacement).zip(&self.weights);
+            *coefficient = points.map(|((axis, moved), weight)| weight * axis.dot(moved)).sum();
+        }
+        coefficients
+    }
+
+    /// The displacement field of `coefficients`; the irises' points stay zero.
+    pub fn decode(&self, coefficients: &[f32]) -> [Vector3<f32>; LANDMARKS] {
+        let mut displacement = [Vector3::zeros(); LANDMARKS];
+        for (component, &coefficient) in self.components.iter().zip(coefficients) {
+            for i in 0..MESH_POINTS {
+                displacement[i] += (coefficient / self.weights[i]) * component[i];
+            }
+        }
+        displacement
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_compiled_in_basis_is_orthonormal() {
+        let basis = ExpressionBasis::parse(CARD.bytes).expect("readable");
+        for k in 0..COMPONENTS {
+            for l in 0..=k {
+                let dot: f32 =
+                    basis.components[k].iter().zip(&basis.components[l]).map(|(a, b)| a.dot(b)).sum();
+                let expected = if k == l { 1.0 } else { 0.0 };
+                assert!((dot - expected).abs() < 5e-3, "components {k} and {l}: {dot}");
+            }
+        }
+    }
+
+    #[test]
+    fn coefficients_come_back_from_their_displacement() {
+        let wanted: [f32; COMPONENTS] = std::array::from_fn(|k| (k as f32 * 0.7).sin());
+        let found = BASIS.encode(&BASIS.decode(&wanted));
+        for (a, b) in wanted.iter().zip(&found) {
+            assert!((a - b).abs() < 0.02, "{a} {b}");
+        }
+    }
+
+    #[test]
+    fn files_of_another_form_are_refused() {
+        assert!(ExpressionBasis::parse(b"").is_none());
+        assert!(ExpressionBasis::parse(&CARD.bytes[..CARD.bytes.len() / 2]).is_none());
+    }
+}

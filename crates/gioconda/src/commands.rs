@@ -1,0 +1,9 @@
+//! The commands, a file each.
+
+pub(crate) mod animate;
+pub(crate) mod generate;
+pub(crate) mod inspect;
+pub(crate) mod models;
+pub(crate) mod motions;
+pub(crate) mod outputs;
+pub(crate) mod record;

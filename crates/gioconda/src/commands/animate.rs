@@ -1,0 +1,171 @@
+//! `gioconda animate`: photos become talking portraits.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use gioconda_avatar::builtin_motions::{self, BuiltinMotion};
+use gioconda_avatar::{
+    Avatar, DEFAULT_HEAD_SIDE, DEFAULT_LONGEST_SIDE, Drive, Framing, Gains, Motion, MotionMode, RendererKind,
+    Settings, Summary,
+};
+use gioconda_face::{FaceFinder, Threads};
+use gioconda_media::InputKind;
+use serde::Serialize;
+
+use crate::cli::{AnimateArgs, MotionArg, RendererArg};
+use crate::commands::outputs;
+use crate::interrupt;
+use crate::report::{self, Failure, Terminal, print};
+
+/// What became of one photo.
+#[derive(Serialize)]
+struct Outcome {
+    photo: PathBuf,
+    output: PathBuf,
+    #[serde(flatten)]
+    result: OutcomeResult,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "lowercase")]
+enum OutcomeResult {
+    Summary(Summary),
+    Error(String),
+}
+
+/// Animates every photo; one that fails does not stop the others.
+pub(crate) fn run(arguments: &AnimateArgs, terminal: &Terminal) -> Result<(), Failure> {
+    let photos = photos(&arguments.photos)?;
+    let outputs = outputs::plan(&photos, arguments.output.as_deref(), arguments.format)?;
+    let settings = settings(arguments)?;
+    outputs::protect_inputs(&outputs, &photos, &settings.drive)?;
+    let cancel = interrupt::flag();
+    let mut finder = FaceFinder::new(Threads::Shared)?;
+    let mut outcomes = Vec::new();
+    for (photo, output) in photos.into_iter().zip(outputs) {
+        if cancel.load(Ordering::Relaxed) {
+            break;
+        }
+        let result = match animate(&photo, &output, arguments, &settings, &mut finder, terminal, cancel) {
+            Ok(summary) => OutcomeResult::Summary(summary),
+            Err(error) => {
+                eprintln!("error: {error}");
+                OutcomeResult::Error(error.to_string())
+            }
+        };
+        outcomes.push(Outcome { photo, output, result });
+    }
+    if arguments.json {
+        print(serde_json::to_string_pretty(&outcomes)?)?;
+    }
+    let failed = outcomes.iter().filter(|o| matches!(o.result, OutcomeResult::Error(_))).count();
+    if outcomes.len() > 1 && failed > 0 {
+        terminal.say(format_args!("{failed} of {} photos failed", outcomes.len()));
+    }
+    if failed > 0 || cancel.load(Ordering::Relaxed) { Err(Failure::Reported) } else { Ok(()) }
+}
+
+fn animate(
+    photo: &Path,
+    output: &Path,
+    arguments: &AnimateArgs,
+    settings: &Settings,
+    finder: &mut FaceFinder,
+    terminal: &Terminal,
+    cancel: &AtomicBool,
+) -> Result<Summary, gioconda_avatar::Error> {
+    let avatar = Avatar::from_photo(photo, arguments.face.unwrap_or_default(), finder)?;
+    for warning in &avatar.warnings {
+        terminal.warn(format_args!("{}: {warning}", photo.display()));
+    }
+    let bar = terminal.bar(&output.display().to_string());
+    let summary = gioconda_avatar::animate(&avatar, settings, output, &|p| bar.update(p), cancel);
+    drop(bar);
+    let summary = summary?;
+    for warning in &summary.warnings {
+        terminal.warn(warning);
+    }
+    terminal.say(report::summary(output, &summary));
+    Ok(summary)
+}
+
+/// The photos named, those inside folders included.
+fn photos(named: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
+    let mut photos = Vec::new();
+    for path in named {
+        if path.is_dir() {
+            photos.extend(gioconda_media::pictures_in(path)?);
+        } else {
+            photos.push(path.clone());
+        }
+    }
+    Ok(photos)
+}
+
+fn settings(arguments: &AnimateArgs) -> Result<Settings, Failure> {
+    let drive = drive(&arguments.drive)?;
+    let motion = &arguments.motion;
+    let mode = match motion.mode {
+        MotionArg::Relative => MotionMode::Relative { neutral: motion.neutral },
+        MotionArg::Absolute if matches!(drive, Drive::Motion(_)) => {
+            let line = "--motion absolute needs a clip: a motion holds no positions, only what changes";
+            return Err(Failure::Usage(line.to_owned()));
+        }
+        MotionArg::Absolute => MotionMode::Absolute,
+    };
+    let picture = &arguments.picture;
+    let framing = if picture.crop {
+        Framing::Head { side: picture.size.unwrap_or(DEFAULT_HEAD_SIDE) }
+    } else {
+        Framing::Full { longest_side: picture.size.unwrap_or(DEFAULT_LONGEST_SIDE) }
+    };
+    Ok(Settings {
+        drive,
+        driver_face: arguments.driver_face.unwrap_or_default(),
+        mode,
+        gains: Gains {
+            pose: motion.pose as f32,
+            expression: motion.expression as f32,
+            eyes: motion.eyes as f32,
+            mouth: motion.mouth as f32,
+        },
+        smooth: motion.smooth as f32,
+        framing,
+        side_by_side: picture.side_by_side,
+        fps: arguments.time.fps,
+        start: arguments.time.start,
+        duration: arguments.time.duration,
+        repeat: arguments.time.repeat,
+        mute: arguments.time.mute,
+        renderer: match arguments.renderer {
+            RendererArg::Mesh => RendererKind::Mesh,
+        },
+    })
+}
+
+/// A file or folder of that name, else the built-in motion of that name.
+fn drive(text: &str) -> Result<Drive, Failure> {
+    let path = Path::new(text);
+    if let Some(builtin) = BuiltinMotion::find(text).filter(|_| !path.exists()) {
+        return Ok(Drive::Motion(builtin.load()));
+    }
+    if !path.exists() {
+        let names: Vec<&str> = builtin_motions::ALL.iter().map(|motion| motion.name).collect();
+        let line =
+            format!("{text}: no such file, and no built-in motion of that name ({})", names.join(", "));
+        return Err(Failure::Failed(line));
+    }
+    if path.extension().is_some_and(|extension| extension == "motion") {
+        return Ok(Drive::Motion(Arc::new(Motion::read(path)?)));
+    }
+    match gioconda_media::sniff(path)? {
+        InputKind::Photo => {
+            let line = format!(
+                "{text}: a single photo does not move; drive with a clip, a folder of pictures or a motion"
+            );
+            Err(Failure::Failed(line))
+        }
+        InputKind::Clip | InputKind::PictureFolder => Ok(Drive::Clip(path.to_owned())),
+    }
+}

@@ -1,0 +1,21 @@
+//! `gioconda models`: what is inside the program, and under which terms.
+
+use gioconda_avatar::expression_basis;
+use gioconda_face::ModelCard;
+
+use crate::cli::ListArgs;
+use crate::report::{Failure, print};
+
+/// Prints the list.
+pub(crate) fn run(arguments: &ListArgs) -> Result<(), Failure> {
+    let models: Vec<&ModelCard> = gioconda_face::models().iter().chain([&expression_basis::CARD]).collect();
+    if arguments.json {
+        return print(serde_json::to_string_pretty(&models)?);
+    }
+    for ModelCard { name, licence, source, sha256, input, output, .. } in models {
+        print(format_args!(
+            "{name}\n  {licence}; {source}\n  in: {input}\n  out: {output}\n  SHA-256 {sha256}\n"
+        ))?;
+    }
+    print("The licences' texts and attributions stand in models/ of the source, a card for each file.")
+}

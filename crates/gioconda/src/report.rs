@@ -1,0 +1,145 @@
+//! What the user sees: progress, warnings, summaries, and failures.
+
+use std::cell::Cell;
+use std::fmt::Display;
+use std::io::{self, ErrorKind, Write as _};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use gioconda_avatar::{Progress, Summary};
+use indicatif::{ProgressBar, ProgressStyle};
+
+/// Why a command did not do what it was asked to.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// One line for the user; exit code 1.
+    Failed(String),
+    /// The arguments make no sense together; exit code 2.
+    Usage(String),
+    /// Everything has been said already; exit code 1.
+    Reported,
+}
+
+impl Failure {
+    /// Prints the failure to standard error, once.
+    pub(crate) fn report(&self) {
+        match self {
+            Self::Failed(line) => eprintln!("error: {line}"),
+            Self::Usage(line) => eprintln!("error: {line}\n\nFor more information, try '--help'."),
+            Self::Reported => {}
+        }
+    }
+
+    /// 2 for wrong usage, 1 for everything else.
+    pub(crate) fn exit_code(&self) -> ExitCode {
+        ExitCode::from(if matches!(self, Self::Usage(_)) { 2 } else { 1 })
+    }
+}
+
+impl<E: std::error::Error> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self::Failed(error.to_string())
+    }
+}
+
+/// Writes to standard output; a reader that has gone away (`| head`) is no failure.
+pub(crate) fn print(text: impl Display) -> Result<(), Failure> {
+    match writeln!(io::stdout().lock(), "{text}") {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(()),
+    }
+}
+
+/// Standard error, as loud as the user wants it.
+pub(crate) struct Terminal {
+    quiet: bool,
+}
+
+impl Terminal {
+    /// `quiet` silences everything but errors.
+    pub(crate) fn new(quiet: bool) -> Self {
+        Self { quiet }
+    }
+
+    /// A line about what was done.
+    pub(crate) fn say(&self, line: impl Display) {
+        if !self.quiet {
+            eprintln!("{line}");
+        }
+    }
+
+    /// A line about something the user may want to change.
+    pub(crate) fn warn(&self, line: impl Display) {
+        if !self.quiet {
+            eprintln!("warning: {line}");
+        }
+    }
+
+    /// A bar for work on frames, called `name`; hidden when quiet or not on a terminal.
+    pub(crate) fn bar(&self, name: &str) -> Bar {
+        let bar = if self.quiet { ProgressBar::hidden() } else { ProgressBar::no_length() };
+        bar.set_prefix(name.to_owned());
+        bar.set_style(style("{prefix} {spinner} {pos} frames  {per_sec}"));
+        bar.enable_steady_tick(Duration::from_millis(200));
+        Bar { bar, total_known: Cell::new(false) }
+    }
+}
+
+fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template).expect("the templates are constants of this module").with_key(
+        "per_sec",
+        |state: &indicatif::ProgressState, out: &mut dyn std::fmt::Write| {
+            // Nothing can be done about a terminal that takes no text.
+            let _ = write!(out, "{:.0} frames/s", state.per_sec());
+        },
+    )
+}
+
+/// A progress bar over frames.
+pub(crate) struct Bar {
+    bar: ProgressBar,
+    total_known: Cell<bool>,
+}
+
+impl Bar {
+    /// Shows where the work stands.
+    pub(crate) fn update(&self, progress: Progress) {
+        if let (Some(total), false) = (progress.total, self.total_known.replace(true)) {
+            self.bar.set_length(total);
+            self.bar.set_style(style("{prefix} {wide_bar} {pos}/{len}  {per_sec}  {eta} left"));
+        }
+        self.bar.set_position(progress.done);
+    }
+}
+
+impl Drop for Bar {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+/// The one line at the end of an animation.
+pub(crate) fn summary(output: &std::path::Path, summary: &Summary) -> String {
+    let stages = &summary.stages;
+    let lost = match summary.lost_frames {
+        0 => String::new(),
+        1 => "; the driver's face was lost in 1 frame".to_owned(),
+        lost => format!("; the driver's face was lost in {lost} frames"),
+    };
+    format!(
+        "{}: {} frames of {}x{} at {:.0} frames/s in {:.1} s ({:.0} frames/s; ms a frame: decode {:.1}, track {:.1}, \
+         transfer {:.1}, render {:.1}, encode {:.1}){lost}",
+        output.display(),
+        summary.frames,
+        summary.size.0,
+        summary.size.1,
+        summary.fps,
+        summary.seconds,
+        summary.frames as f64 / summary.seconds.max(1e-6),
+        stages.decode,
+        stages.track,
+        stages.transfer,
+        stages.render,
+        stages.encode,
+    )
+}
