@@ -58,29 +58,26 @@ pub fn resize(image: &RgbImage, width: u32, height: u32) -> RgbImage {
     let mut target = TypedImage::<U8x3>::from_buffer(width, height, &mut resized)
         .expect("an RgbImage holds three bytes a pixel");
     let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Lanczos3));
-    Resizer::new().resize_typed(&source, &mut target, &options).expect("a crop of the whole picture lies inside it");
+    Resizer::new()
+        .resize_typed(&source, &mut target, &options)
+        .expect("a crop of the whole picture lies inside it");
     resized
 }
 
 /// Writes `image` as a PNG at `path`, whole or not at all.
 pub fn save_png(path: &Path, image: &RgbImage) -> Result<(), Error> {
+    let png = encode_png(path, image, CompressionType::Default)?;
     let mut file = partial::PartialFile::create(path)?;
-    encode_png(path, image, CompressionType::Default, file.writer())?;
+    file.writer().write_all(&png).map_err(Error::write(path))?;
     file.finish()?;
     Ok(())
 }
 
-fn encode_png(
-    path: &Path,
-    image: &RgbImage,
-    compression: CompressionType,
-    writer: &mut impl Write,
-) -> Result<(), Error> {
-    PngEncoder::new_with_quality(&mut *writer, compression, PngFilter::Adaptive)
+/// Encodes in memory, so that a failing disk is reported by the operating system's own error.
+fn encode_png(path: &Path, image: &RgbImage, compression: CompressionType) -> Result<Vec<u8>, Error> {
+    let mut png = Vec::new();
+    PngEncoder::new_with_quality(&mut png, compression, PngFilter::Adaptive)
         .write_image(image.as_raw(), image.width(), image.height(), ExtendedColorType::Rgb8)
-        .map_err(|error| match error {
-            image::ImageError::IoError(cause) => Error::Write { path: path.into(), cause },
-            other => Error::output(path, other.to_string()),
-        })?;
-    writer.flush().map_err(Error::write(path))
+        .map_err(|error| Error::output(path, error.to_string()))?;
+    Ok(png)
 }

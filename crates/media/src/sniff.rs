@@ -144,7 +144,7 @@ fn clip_container(head: &[u8]) -> Option<Container> {
 fn gif_moves(path: &Path) -> Result<bool, Error> {
     let file = File::open(path).map_err(Error::read(path))?;
     let Ok(decoder) = GifDecoder::new(BufReader::new(file)) else { return Ok(false) };
-    Ok(decoder.into_frames().take(2).filter(Result::is_ok).count() == 2)
+    Ok(decoder.into_frames().take(2).flatten().count() == 2)
 }
 
 #[cfg(test)]

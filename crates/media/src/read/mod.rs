@@ -81,7 +81,6 @@ pub struct AudioInfo {
     pub channels: u16,
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
 fn as_seconds<S: serde::Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_f64(duration.as_secs_f64())
 }
@@ -345,7 +344,7 @@ fn nearest_standard_rate(fps: f64) -> f64 {
 pub fn fuzz_mp4(bytes: &[u8]) {
     let length = bytes.len() as u64;
     if let Ok(movie) = Movie::parse(Path::new("fuzz.mp4"), &mut std::io::Cursor::new(bytes), length) {
-        for parameters in movie.video.iter().flat_map(|video| video.sequence_parameters()) {
+        for parameters in movie.video.iter().flat_map(Track::sequence_parameters) {
             let _ = sps::SequenceParameters::parse(parameters);
         }
     }

@@ -75,7 +75,7 @@ impl Movie {
         let mut movie_timescale = 1000;
         let mut tracks = Vec::new();
         while let Some((kind, body, rest)) = split_box(boxes) {
-            match &kind.0 {
+            match &kind {
                 b"mvhd" => movie_timescale = mvhd_timescale(body).unwrap_or(1000),
                 b"mvex" => movie.fragmented = true,
                 b"trak" => tracks.push(body),
@@ -104,22 +104,19 @@ impl Movie {
     }
 }
 
-/// A box type with a stable layout to match on; `mp4_atom::FourCC` hides its bytes.
-struct Kind([u8; 4]);
-
 /// Splits the first box off `bytes`: its type, its body and what follows.
-fn split_box(bytes: &[u8]) -> Option<(Kind, &[u8], &[u8])> {
+fn split_box(bytes: &[u8]) -> Option<([u8; 4], &[u8], &[u8])> {
     let mut cursor = bytes;
     let header = Header::decode(&mut cursor).ok()?;
     let size = header.size.unwrap_or(cursor.len());
     let body = cursor.get(..size)?;
-    Some((Kind(header.kind.into()), body, &cursor[size..]))
+    Some((header.kind.into(), body, &cursor[size..]))
 }
 
-fn child<'a>(bytes: &'a [u8], kind: &[u8; 4]) -> Option<&'a [u8]> {
+fn child(bytes: &[u8], kind: [u8; 4]) -> Option<&[u8]> {
     let mut rest = bytes;
     while let Some((found, body, next)) = split_box(rest) {
-        if &found.0 == kind {
+        if found == kind {
             return Some(body);
         }
         rest = next;
@@ -128,7 +125,7 @@ fn child<'a>(bytes: &'a [u8], kind: &[u8; 4]) -> Option<&'a [u8]> {
 }
 
 fn handler(trak: &[u8]) -> Option<[u8; 4]> {
-    child(child(trak, b"mdia")?, b"hdlr")?.get(8..12)?.try_into().ok()
+    child(child(trak, *b"mdia")?, *b"hdlr")?.get(8..12)?.try_into().ok()
 }
 
 fn mvhd_timescale(body: &[u8]) -> Option<u32> {

@@ -105,7 +105,7 @@ impl Usability {
     fn parse(bits: &mut Bits<'_>) -> Option<Self> {
         let mut usability = Self::default();
         if bits.flag()? {
-            usability.sample_aspect = sample_aspect(bits)?;
+            usability.sample_aspect = sample_aspect(bits)?.known();
         }
         if bits.flag()? {
             bits.take(1)?; // overscan
@@ -122,8 +122,17 @@ impl Usability {
     }
 }
 
+/// Width and height of a sample; zeros when the stream says "unspecified".
+struct SampleAspect(u32, u32);
+
+impl SampleAspect {
+    fn known(&self) -> Option<(u32, u32)> {
+        (self.0 > 0 && self.1 > 0).then_some((self.0, self.1))
+    }
+}
+
 /// Table E-1.
-fn sample_aspect(bits: &mut Bits<'_>) -> Option<Option<(u32, u32)>> {
+fn sample_aspect(bits: &mut Bits<'_>) -> Option<SampleAspect> {
     const TABLE: [(u32, u32); 16] = [
         (1, 1),
         (12, 11),
@@ -143,8 +152,14 @@ fn sample_aspect(bits: &mut Bits<'_>) -> Option<Option<(u32, u32)>> {
         (2, 1),
     ];
     Some(match bits.take(8)? {
-        255 => Some((bits.take(16)?, bits.take(16)?)).filter(|&(w, h)| w > 0 && h > 0),
-        index => (index as usize).checked_sub(1).and_then(|index| TABLE.get(index).copied()),
+        255 => SampleAspect(bits.take(16)?, bits.take(16)?),
+        index => {
+            let (across, down) = (index as usize)
+                .checked_sub(1)
+                .and_then(|index| TABLE.get(index).copied())
+                .unwrap_or_default();
+            SampleAspect(across, down)
+        }
     })
 }
 

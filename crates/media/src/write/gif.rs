@@ -22,7 +22,7 @@ const PALETTE_FRAMES: usize = 16;
 const PALETTE_BYTES: usize = 64 << 20;
 /// Pixels that a palette learns from.
 const PALETTE_SAMPLES: usize = 60_000;
-/// 1 is NeuQuant's best, 30 its fastest; samples are few already.
+/// 1 is the quantiser's best, 30 its fastest; samples are few already.
 const PALETTE_EFFORT: i32 = 3;
 /// Height of the dither pattern in sample values, roughly the distance of palette colours.
 const DITHER: i32 = 12;

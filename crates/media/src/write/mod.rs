@@ -11,8 +11,7 @@ use crate::partial::PartialFolder;
 use crate::{Error, encode_png};
 use image::RgbImage;
 use image::codecs::png::CompressionType;
-use std::fs::{self, File};
-use std::io::BufWriter;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -178,9 +177,9 @@ struct PngFolder {
 impl PngFolder {
     fn write(&mut self, target: &Path, number: u64, image: &RgbImage) -> Result<(), Error> {
         let path = self.folder.path().join(format!("{number:06}.png"));
-        let mut file = BufWriter::new(File::create(&path).map_err(Error::write(target))?);
-        encode_png(target, image, CompressionType::Fast, &mut file)?;
-        self.bytes += fs::metadata(&path).map_err(Error::write(target))?.len();
+        let png = encode_png(target, image, CompressionType::Fast)?;
+        fs::write(path, &png).map_err(Error::write(target))?;
+        self.bytes += png.len() as u64;
         Ok(())
     }
 }

@@ -23,9 +23,12 @@ use yuv::{
     YuvChromaSubsampling, YuvConversionMode, YuvPlanarImageMut, YuvRange, YuvStandardMatrix, rgb_to_yuv420,
 };
 
-/// Constant quantiser. On a 512x512 talking head 20 gives 41.2 dB at 1.35 Mbit/s, 22 gives 40.4 dB at 1.08 Mbit/s, 24
-/// gives 39.3 dB at 0.82 Mbit/s (`examples/codec_speed.rs`); openh264's own quality mode needs a fifth more bits.
-const QUANTISER: u8 = 20;
+/// Constant quantiser. On 512x512 frames a talking head takes 1.4 Mbit/s at 41.2 dB with 20, a slow zoom over the
+/// craquelure of a painting 4.6 Mbit/s at 38.8 dB with 18 and 3.5 Mbit/s at 37.7 dB with 20 (`examples/codec_speed.rs`).
+const QUANTISER: u8 = 18;
+/// A frame of noise does not fit into the encoder's buffers; the quantiser grows by this until it does.
+const QUANTISER_STEP: u8 = 8;
+const COARSEST_QUANTISER: u8 = 50;
 const NOMINAL_BITRATE: u32 = 4_000_000;
 /// A seek point at least this often, in seconds.
 const SEEK_SECONDS: f64 = 2.0;
@@ -45,6 +48,7 @@ pub(super) struct Mp4Writer {
     media: BufWriter<File>,
     position: u64,
     encoder: Encoder,
+    quantiser: u8,
     planes: YuvPlanarImageMut<'static, u8>,
     /// With the odd last row and column left out.
     size: (u32, u32),
@@ -65,8 +69,7 @@ impl Mp4Writer {
         let size = (options.width & !1, options.height & !1);
         let output = PartialFile::create(target)?;
         let media = BufWriter::with_capacity(1 << 18, scratch_beside(target)?);
-        let encoder = Encoder::with_api_config(OpenH264API::from_source(), encoder_config(size, options.fps))
-            .map_err(|error| Error::output(target, format!("the H.264 encoder does not start: {error}")))?;
+        let encoder = start_encoder(target, size, options.fps, QUANTISER)?;
         let sound = match &options.sound {
             Some(sound) => SoundTrack::open(sound, target, warnings)?,
             None => None,
@@ -77,6 +80,7 @@ impl Mp4Writer {
             media,
             position: 0,
             encoder,
+            quantiser: QUANTISER,
             planes: YuvPlanarImageMut::alloc(size.0, size.1, YuvChromaSubsampling::Yuv420),
             size,
             clock: Clock::new(options.fps),
@@ -101,7 +105,19 @@ impl Mp4Writer {
         .map_err(|error| {
             Error::output(&self.target, format!("frame {frame} cannot be converted: {error}"))
         })?;
-        let sync = self.encode(frame)?;
+        let sync = loop {
+            match self.encode() {
+                Ok(sync) => break sync,
+                Err(_) if self.quantiser + QUANTISER_STEP <= COARSEST_QUANTISER => {
+                    self.quantiser += QUANTISER_STEP;
+                    self.encoder = start_encoder(&self.target, self.size, self.clock.fps, self.quantiser)?;
+                }
+                Err(reason) => {
+                    let what = format!("frame {frame} cannot be encoded: {reason}");
+                    return Err(Error::output(&self.target, what));
+                }
+            }
+        };
         self.media.write_all(&self.unit).map_err(Error::write(&self.target))?;
         let duration = self.clock.duration(frame);
         self.video.push(self.position, self.unit.len() as u32, duration, sync);
@@ -114,9 +130,7 @@ impl Mp4Writer {
     }
 
     /// Encodes the planes into `self.unit` with length prefixes; whether the frame is a seek point.
-    fn encode(&mut self, frame: u64) -> Result<bool, Error> {
-        let fault =
-            |what: String| Error::output(&self.target, format!("frame {frame} cannot be encoded: {what}"));
+    fn encode(&mut self) -> Result<bool, String> {
         let (width, height) = (self.size.0 as usize, self.size.1 as usize);
         let planes = &self.planes;
         let picture = YUVSlices::new(
@@ -124,15 +138,15 @@ impl Mp4Writer {
             (width, height),
             (planes.y_stride as usize, planes.u_stride as usize, planes.v_stride as usize),
         );
-        let stream = self.encoder.encode(&picture).map_err(|error| fault(error.to_string()))?;
+        let stream = self.encoder.encode(&picture).map_err(|error| error.to_string())?;
         self.unit.clear();
         let mut sync = false;
         for layer in (0..stream.num_layers()).filter_map(|index| stream.layer(index)) {
             for nal in (0..layer.nal_count()).filter_map(|index| layer.nal_unit(index)) {
                 let nal = nal.strip_prefix(&START_CODE).unwrap_or(nal);
                 match nal.first().map(|header| header & 0x1f) {
-                    Some(NAL_SPS) => nal.clone_into(&mut self.sps),
-                    Some(NAL_PPS) => nal.clone_into(&mut self.pps),
+                    Some(NAL_SPS) => keep_parameters(&mut self.sps, nal)?,
+                    Some(NAL_PPS) => keep_parameters(&mut self.pps, nal)?,
                     Some(kind) => {
                         sync |= kind == NAL_IDR;
                         self.unit.extend_from_slice(&(nal.len() as u32).to_be_bytes());
@@ -143,7 +157,7 @@ impl Mp4Writer {
             }
         }
         if self.unit.is_empty() {
-            return Err(fault("the encoder left it out".into()));
+            return Err("the encoder left it out".into());
         }
         Ok(sync)
     }
@@ -322,7 +336,20 @@ impl Mp4Writer {
     }
 }
 
-fn encoder_config((width, height): (u32, u32), fps: f64) -> EncoderConfig {
+/// The sample description has one set for all frames.
+fn keep_parameters(kept: &mut Vec<u8>, nal: &[u8]) -> Result<(), String> {
+    if kept.is_empty() {
+        nal.clone_into(kept);
+    }
+    if kept == nal { Ok(()) } else { Err("the encoder changed its parameters".into()) }
+}
+
+fn start_encoder(target: &Path, size: (u32, u32), fps: f64, quantiser: u8) -> Result<Encoder, Error> {
+    Encoder::with_api_config(OpenH264API::from_source(), encoder_config(size, fps, quantiser))
+        .map_err(|error| Error::output(target, format!("the H.264 encoder does not start: {error}")))
+}
+
+fn encoder_config((width, height): (u32, u32), fps: f64, quantiser: u8) -> EncoderConfig {
     EncoderConfig::new()
         .profile(Profile::Main)
         .level(level(width, height, fps))
@@ -330,7 +357,7 @@ fn encoder_config((width, height): (u32, u32), fps: f64) -> EncoderConfig {
         .complexity(Complexity::Medium)
         // With a range of one value the only mode that never asks for skipped frames is a constant quantiser.
         .rate_control_mode(RateControlMode::Bufferbased)
-        .qp(QpRange::new(QUANTISER, QUANTISER))
+        .qp(QpRange::new(quantiser, quantiser))
         // Must be given and is not used by this mode.
         .bitrate(BitRate::from_bps(NOMINAL_BITRATE))
         .max_frame_rate(FrameRate::from_hz(fps as f32))

@@ -2,7 +2,7 @@
 //!
 //! libwebp's own animation encoder keeps the whole file in memory, so only its still encoder is used and the
 //! container is written here: RIFF, `VP8X`, `ANIM` and one `ANMF` per frame, which covers the rectangle that changed
-//! (WebP Container Specification, developers.google.com/speed/webp/docs/riff_container).
+//! (the [container specification](https://developers.google.com/speed/webp/docs/riff_container)).
 
 use super::WriteOptions;
 use crate::Error;
