@@ -190,7 +190,7 @@ fn rotated_and_variable_rate_clips() {
         let path = folder.path().join(format!("{degrees}.mp4"));
         // The option since ffmpeg 6, and the tag before.
         let by_option = format!("-display_rotation {counter_clockwise} -i {} -c copy", plain.display());
-        let by_tag = format!("-i {} -metadata:s:v:0 rotate={degrees} -c copy", plain.display());
+        let by_tag = format!("-i {} -metadata:s:v:0 rotate={counter_clockwise} -c copy", plain.display());
         if ffmpeg(&by_option, &path).or_else(|| ffmpeg(&by_tag, &path)).is_none() {
             continue;
         }
