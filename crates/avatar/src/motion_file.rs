@@ -15,7 +15,6 @@
 //! | `confidence` | f16 `[T]` | the tracker's, 0..1 |
 
 use std::collections::HashMap;
-use std::io::Write as _;
 use std::path::Path;
 
 use nalgebra::{Rotation3, Vector2, Vector3};
@@ -192,13 +191,11 @@ impl Motion {
 
     /// Writes the file beside its place and then renames it.
     pub fn write(&self, path: &Path) -> Result<(), Error> {
-        let failed = |source: std::io::Error| Error::Write { path: path.to_owned(), source };
-        let bytes = self.to_bytes().map_err(|error| failed(std::io::Error::other(error)))?;
-        let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let mut file = tempfile::Builder::new().prefix(".motion-").tempfile_in(folder).map_err(failed)?;
-        file.write_all(&bytes).map_err(failed)?;
-        file.persist(path).map_err(|error| failed(error.error))?;
-        Ok(())
+        let bytes = self.to_bytes().map_err(|error| Error::Motion {
+            path: path.to_owned(),
+            what: format!("cannot be made a motion file: {error}"),
+        })?;
+        Ok(gioconda_media::save_bytes(path, &bytes)?)
     }
 
     fn to_bytes(&self) -> Result<Vec<u8>, safetensors::SafeTensorError> {
