@@ -104,10 +104,11 @@ impl MeshRenderer {
                     *pixel = stage.texture.sample(stage.view.to_output(Vector2::from(*flow)));
                 }
                 let Some(opening) = &warp.opening else { return };
+                let sample = |at| stage.texture.sample(stage.view.to_output(at));
                 for (x, &covered) in warp.mouth[at].iter().enumerate().filter(|(_, covered)| **covered > 0) {
                     let position = stage.window_view.to_photo(Vector2::new(x as f32 + 0.5, y as f32 + 0.5));
                     let share = f32::from(covered) / 255.0;
-                    self.mouth.paint(self.mesh.mouth(), opening, position, share, &mut pixels[x]);
+                    self.mouth.paint(self.mesh.mouth(), opening, position, share, &mut pixels[x], sample);
                 }
             },
         );

@@ -253,13 +253,17 @@ impl Motion {
         }
         let fps: f64 = metadata.get("fps").and_then(|fps| fps.parse().ok()).unwrap_or(f64::NAN);
         if !(1.0..=120.0).contains(&fps) {
-            return Err("damaged motion file: its frame rate is not within 1..120".to_owned());
+            return Err(
+                "damaged motion file: its frame rate is not within 1..120; record it again".to_owned()
+            );
         }
-        let file =
-            SafeTensors::deserialize(bytes).map_err(|error| format!("damaged motion file: {error}"))?;
+        let file = SafeTensors::deserialize(bytes)
+            .map_err(|error| format!("damaged motion file: {error}; record it again"))?;
         let frames = unpack_rows(&file)?;
         if let Some(bad) = frames.iter().position(|frame| !frame.is_sane()) {
-            return Err(format!("damaged motion file: frame {bad} holds numbers that no head can perform"));
+            return Err(format!(
+                "damaged motion file: frame {bad} holds numbers that no head can perform; record it again"
+            ));
         }
         Ok(Self {
             title: metadata.get("title").cloned().unwrap_or_default(),
@@ -285,7 +289,8 @@ impl PackedFrame {
 
 fn unpack_rows(file: &SafeTensors<'_>) -> Result<Vec<PackedFrame>, String> {
     let column = |name: &str, width: usize| -> Result<Vec<f32>, String> {
-        let damaged = || format!("damaged motion file: `{name}` is missing or of the wrong form");
+        let damaged =
+            || format!("damaged motion file: `{name}` is missing or of the wrong form; record it again");
         let tensor = file.tensor(name).map_err(|_| damaged())?;
         let expected_rank = if width == 1 { 1 } else { 2 };
         if tensor.shape().len() != expected_rank || (width > 1 && tensor.shape()[1] != width) {
@@ -310,7 +315,10 @@ fn unpack_rows(file: &SafeTensors<'_>) -> Result<Vec<PackedFrame>, String> {
         (confidence.len(), 1),
     ];
     if rows == 0 || all.iter().any(|&(numbers, width)| numbers != rows * width) {
-        return Err("damaged motion file: it has no frames, or its columns differ in length".to_owned());
+        return Err(
+            "damaged motion file: it has no frames, or its columns differ in length; record it again"
+                .to_owned(),
+        );
     }
     let row = |i: usize| PackedFrame {
         rotation: row_of(&rotation, i),

@@ -41,8 +41,9 @@ impl MouthPaint {
         }
     }
 
-    /// Paints over `pixel`, at `position` (photo pixels), the `share` of it that lies between the driving lips, as
-    /// far as the photo's own mouth cannot show what is there.
+    /// Paints over `pixel`, at `position` (photo pixels), the `share` of it that lies between the driving lips, when
+    /// they open wider than the photo's. What the photo shows of its own mouth hangs from the upper lip, as the upper
+    /// teeth do, and `sample` gives it (photo pixels); the rest is painted.
     pub(super) fn paint(
         &self,
         photo: &Aperture,
@@ -50,14 +51,24 @@ impl MouthPaint {
         position: Vector2<f32>,
         share: f32,
         pixel: &mut [u8; 3],
+        sample: impl Fn(Vector2<f32>) -> [u8; 3],
     ) {
         let (along, above) = driving.coordinates(position);
         let (lower, upper) = driving.edges(along);
         let (open, open_photo) = ((upper - lower).max(1e-3), photo.opening(along));
-        let growth = step(0.0, 0.12, open - open_photo);
-        let shown = step(0.12, 0.35, open_photo) * step(0.35, 0.8, open_photo / open);
-        let share = share * growth * (1.0 - shown);
-        let colour = self.colour(along, above - lower, upper - above, driving.widest());
+        let share = share * step(0.0, 0.12, open - open_photo);
+        if share <= 0.0 {
+            return;
+        }
+        let from_upper = upper - above;
+        let seen = step(0.08, 0.25, open_photo);
+        let mut colour = self.colour(along, above - lower, from_upper, driving.widest(), 1.0 - seen);
+        let own = seen * (1.0 - step(0.7 * open_photo, open_photo, from_upper));
+        if own > 0.0 {
+            let below_lip = from_upper.clamp(0.0, open_photo);
+            let own_colour = sample(photo.position(along, photo.edges(along).1 - below_lip)).map(f32::from);
+            blend(&mut colour, own_colour, own);
+        }
         for (pixel, colour) in pixel.iter_mut().zip(colour) {
             let below = f32::from(*pixel);
             *pixel = (below + (colour - below) * share + 0.5).clamp(0.0, 255.0) as u8;
@@ -65,8 +76,8 @@ impl MouthPaint {
     }
 
     /// The colour `from_lower` centimetres above the lower lip and `from_upper` below the upper one, in a mouth
-    /// that opens `widest` centimetres.
-    fn colour(&self, along: f32, from_lower: f32, from_upper: f32, widest: f32) -> Colour {
+    /// that opens `widest` centimetres; `teeth` is how much of the upper teeth is painted, 0..1.
+    fn colour(&self, along: f32, from_lower: f32, from_upper: f32, widest: f32, teeth: f32) -> Colour {
         let side = (2.0 * along).clamp(-1.0, 1.0);
         let side = side * side;
         // Light falls in from the front and below: the cavity darkens upwards and into the corners.
@@ -76,7 +87,7 @@ impl MouthPaint {
         let tongue = step(0.35, 1.2, widest) * (1.0 - step(0.4 * tongue_height, tongue_height, from_lower));
         blend(&mut colour, self.tongue.map(|v| v * (0.55 + 0.45 * (1.0 - side))), 0.75 * tongue);
         let length = 0.62 * step(0.15, 1.0, widest) * (1.0 - 0.75 * side);
-        let teeth = step(0.05, 0.2, length) * (1.0 - step(length - 0.1, length + 0.05, from_upper));
+        let teeth = teeth * step(0.05, 0.2, length) * (1.0 - step(length - 0.1, length + 0.05, from_upper));
         let lip_shadow = 0.45 + 0.55 * step(0.0, 0.35, from_upper);
         blend(&mut colour, self.teeth.map(|v| v * lip_shadow * (1.0 - 0.65 * side)), 0.85 * teeth);
         // The lower lip stands before the mouth and keeps light off what is behind it.
