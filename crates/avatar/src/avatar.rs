@@ -27,9 +27,12 @@ impl Avatar {
     pub fn from_photo(path: &Path, choice: FaceChoice, finder: &mut FaceFinder) -> Result<Self, Error> {
         let photo = gioconda_media::photo::read(path)?;
         let faces = finder.find_faces(&photo.image)?;
-        let no_face = |what: String| Error::NoFace { path: path.to_owned(), what };
-        let face = choice.choose(&faces).map_err(|error| no_face(error.to_string()))?.ok_or_else(|| {
-            no_face("no face found; use a photo in which one face is seen from the front, 100 pixels wide or more".into())
+        let chosen = choice.choose(&faces).map_err(|error| Error::from(error).in_picture(path))?;
+        let face = chosen.ok_or_else(|| Error::NoFace {
+            path: path.to_owned(),
+            what:
+                "no face found; use a photo in which one face is seen from the front, 100 pixels wide or more"
+                    .to_owned(),
         })?;
         let (landmarks, warnings) = (face.landmarks.clone(), face.quality.warnings.clone());
         Ok(Self { photo: Arc::new(photo.image), landmarks, warnings })

@@ -117,7 +117,7 @@ impl Driver for ClipDriver {
 
     fn next(&mut self) -> Result<Option<Driven>, Error> {
         loop {
-            if let Some(frame) = self.clip.next()? {
+            if let Some(frame) = self.clip.next().map_err(|error| error.in_picture(&self.path))? {
                 let motion = frame.face.map(|face| self.motion(&face.landmarks, face.presence));
                 return Ok(Some(Driven { motion, picture: Some(frame.image) }));
             }
@@ -152,7 +152,7 @@ pub(crate) fn find_neutral(
 ) -> Result<FaceState, Error> {
     let mut states = Vec::new();
     let mut clip = TrackedClip::open(path, &ReadOptions { fps: Some(fps), ..part }, face)?;
-    while let Some(frame) = clip.next()? {
+    while let Some(frame) = clip.next().map_err(|error| error.in_picture(path))? {
         states.extend(frame.face.map(|face| FaceState::new(&face.landmarks)));
         clip.recycle(frame.image);
     }
@@ -170,7 +170,7 @@ pub(crate) fn state_at(path: &Path, at: Duration, face: FaceChoice) -> Result<Fa
 fn first_face(path: &Path, from: Duration, face: FaceChoice) -> Result<FaceState, Error> {
     let options = ReadOptions { start: from, ..ReadOptions::default() };
     let mut clip = TrackedClip::open(path, &options, face)?;
-    while let Some(frame) = clip.next()? {
+    while let Some(frame) = clip.next().map_err(|error| error.in_picture(path))? {
         if let Some(face) = frame.face {
             return Ok(FaceState::new(&face.landmarks));
         }

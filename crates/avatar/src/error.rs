@@ -1,6 +1,6 @@
 //! What can go wrong between a photo and its talking portrait.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Every failure of this crate; the message is one line for the user.
 #[derive(Debug, thiserror::Error)]
@@ -12,8 +12,16 @@ pub enum Error {
     /// A face model failed.
     #[error(transparent)]
     Face(#[from] gioconda_face::Error),
+    /// Several faces and none of them clearly meant, or none of the number asked for.
+    #[error("{}: {source}", path.display())]
+    FaceChoice {
+        /// The photo or clip.
+        path: PathBuf,
+        /// The faces that are there.
+        source: gioconda_face::Error,
+    },
     /// A file could not be read.
-    #[error("cannot read {}: {source}", path.display())]
+    #[error("{}: cannot be read ({source}); check that it exists and that you may read it", path.display())]
     Read {
         /// The file.
         path: PathBuf,
@@ -21,7 +29,7 @@ pub enum Error {
         source: std::io::Error,
     },
     /// A file could not be written.
-    #[error("cannot write {}: {source}", path.display())]
+    #[error("{}: cannot be written ({source}); choose a folder that exists, has room and that you may write to", path.display())]
     Write {
         /// The file.
         path: PathBuf,
@@ -47,4 +55,17 @@ pub enum Error {
     /// The user asked to stop.
     #[error("stopped; nothing was written")]
     Cancelled,
+}
+
+impl Error {
+    /// Names the photo or clip at `path` where faces were found and none could be chosen.
+    pub(crate) fn in_picture(self, path: &Path) -> Self {
+        match self {
+            Self::Face(
+                source @ (gioconda_face::Error::AmbiguousFace { .. }
+                | gioconda_face::Error::NoSuchFace { .. }),
+            ) => Self::FaceChoice { path: path.to_owned(), source },
+            other => other,
+        }
+    }
 }

@@ -1,7 +1,8 @@
 //! Every command, option and help text: the one table from which parsing, `--help`, completions and the man page
 //! are made.
 
-use std::path::PathBuf;
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
@@ -263,6 +264,20 @@ impl Format {
             Self::Gif => Some("gif"),
             Self::Webp => Some("webp"),
             Self::Png => None,
+        }
+    }
+
+    /// The format of an output of this name, in the sense of [`gioconda_media::ClipWriter::create`].
+    pub(crate) fn of(output: &Path) -> Option<Self> {
+        let is_folder = output.as_os_str().as_encoded_bytes().ends_with(b"/");
+        let extension =
+            output.extension().filter(|_| !is_folder).map(|extension| extension.to_ascii_lowercase());
+        match extension.as_deref().map(OsStr::as_encoded_bytes) {
+            Some(b"mp4" | b"m4v") => Some(Self::Mp4),
+            Some(b"gif") => Some(Self::Gif),
+            Some(b"webp") => Some(Self::Webp),
+            None => Some(Self::Png),
+            Some(_) => None,
         }
     }
 }

@@ -6,7 +6,7 @@ use std::io::{self, ErrorKind, Write as _};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use gioconda_avatar::{Progress, Summary};
+use gioconda_avatar::{Error, Progress, Summary};
 use indicatif::{ProgressBar, ProgressStyle};
 
 /// Why a command did not do what it was asked to.
@@ -39,6 +39,14 @@ impl Failure {
 impl<E: std::error::Error> From<E> for Failure {
     fn from(error: E) -> Self {
         Self::Failed(error.to_string())
+    }
+}
+
+/// `error` for the user; where faces were found and none was chosen, with the `option` that chooses.
+pub(crate) fn in_words(error: &Error, option: &str) -> String {
+    match error {
+        Error::FaceChoice { .. } => format!("{error}; choose with {option} N or {option} largest"),
+        other => other.to_string(),
     }
 }
 

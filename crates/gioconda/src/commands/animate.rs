@@ -37,11 +37,13 @@ enum OutcomeResult {
 /// Animates every photo; one that fails does not stop the others.
 pub(crate) fn run(arguments: &AnimateArgs, terminal: &Terminal) -> Result<(), Failure> {
     let photos = photos(&arguments.photos)?;
-    let outputs = outputs::plan(&photos, arguments.output.as_deref(), arguments.format)?;
+    let many = photos.len() > 1 || arguments.photos.iter().any(|path| path.is_dir());
+    let outputs = outputs::plan(&photos, many, arguments.output.as_deref(), arguments.format)?;
     let settings = settings(arguments)?;
     outputs::protect_inputs(&outputs, &photos, &settings.drive)?;
     let cancel = interrupt::flag();
     let mut finder = FaceFinder::new(Threads::Shared)?;
+    let wanted = photos.len();
     let mut outcomes = Vec::new();
     for (photo, output) in photos.into_iter().zip(outputs) {
         if cancel.load(Ordering::Relaxed) {
@@ -50,8 +52,11 @@ pub(crate) fn run(arguments: &AnimateArgs, terminal: &Terminal) -> Result<(), Fa
         let result = match animate(&photo, &output, arguments, &settings, &mut finder, terminal, cancel) {
             Ok(summary) => OutcomeResult::Summary(summary),
             Err(error) => {
-                eprintln!("error: {error}");
-                OutcomeResult::Error(error.to_string())
+                // Ctrl-C reaches the ffmpeg program too, and what it complains of then is no news.
+                if !cancel.load(Ordering::Relaxed) {
+                    eprintln!("error: {error}");
+                }
+                OutcomeResult::Error(error)
             }
         };
         outcomes.push(Outcome { photo, output, result });
@@ -60,10 +65,16 @@ pub(crate) fn run(arguments: &AnimateArgs, terminal: &Terminal) -> Result<(), Fa
         print(serde_json::to_string_pretty(&outcomes)?)?;
     }
     let failed = outcomes.iter().filter(|o| matches!(o.result, OutcomeResult::Error(_))).count();
-    if outcomes.len() > 1 && failed > 0 {
-        terminal.say(format_args!("{failed} of {} photos failed", outcomes.len()));
+    if cancel.load(Ordering::Relaxed) {
+        return Err(Failure::Failed(match outcomes.len() - failed {
+            0 => gioconda_avatar::Error::Cancelled.to_string(),
+            done => format!("stopped; {done} of {wanted} outputs are complete, nothing else was written"),
+        }));
     }
-    if failed > 0 || cancel.load(Ordering::Relaxed) { Err(Failure::Reported) } else { Ok(()) }
+    if wanted > 1 && failed > 0 {
+        terminal.say(format_args!("{failed} of {wanted} photos failed"));
+    }
+    if failed > 0 { Err(Failure::Reported) } else { Ok(()) }
 }
 
 fn animate(
@@ -74,15 +85,16 @@ fn animate(
     finder: &mut FaceFinder,
     terminal: &Terminal,
     cancel: &AtomicBool,
-) -> Result<Summary, gioconda_avatar::Error> {
-    let avatar = Avatar::from_photo(photo, arguments.face.unwrap_or_default(), finder)?;
+) -> Result<Summary, String> {
+    let avatar = Avatar::from_photo(photo, arguments.face.unwrap_or_default(), finder)
+        .map_err(|error| report::in_words(&error, "--face"))?;
     for warning in &avatar.warnings {
         terminal.warn(format_args!("{}: {warning}", photo.display()));
     }
     let bar = terminal.bar(&output.display().to_string());
     let summary = gioconda_avatar::animate(&avatar, settings, output, &|p| bar.update(p), cancel);
     drop(bar);
-    let summary = summary?;
+    let summary = summary.map_err(|error| report::in_words(&error, "--driver-face"))?;
     for warning in &summary.warnings {
         terminal.warn(warning);
     }
@@ -152,8 +164,10 @@ fn drive(text: &str) -> Result<Drive, Failure> {
     }
     if !path.exists() {
         let names: Vec<&str> = builtin_motions::ALL.iter().map(|motion| motion.name).collect();
-        let line =
-            format!("{text}: no such file, and no built-in motion of that name ({})", names.join(", "));
+        let line = format!(
+            "{text}: no such file, and no built-in motion of that name; check the path, or choose one of {}",
+            names.join(", ")
+        );
         return Err(Failure::Failed(line));
     }
     if path.extension().is_some_and(|extension| extension == "motion") {

@@ -8,21 +8,29 @@ use gioconda_avatar::Drive;
 use crate::cli::Format;
 use crate::report::Failure;
 
-/// The output of each photo. One photo may name its output; several share a folder and are named after themselves,
-/// numbered where two photos have one name.
-pub(crate) fn plan(photos: &[PathBuf], output: Option<&Path>, format: Format) -> Result<Vec<PathBuf>, Failure> {
-    if let ([_], Some(output)) = (photos, output) {
-        return Ok(vec![output.to_owned()]);
+/// The output of each photo. One photo may name its output; `many` (several, or all of a folder, be it one) share a
+/// folder and are named after themselves, numbered where two photos have one name.
+pub(crate) fn plan(
+    photos: &[PathBuf],
+    many: bool,
+    output: Option<&Path>,
+    format: Format,
+) -> Result<Vec<PathBuf>, Failure> {
+    if let (Some(output), false) = (output, many) {
+        return named(output).map(|output| vec![output]);
     }
     let folder = output.unwrap_or(Path::new(""));
-    if folder.is_file() {
-        let line =
-            format!("{}: several photos need a folder to write to, and this is a file", folder.display());
+    if output.is_some() && !folder.is_dir() && (folder.exists() || Format::of(folder) != Some(Format::Png)) {
+        let line = format!("{}: several photos cannot share a file; choose a folder", folder.display());
         return Err(Failure::Usage(line));
     }
     if output.is_some() {
-        std::fs::create_dir_all(folder)
-            .map_err(|error| Failure::Failed(format!("cannot create {}: {error}", folder.display())))?;
+        std::fs::create_dir_all(folder).map_err(|error| {
+            Failure::Failed(format!(
+                "{}: cannot be created ({error}); choose another folder",
+                folder.display()
+            ))
+        })?;
     }
     let mut taken = HashSet::new();
     let name = |photo: &PathBuf| {
@@ -36,6 +44,15 @@ pub(crate) fn plan(photos: &[PathBuf], output: Option<&Path>, format: Format) ->
         })
     };
     Ok(photos.iter().map(name).collect())
+}
+
+/// An output the user named; refused at once when its extension is that of no format.
+fn named(output: &Path) -> Result<PathBuf, Failure> {
+    if Format::of(output).is_some() {
+        return Ok(output.to_owned());
+    }
+    let line = format!("{}: an output ends in .mp4, .gif or .webp, or is a folder of PNGs", output.display());
+    Err(Failure::Usage(line))
 }
 
 /// Refuses outputs that are inputs.
@@ -59,7 +76,7 @@ mod tests {
 
     fn planned(photos: &[&str], output: Option<&str>, format: Format) -> Vec<String> {
         let photos: Vec<PathBuf> = photos.iter().map(PathBuf::from).collect();
-        let planned = plan(&photos, output.map(Path::new), format).expect("a plan");
+        let planned = plan(&photos, photos.len() > 1, output.map(Path::new), format).expect("a plan");
         planned.iter().map(|path| path.to_string_lossy().into_owned()).collect()
     }
 
@@ -72,5 +89,14 @@ mod tests {
             planned(&["a/x.jpg", "b/x.png", "y.jpg"], None, Format::Webp),
             ["x.webp", "x-2.webp", "y.webp"]
         );
+    }
+
+    #[test]
+    fn outputs_of_no_format_and_files_for_many_are_refused() {
+        let photos = [PathBuf::from("a.jpg")];
+        for (many, output) in [(false, "b.avi"), (false, "b.mp4.txt"), (true, "b.mp4"), (true, "b.avi")] {
+            let plan = plan(&photos, many, Some(Path::new(output)), Format::Mp4);
+            assert!(matches!(plan, Err(Failure::Usage(_))), "{many} {output}: {plan:?}");
+        }
     }
 }

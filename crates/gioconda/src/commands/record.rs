@@ -6,7 +6,7 @@ use gioconda_avatar::RecordSettings;
 
 use crate::cli::RecordArgs;
 use crate::interrupt;
-use crate::report::{Failure, Terminal};
+use crate::report::{self, Failure, Terminal};
 
 /// Records the clip and writes the file.
 pub(crate) fn run(arguments: &RecordArgs, terminal: &Terminal) -> Result<(), Failure> {
@@ -28,7 +28,7 @@ pub(crate) fn run(arguments: &RecordArgs, terminal: &Terminal) -> Result<(), Fai
     let bar = terminal.bar(&name);
     let recorded = gioconda_avatar::record(&arguments.clip, &settings, &|p| bar.update(p), interrupt::flag());
     drop(bar);
-    let (motion, summary) = recorded?;
+    let (motion, summary) = recorded.map_err(|error| Failure::Failed(report::in_words(&error, "--face")))?;
     motion.write(&output)?;
     let lost = match summary.lost_frames {
         0 => String::new(),
