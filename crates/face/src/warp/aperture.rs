@@ -14,7 +14,7 @@ const SAMPLES: usize = 33;
 ///
 /// Its coordinates are (along, above): `along` runs from -0.5 at the corner on the picture's left to 0.5 at the
 /// other, `above` is the distance above the line through the corners in centimetres of the canonical face.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Aperture {
     centre: Vector2<f32>,
     /// Unit vector from corner to corner.
@@ -157,13 +157,7 @@ impl<'a> Look<'a> {
         // At most this share of the white may vanish on either side.
         let turn = (trust * (driving.x - photo.x)).clamp(-0.7 * (left + 0.5), 0.7 * (0.5 - right));
         let rise = (trust * (driving.y - photo.y)).clamp(-0.35, 0.35);
-        let same = from.centre == to.centre
-            && from.axis == to.axis
-            && from.width == to.width
-            && from.upper == to.upper
-            && from.lower == to.lower
-            && turn == 0.0
-            && rise == 0.0;
+        let same = from == to;
         Self {
             from,
             to,
