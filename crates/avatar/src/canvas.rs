@@ -179,7 +179,7 @@ mod tests {
     fn outputs_have_the_size_asked_for_and_lie_inside_the_picture() {
         let full = |longest_side| Framing::Full { longest_side };
         let head = |side| Framing::Head { side };
-        let cases = [
+        let cases = vec![
             ((743, 1155), face(300.0, 400.0, 200.0), full(1920), (742, 1154)),
             ((743, 1155), face(300.0, 400.0, 200.0), full(500), (322, 500)),
             ((743, 1155), face(300.0, 400.0, 200.0), head(512), (512, 512)),

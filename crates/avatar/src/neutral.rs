@@ -91,7 +91,7 @@ mod tests {
 
     #[test]
     fn the_frame_most_like_the_photo_is_neutral() {
-        let driver = [state(0.4, 0.0), state(0.0, 1.5), state(0.02, 0.0), state(-0.3, 0.5)];
+        let driver = vec![state(0.4, 0.0), state(0.0, 1.5), state(0.02, 0.0), state(-0.3, 0.5)];
         assert_eq!(choose_neutral(&driver, Some(&state(0.0, 0.0))), Some(2));
         assert_eq!(choose_neutral(&driver, Some(&state(0.0, 1.5))), Some(1));
         assert_eq!(choose_neutral(&driver, None), Some(2));

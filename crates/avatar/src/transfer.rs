@@ -266,7 +266,7 @@ mod tests {
         wild.scale = 4.0;
         wild.rotation = Rotation3::from_euler_angles(0.0, 1.4, 0.0);
         let moved = transfer(Gains::default()).apply(&wild);
-        let centre = moved.points.iter().map(|p| p.xy()).sum::<Vector2<f32>>() / LANDMARKS as f32;
+        let centre = moved.points.iter().map(Vector3::xy).sum::<Vector2<f32>>() / LANDMARKS as f32;
         assert!(centre.x > 0.0 && centre.x < 400.0 && centre.y > 0.0 && centre.y < 400.0, "{centre}");
         let turned = FaceState::new(&moved).pose.rotation.angle().to_degrees();
         assert!(turned <= 35.5, "{turned}");
