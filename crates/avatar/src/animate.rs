@@ -13,7 +13,7 @@ use serde::Serialize;
 use crate::avatar::Avatar;
 use crate::canvas::{Canvas, Framing};
 use crate::continuity::Continuity;
-use crate::driver::{ClipDriver, Driver, MotionDriver};
+use crate::driver::{ClipDriver, Driver, MotionDriver, no_face_in_clip};
 use crate::encode_stage::EncodeStage;
 use crate::motion_file::Motion;
 use crate::renderer::RendererKind;
@@ -21,7 +21,7 @@ use crate::side_by_side::SideBySide;
 use crate::smoothing::MotionSmoother;
 use crate::stopwatch::Stopwatch;
 use crate::transfer::{Gains, MotionTransfer};
-use crate::{Error, driver};
+use crate::Error;
 
 /// What moves the portrait.
 #[derive(Clone, Debug)]
@@ -138,7 +138,7 @@ pub fn animate(
     let fps = driver.fps();
     let side_by_side = settings.side_by_side.then(|| SideBySide::new(canvas.window));
     let size = side_by_side.as_ref().map_or((canvas.window.width, canvas.window.height), SideBySide::size);
-    let sound = if settings.mute { None } else { sound(settings) };
+    let sound = if settings.mute { None } else { sound(settings, driver.as_ref()) };
     let encode = EncodeStage::start(output, &WriteOptions { width: size.0, height: size.1, fps, sound })?;
     let mut stage = RenderStage {
         continuity: Continuity::new(fps),
@@ -167,8 +167,11 @@ pub fn animate(
         frames += 1;
         progress(Progress { done: frames, total });
     }
-    if frames > 0 && stage.continuity.lost_frames() == frames {
-        return Err(driver::no_face_in(&settings.drive));
+    if let Drive::Clip(path) = &settings.drive
+        && frames > 0
+        && stage.continuity.lost_frames() == frames
+    {
+        return Err(no_face_in_clip(path));
     }
     let encode_watch = Arc::clone(&encode.watch);
     let written = encode.finish()?;
@@ -252,14 +255,18 @@ fn open_driver(
     }
 }
 
-fn sound(settings: &Settings) -> Option<Sound> {
-    match &settings.drive {
-        Drive::Clip(path) => Some(Sound {
-            clip: path.clone(),
-            start: settings.start,
-            duration: settings.duration,
-            repeat: settings.repeat,
-        }),
-        Drive::Motion(_) => None,
-    }
+/// The driver's sound; a clip that is played again is cut to its pictures' length, so that every round begins in sync.
+fn sound(settings: &Settings, driver: &dyn Driver) -> Option<Sound> {
+    let Drive::Clip(path) = &settings.drive else { return None };
+    let repeat = settings.repeat.max(1);
+    let round = || {
+        let frames = driver.expected_frames()? / u64::from(repeat);
+        (repeat > 1).then(|| Duration::from_secs_f64(frames as f64 / driver.fps()))
+    };
+    Some(Sound {
+        clip: path.clone(),
+        start: settings.start,
+        duration: settings.duration.or_else(round),
+        repeat,
+    })
 }

@@ -9,7 +9,7 @@ use gioconda_media::ReadOptions;
 use image::RgbImage;
 
 use crate::Error;
-use crate::animate::{Drive, MotionMode, Settings};
+use crate::animate::{MotionMode, Settings};
 use crate::canvas::Canvas;
 use crate::motion::{FaceState, MotionFrame};
 use crate::motion_file::Motion;
@@ -179,19 +179,12 @@ fn first_face(path: &Path, from: Duration, face: FaceChoice) -> Result<FaceState
     Err(no_face_in_clip(path))
 }
 
+/// The error for a clip that never shows a face.
 pub(crate) fn no_face_in_clip(path: &Path) -> Error {
     Error::NoFace {
         path: path.to_owned(),
         what: "no face found in this clip; drive with a clip in which a face is seen from the front"
             .to_owned(),
-    }
-}
-
-/// The error for a driver that never showed a face.
-pub(crate) fn no_face_in(drive: &Drive) -> Error {
-    match drive {
-        Drive::Clip(path) => no_face_in_clip(path),
-        Drive::Motion(motion) => no_face_in_clip(Path::new(&motion.title)),
     }
 }
 
