@@ -270,8 +270,7 @@ impl Format {
     /// The format of an output of this name, in the sense of [`gioconda_media::ClipWriter::create`].
     pub(crate) fn of(output: &Path) -> Option<Self> {
         let is_folder = output.as_os_str().as_encoded_bytes().ends_with(b"/");
-        let extension =
-            output.extension().filter(|_| !is_folder).map(|extension| extension.to_ascii_lowercase());
+        let extension = output.extension().filter(|_| !is_folder).map(OsStr::to_ascii_lowercase);
         match extension.as_deref().map(OsStr::as_encoded_bytes) {
             Some(b"mp4" | b"m4v") => Some(Self::Mp4),
             Some(b"gif") => Some(Self::Gif),
@@ -325,7 +324,7 @@ fn positive_seconds(text: &str) -> Result<Duration, String> {
 }
 
 /// A day; more is a slip of the keyboard.
-const LONGEST: Duration = Duration::from_secs(24 * 3600);
+const LONGEST: Duration = Duration::from_hours(24);
 
 #[cfg(test)]
 mod tests {

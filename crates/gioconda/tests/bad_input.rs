@@ -41,6 +41,7 @@ fn refused(scratch: &Scratch, arguments: &str, code: i32, told: &[&str]) {
         assert!(error.contains(part), "gioconda {arguments}\n{error}\ndoes not speak of {part:?}");
     }
     assert!(ADVICE.iter().any(|advice| error.contains(advice)), "{error}\ndoes not say what to do");
+    assert!(!error.contains(".partial-"), "{error}\nspeaks of a file the user does not know");
     assert_eq!(scratch.names(""), before, "gioconda {arguments}\nleft something behind");
 }
 
@@ -285,7 +286,7 @@ fn an_interrupted_run_leaves_nothing() {
             let single = format!("animate mona.jpg -d {drive} --crop --size 256 --loop 1000 -o {output}");
             let arguments = if output == "frames" && drive == "nod.mp4" { &arguments } else { &single };
             let child = scratch.start(arguments);
-            wait_until(|| holds_partial(&scratch), Duration::from_secs(60));
+            wait_until(|| holds_partial(&scratch), Duration::from_mins(1));
             let interrupted = Command::new("kill").args(["-INT", &child.id().to_string()]).status();
             assert!(interrupted.is_ok_and(|status| status.success()), "kill -INT");
             let run = Run::new(child.wait_with_output().expect("the program ends"));
