@@ -110,7 +110,11 @@ impl Error {
     }
 
     pub(crate) fn write(path: &Path) -> impl FnOnce(io::Error) -> Self + '_ {
-        move |cause| Self::Write { path: path.into(), cause }
+        move |cause| {
+            // The error of a temporary file is wrapped with that file's name, which would only puzzle the user.
+            let wrapped = cause.get_ref().is_some() && cause.kind() != io::ErrorKind::Other;
+            Self::Write { path: path.into(), cause: if wrapped { cause.kind().into() } else { cause } }
+        }
     }
 
     pub(crate) fn damaged(path: &Path, what: impl Into<String>) -> Self {

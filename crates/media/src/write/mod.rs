@@ -8,7 +8,7 @@ mod sound;
 mod webp;
 
 use crate::partial::PartialFolder;
-use crate::{Error, encode_png};
+use crate::{ClipReader, Error, ReadOptions, encode_png};
 use image::RgbImage;
 use image::codecs::png::CompressionType;
 use std::fs;
@@ -49,6 +49,14 @@ pub struct Sound {
     pub duration: Option<Duration>,
     /// How often the part is played, at least once. Repetitions begin exactly `duration` apart.
     pub repeat: u32,
+}
+
+impl Sound {
+    /// Whether the clip has any.
+    fn is_there(&self) -> bool {
+        let clip = ClipReader::open(&self.clip, &ReadOptions::default());
+        clip.is_ok_and(|clip| clip.info().audio.is_some())
+    }
 }
 
 /// What was written.
@@ -108,7 +116,7 @@ impl ClipWriter {
                 return Err(Error::output(path, what));
             }
         };
-        if options.sound.is_some() && !matches!(sink, Sink::Mp4(_)) {
+        if !matches!(sink, Sink::Mp4(_)) && options.sound.as_ref().is_some_and(Sound::is_there) {
             warnings.push(format!("{}: only mp4 has sound; written without", path.display()));
         }
         Ok(Self { target: path.into(), size: (options.width, options.height), frames: 0, warnings, sink })
