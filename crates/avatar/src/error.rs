@@ -28,14 +28,6 @@ pub enum Error {
         /// What the system said.
         source: std::io::Error,
     },
-    /// A file could not be written.
-    #[error("{}: cannot be written ({source}); choose a folder that exists, has room and that you may write to", path.display())]
-    Write {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        source: std::io::Error,
-    },
     /// Not a motion file, or not one this program can replay.
     #[error("{}: {what}", path.display())]
     Motion {
