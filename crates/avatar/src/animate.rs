@@ -10,6 +10,7 @@ use gioconda_media::{Sound, WriteOptions};
 use image::RgbImage;
 use serde::Serialize;
 
+use crate::Error;
 use crate::avatar::Avatar;
 use crate::canvas::{Canvas, Framing};
 use crate::continuity::Continuity;
@@ -21,7 +22,6 @@ use crate::side_by_side::SideBySide;
 use crate::smoothing::MotionSmoother;
 use crate::stopwatch::Stopwatch;
 use crate::transfer::{Gains, MotionTransfer};
-use crate::Error;
 
 /// What moves the portrait.
 #[derive(Clone, Debug)]

@@ -64,7 +64,7 @@ mod tests {
                 let (a, b) = (motion.frame(i), motion.frame(i + 1));
                 let expression: f32 =
                     a.expression.iter().zip(&b.expression).map(|(a, b)| (a - b).norm()).sum::<f32>() / 478.0;
-                (a.rotation.inverse() * b.rotation).angle()
+                gioconda_face::rotation_vector(&(a.rotation.inverse() * b.rotation)).norm()
                     + (a.translation - b.translation).norm()
                     + expression
             };

@@ -99,7 +99,7 @@ mod tests {
         let script =
             std::iter::repeat_n(Some(0.3), 5).chain(std::iter::repeat_n(None, 50)).chain([Some(0.4); 15]);
         for found in script {
-            angles.push(continuity.next(found.map(turned)).rotation.scaled_axis().y);
+            angles.push(gioconda_face::rotation_vector(&continuity.next(found.map(turned)).rotation).y);
         }
         assert!((angles[4] - 0.3).abs() < 1e-4, "a face that is there is followed at once");
         assert!((angles[5 + 8] - 0.3).abs() < 1e-3, "held");

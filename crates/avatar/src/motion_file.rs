@@ -17,6 +17,7 @@
 use std::collections::HashMap;
 use std::path::Path;
 
+use gioconda_face::rotation_vector;
 use nalgebra::{Rotation3, Vector2, Vector3};
 use safetensors::SafeTensors;
 
@@ -64,7 +65,7 @@ impl PackedFrame {
             points.iter().sum::<Vector3<f32>>() / points.len() as f32
         });
         Self {
-            rotation: frame.rotation.scaled_axis().into(),
+            rotation: rotation_vector(&frame.rotation).into(),
             translation: frame.translation.into(),
             scale: frame.scale,
             expression: BASIS.encode(&frame.expression),
@@ -359,7 +360,10 @@ mod tests {
         let read = Motion::read(&path).expect("read");
         assert_eq!((read.len(), read.fps, read.loops, read.title.as_str()), (50, 25.0, false, "a nod"));
         for i in 0..50 {
-            assert!((read.frame(i).rotation.angle() - nod().frame(i).rotation.angle()).abs() < 1e-4);
+            assert!(
+                (rotation_vector(&read.frame(i).rotation) - rotation_vector(&nod().frame(i).rotation)).norm()
+                    < 1e-4
+            );
             assert!((read.frame(i).eyes[1] - nod().frame(i).eyes[1]).abs() < 1e-3);
         }
         assert_eq!(std::fs::read_dir(folder.path()).expect("folder").count(), 1, "no temporary file stays");
@@ -402,7 +406,7 @@ mod tests {
         let looped = motion.looped(20);
         assert_eq!(looped.len(), 80);
         assert!(looped.loops);
-        let angle = |i: usize| looped.frame(i).rotation.scaled_axis().y;
+        let angle = |i: usize| rotation_vector(&looped.frame(i).rotation).y;
         for i in 0..160 {
             assert!((angle(i + 1) - angle(i)).abs() < 0.04, "jump after frame {i}");
         }

@@ -4,7 +4,7 @@
 //! choice wants the photo's openings of eyes and mouth, the photo's head rotation, and a face that is typical for
 //! the clip (a raised brow in the neutral frame would pull the portrait's brows down ever after).
 
-use gioconda_face::LANDMARKS;
+use gioconda_face::{LANDMARKS, rotation_vector};
 use nalgebra::Vector3;
 
 use crate::motion::FaceState;
@@ -49,7 +49,7 @@ impl Target {
     fn distance(&self, state: &FaceState) -> f32 {
         let openings: f32 = (state.mouth - self.mouth).abs()
             + self.eyes.iter().zip(state.eyes).map(|(a, b)| (a - b).abs()).sum::<f32>();
-        OPENING_WEIGHT * openings + state.pose.rotation.angle_to(&self.rotation)
+        OPENING_WEIGHT * openings + rotation_vector(&self.rotation.rotation_to(&state.pose.rotation)).norm()
     }
 }
 

@@ -43,26 +43,35 @@ pub(crate) const LIP_COLUMNS: [([usize; 4], [usize; 4]); 9] = [
     ([415, 407, 408, 409], [324, 325, 307, 375]),
 ];
 
-/// How far each landmark belongs to the mouth and to the eyes, 0..1.
+/// Where only bone lies under the skin: the face's outline from ear to ear over the forehead, and the ridge of the
+/// nose. No expression moves these points; what a tracker sees of that is its own error, or another skull.
+const BONE: [usize; 22] =
+    [234, 127, 162, 21, 54, 103, 67, 109, 10, 338, 297, 332, 284, 251, 389, 356, 454, 168, 6, 197, 195, 5];
+
+/// How far each landmark belongs to the mouth and to the eyes, and how far expressions move it, 0..1.
 pub(crate) struct Regions {
     pub(crate) mouth: [f32; LANDMARKS],
     pub(crate) eyes: [f32; LANDMARKS],
+    pub(crate) mobility: [f32; LANDMARKS],
 }
 
 /// Distances in centimetres on the canonical face: full weight up to the first, none from the second on.
 const MOUTH_REACH: (f32, f32) = (0.8, 3.2);
 const EYE_REACH: (f32, f32) = (0.7, 1.9);
+const BONE_REACH: (f32, f32) = (0.0, 2.0);
 
 pub(crate) static REGIONS: LazyLock<Regions> = LazyLock::new(|| {
     let lips: Vec<usize> =
         LIP_COLUMNS.iter().flat_map(|(upper, lower)| upper.iter().chain(lower)).copied().collect();
     let lids: Vec<usize> =
         SIDES.into_iter().flat_map(lid_columns).flat_map(|(upper, lower)| [upper, lower]).collect();
-    let mut regions = Regions { mouth: [0.0; LANDMARKS], eyes: [0.0; LANDMARKS] };
+    let mut regions = Regions { mouth: [0.0; LANDMARKS], eyes: [0.0; LANDMARKS], mobility: [1.0; LANDMARKS] };
     for i in 0..MESH_POINTS {
         let here = TOPOLOGY.vertices[i];
         regions.mouth[i] = falloff(nearest(here, &lips), MOUTH_REACH);
         regions.eyes[i] = falloff(nearest(here, &lids), EYE_REACH);
+        let held = falloff(nearest(here, &BONE), BONE_REACH);
+        regions.mobility[i] = 1.0 - held * (1.0 - regions.eyes[i]) * (1.0 - regions.mouth[i]);
     }
     regions.eyes[MESH_POINTS..].fill(1.0);
     regions
@@ -103,6 +112,16 @@ mod tests {
             assert!(REGIONS.mouth[far] + REGIONS.eyes[far] < 1e-6, "landmark {far}");
         }
         assert!(REGIONS.mouth[159] < 1e-6 && REGIONS.eyes[13] < 1e-6);
+    }
+
+    #[test]
+    fn expressions_move_lips_lids_brows_and_chin_but_no_bone() {
+        for free in [13, 14, 159, 386, 105, 334, point::CHIN] {
+            assert!(REGIONS.mobility[free] > 0.95, "landmark {free}: {}", REGIONS.mobility[free]);
+        }
+        for bone in [point::FOREHEAD, point::FACE_LEFT, point::FACE_RIGHT] {
+            assert!(REGIONS.mobility[bone] < 1e-6, "landmark {bone}");
+        }
     }
 
     #[test]

@@ -115,7 +115,7 @@ mod tests {
             let mut motion = MotionFrame::rest();
             let tremor = if i % 2 == 0 { 0.002 } else { -0.002 };
             motion.rotation = Rotation3::from_euler_angles(0.0, tremor, 0.0);
-            let angle = smoother.smooth(motion).rotation.scaled_axis().y;
+            let angle = gioconda_face::rotation_vector(&smoother.smooth(motion).rotation).y;
             steps = steps.max((angle - last).abs() * f32::from(u8::from(i > 5)));
             last = angle;
         }

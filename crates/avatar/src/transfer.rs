@@ -2,10 +2,10 @@
 //!
 //! Pose is composed with the photo's pose. Expression is added to the photo's shape, scaled to the portrait's own
 //! mouth and eyes. Lids and lips are treated as openings of the portrait's own size: where the driver's close,
-//! the portrait's close, whatever their sizes.
+//! the portrait's close, whatever their sizes. What lies on bone keeps the portrait's shape.
 
 use gioconda_face::features::Side;
-use gioconda_face::{HeadPose, LANDMARKS, Landmarks};
+use gioconda_face::{HeadPose, LANDMARKS, Landmarks, rotation_vector};
 use nalgebra::{Rotation3, Vector2, Vector3};
 
 use crate::motion::{FaceState, MotionFrame, Proportions};
@@ -36,6 +36,8 @@ impl Default for Gains {
 struct Limits {
     /// Radians from the photo's rotation.
     rotation: f32,
+    /// Radians of yaw from the photo's, towards smaller and larger yaw.
+    yaw: [f32; 2],
     /// Pixels the head may shift before it leaves the picture: towards smaller and larger x, then y (picture, down).
     shift: [[f32; 2]; 2],
     /// Smallest and largest scale.
@@ -56,8 +58,9 @@ impl MotionTransfer {
     /// A transfer onto the face at `landmarks` of a picture of `width` x `height` pixels. Large motions are damped
     /// so that the head keeps inside the picture and within what one photo can show.
     pub fn new(landmarks: &Landmarks, (width, height): (u32, u32), gains: Gains) -> Self {
-        let limits = Limits::for_face(landmarks, width as f32, height as f32);
-        Self { limits: Some(limits), ..Self::exact(landmarks, gains) }
+        let exact = Self::exact(landmarks, gains);
+        let limits = Limits::for_face(landmarks, &exact.portrait.pose, width as f32, height as f32);
+        Self { limits: Some(limits), ..exact }
     }
 
     /// A transfer that follows the driver exactly, wherever it goes: for the portrait's own person in the same
@@ -88,10 +91,7 @@ impl MotionTransfer {
         // Pixels of the photo, y up as in the pose.
         let mut shift = motion.translation * (gain * photo.scale);
         if let Some(limits) = &self.limits {
-            let angle = rotation.angle();
-            if angle > f32::EPSILON {
-                rotation = scaled(&rotation, soft_limit(angle, limits.rotation) / angle);
-            }
+            rotation = limits.rotation_within(&rotation);
             scale = if scale > 1.0 {
                 1.0 + soft_limit(scale - 1.0, limits.scale[1] - 1.0)
             } else {
@@ -112,7 +112,8 @@ impl MotionTransfer {
         for (i, point) in shape.iter_mut().enumerate() {
             let local =
                 1.0 + REGIONS.mouth[i] * (self.gains.mouth - 1.0) + REGIONS.eyes[i] * (self.gains.eyes - 1.0);
-            let gain = self.gains.expression * local.max(0.0) * self.proportions.at(i);
+            let mobility = if self.limits.is_some() { REGIONS.mobility[i] } else { 1.0 };
+            let gain = self.gains.expression * local.max(0.0) * mobility * self.proportions.at(i);
             *point += gain * motion.expression[i];
         }
         if self.limits.is_none() {
@@ -123,29 +124,36 @@ impl MotionTransfer {
             self.set_lids(&mut shape, side, openness.clamp(0.0, WIDEST_EYE));
         }
         let closure = 1.0 + (motion.mouth - 1.0) * self.gains.expression * self.gains.mouth;
-        Self::set_lips(&mut shape, closure.clamp(0.0, 1.0));
+        self.set_lips(&mut shape, closure.clamp(0.0, 1.0));
         shape
     }
 
     /// Opens the lids to `openness` of the photo's own opening.
     fn set_lids(&self, shape: &mut [Vector3<f32>; LANDMARKS], side: Side, openness: f32) {
         for (upper, lower) in lid_columns(side) {
-            let rest = (self.portrait.shape[upper].y - self.portrait.shape[lower].y).max(0.0);
-            let change = rest * openness - (shape[upper].y - shape[lower].y);
-            shape[upper].y += UPPER_LID_SHARE * change;
-            shape[lower].y -= (1.0 - UPPER_LID_SHARE) * change;
+            let rest = self.portrait.shape[upper].y - self.portrait.shape[lower].y;
+            let gap = shape[upper] - shape[lower];
+            let missing = rest * openness - gap.y;
+            // Lids that meet meet in depth too.
+            let change =
+                if missing < 0.0 && gap.y > 0.0 { gap * (missing / gap.y) } else { Vector3::y() * missing };
+            shape[upper] += UPPER_LID_SHARE * change;
+            shape[lower] -= (1.0 - UPPER_LID_SHARE) * change;
         }
     }
 
     /// Keeps the lips from crossing, and closes them as far as the driver closes its own.
-    fn set_lips(shape: &mut [Vector3<f32>; LANDMARKS], closure: f32) {
+    fn set_lips(&self, shape: &mut [Vector3<f32>; LANDMARKS], closure: f32) {
         for (upper, lower) in LIP_COLUMNS {
-            let gap = shape[upper[0]].y - shape[lower[0]].y;
-            let change = gap.max(0.0) * closure - gap;
+            let gap = shape[upper[0]] - shape[lower[0]];
+            // The photo's own lips may seem to cross by a hair.
+            let crossed =
+                (self.portrait.shape[upper[0]].y - self.portrait.shape[lower[0]].y).min(0.0) - gap.y;
+            let change = if gap.y > 0.0 { gap * (closure - 1.0) } else { Vector3::y() * crossed.max(0.0) };
             // The whole lip moves with its edge, so that it keeps its thickness.
             for (up, low) in upper.into_iter().zip(lower) {
-                shape[up].y += 0.5 * change;
-                shape[low].y -= 0.5 * change;
+                shape[up] += 0.5 * change;
+                shape[low] -= 0.5 * change;
             }
         }
     }
@@ -157,31 +165,54 @@ const UPPER_LID_SHARE: f32 = 0.88;
 /// Eyes open wider than this, relative to the photo's, look startled rather than awake.
 const WIDEST_EYE: f32 = 1.6;
 
+/// Farther than this from the photo's pose, radians, no photo of a face looks like the face any more.
+const MOST_TURNED: f32 = 35.0 * std::f32::consts::PI / 180.0;
+
 impl Limits {
-    fn for_face(landmarks: &Landmarks, width: f32, height: f32) -> Self {
+    fn for_face(landmarks: &Landmarks, pose: &HeadPose, width: f32, height: f32) -> Self {
         let (low, high) = landmarks.bounds();
         let face = high - low;
         // Room between the head (a face has hair and ears around it) and the borders; a face that already touches a
         // border may still sway a little.
-        let room = |space: f32, side: f32| (space - 0.25 * side).clamp(0.08 * side, 0.6 * side);
+        let room = |space: f32, side: f32| (space - 0.25 * side).clamp(0.08 * side, 0.4 * side);
+        let ahead = pose.rotation * Vector3::z();
+        let yaw = ahead.x.atan2(ahead.z);
+        // A face that looks aside hides its far cheek: little may be turned into view, for what the photo shows there
+        // is hair and background. The other way there is more to see, until the profile.
+        let unseen = (MOST_TURNED - 1.7 * yaw.abs()).max(6.0_f32.to_radians());
+        let seen = (MOST_TURNED - 0.5 * yaw.abs()).max(6.0_f32.to_radians());
         Self {
-            rotation: 35.0_f32.to_radians(),
+            rotation: MOST_TURNED,
+            yaw: if yaw < 0.0 { [seen, unseen] } else { [unseen, seen] },
             shift: [
                 [room(low.x, face.x), room(width - high.x, face.x)],
                 [room(low.y, face.y), room(height - high.y, face.y)],
             ],
-            scale: [0.75, 1.35],
+            scale: [0.8, 1.25],
         }
+    }
+
+    /// `rotation`, its yaw and then its angle kept within the limits.
+    fn rotation_within(&self, rotation: &Rotation3<f32>) -> Rotation3<f32> {
+        let mut turn = rotation_vector(rotation);
+        turn.y = within(turn.y, self.yaw);
+        let angle = turn.norm();
+        if angle > f32::EPSILON {
+            turn *= soft_limit(angle, self.rotation) / angle;
+        }
+        Rotation3::new(turn)
     }
 
     /// `shift` in pixels with y up, kept inside the room there is.
     fn shift_within(&self, shift: Vector2<f32>) -> Vector2<f32> {
-        let bound = |value: f32, [negative, positive]: [f32; 2]| {
-            if value < 0.0 { -soft_limit(-value, negative) } else { soft_limit(value, positive) }
-        };
         let [up, down] = self.shift[1];
-        Vector2::new(bound(shift.x, self.shift[0]), bound(shift.y, [down, up]))
+        Vector2::new(within(shift.x, self.shift[0]), within(shift.y, [down, up]))
     }
+}
+
+/// `value`, softly limited on either side of 0.
+fn within(value: f32, [negative, positive]: [f32; 2]) -> f32 {
+    if value < 0.0 { -soft_limit(-value, negative) } else { soft_limit(value, positive) }
 }
 
 /// `value >= 0` unchanged up to half the limit, then bent smoothly so that it never passes the limit.
@@ -191,7 +222,7 @@ fn soft_limit(value: f32, limit: f32) -> f32 {
 }
 
 fn scaled(rotation: &Rotation3<f32>, factor: f32) -> Rotation3<f32> {
-    Rotation3::new(rotation.scaled_axis() * factor)
+    Rotation3::new(rotation_vector(rotation) * factor)
 }
 
 #[cfg(test)]
@@ -268,8 +299,30 @@ mod tests {
         let moved = transfer(Gains::default()).apply(&wild);
         let centre = moved.points.iter().map(Vector3::xy).sum::<Vector2<f32>>() / LANDMARKS as f32;
         assert!(centre.x > 0.0 && centre.x < 400.0 && centre.y > 0.0 && centre.y < 400.0, "{centre}");
-        let turned = FaceState::new(&moved).pose.rotation.angle().to_degrees();
+        let turned = rotation_vector(&FaceState::new(&moved).pose.rotation).norm().to_degrees();
         assert!(turned <= 35.5, "{turned}");
+    }
+
+    #[test]
+    fn a_face_that_looks_aside_turns_little_towards_its_hidden_side() {
+        let front = FaceState::new(&portrait());
+        let yaw_of = |landmarks: &Landmarks| {
+            let ahead = FaceState::new(landmarks).pose.rotation * Vector3::z();
+            ahead.x.atan2(ahead.z).to_degrees()
+        };
+        for side in [-1.0_f32, 1.0] {
+            let turn = Rotation3::from_euler_angles(0.0, side * 20.0_f32.to_radians(), 0.0);
+            let pose = HeadPose { rotation: turn * front.pose.rotation, ..front.pose.clone() };
+            let aside = portrait().map(|p| pose.from_canonical(front.pose.to_canonical(p)));
+            let transfer = MotionTransfer::new(&aside, (400, 400), Gains::default());
+            let turned = |degrees: f32| {
+                let mut motion = MotionFrame::rest();
+                motion.rotation = Rotation3::from_euler_angles(0.0, degrees.to_radians(), 0.0);
+                yaw_of(&transfer.apply(&motion)) - yaw_of(&aside)
+            };
+            assert!(turned(-side * 30.0).abs() < 6.5, "{}", turned(-side * 30.0));
+            assert!(turned(side * 30.0).abs() > 18.0, "{}", turned(side * 30.0));
+        }
     }
 
     #[test]

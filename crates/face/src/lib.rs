@@ -33,7 +33,7 @@ pub use landmark_picture::{LANDMARK_PICTURE_VERSION, LandmarkPicture};
 pub use landmarks::{LANDMARKS, Landmarks};
 pub use models::{ModelCard, Threads, models};
 pub use one_euro::{OneEuro, OneEuroRotation, Signal};
-pub use pose::HeadPose;
+pub use pose::{HeadPose, rotation_vector};
 pub use quality::{Quality, QualityWarning};
 pub use region::Region;
 pub use tracker::{TrackedFace, Tracker};

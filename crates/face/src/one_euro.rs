@@ -6,7 +6,9 @@
 use std::f32::consts::TAU;
 use std::ops::{Add, Mul};
 
-use nalgebra::{Rotation3, SVector, UnitQuaternion, Vector3};
+use nalgebra::{Rotation3, SVector, Vector3};
+
+use crate::rotation_vector;
 
 /// What a [`OneEuro`] can filter: points of a space with differences between them.
 pub trait Signal: Copy {
@@ -62,8 +64,7 @@ impl Signal for Rotation3<f32> {
     type Difference = Vector3<f32>;
 
     fn difference(self, origin: Self) -> Vector3<f32> {
-        // Through a quaternion: the angle of a small rotation cannot be told from its matrix's trace in f32.
-        UnitQuaternion::from_rotation_matrix(&(self * origin.inverse())).scaled_axis()
+        rotation_vector(&(self * origin.inverse()))
     }
 
     fn moved(self, way: Vector3<f32>) -> Self {

@@ -4,7 +4,7 @@
 //! `scale * rotation * canonical + translation = landmarks`, with the picture's y and z axes turned so that both
 //! sides are right-handed (x right, y up, z towards the camera).
 
-use nalgebra::{Matrix3, Rotation3, Vector3};
+use nalgebra::{Matrix3, Rotation3, UnitQuaternion, Vector3};
 
 use crate::Landmarks;
 use crate::topology::TOPOLOGY;
@@ -21,6 +21,14 @@ pub struct HeadPose {
     /// Weighted root mean square distance of the basis points from the fit, as a share of the eyes' distance in
     /// the canonical face: how far this face is from a rigid canonical one.
     pub residual: f32,
+}
+
+/// Axis times angle of a rotation, radians.
+///
+/// Through a quaternion: the angle of a small rotation cannot be told from its matrix's trace in f32, where
+/// `Rotation3::scaled_axis` gives NaN.
+pub fn rotation_vector(rotation: &Rotation3<f32>) -> Vector3<f32> {
+    UnitQuaternion::from_rotation_matrix(rotation).scaled_axis()
 }
 
 /// The picture's axes (y down, z away) to right-handed ones (y up, z to the camera), and back.
