@@ -3,6 +3,8 @@
 //! The signed-area accumulation of font rasterisers (Levien, `font-rs`): each edge leaves its contribution in the
 //! pixels it crosses, and a running sum along the row turns them into coverage.
 
+use std::ops::Range;
+
 use nalgebra::Vector2;
 
 use super::raster::Clip;
@@ -25,13 +27,14 @@ impl Coverage<'_> {
 
     /// Writes the coverage of the area that the `edges` enclose clockwise (y down) into a mask, 0..=255.
     pub(super) fn fill(&mut self, edges: impl Iterator<Item = [Vector2<f32>; 2]>, mask: &mut [u8]) {
-        for [from, to] in edges {
-            self.edge(from, to);
-        }
+        mask.fill(0);
+        let Some(Extent { rows, columns }) = self.accumulate(edges) else { return };
         let stride = Self::stride(self.width);
-        for (mask, sums) in mask.chunks_exact_mut(self.width).zip(self.sums.chunks_exact_mut(stride)) {
+        for line in rows {
+            let sums = &mut self.sums[line * stride..(line + 1) * stride];
+            let mask = &mut mask[line * self.width..(line + 1) * self.width];
             let mut sum = 0.0;
-            for (mask, cell) in mask.iter_mut().zip(sums.iter()) {
+            for (mask, cell) in mask[columns.clone()].iter_mut().zip(&sums[columns.clone()]) {
                 sum += cell;
                 *mask = to_byte(sum);
             }
@@ -46,23 +49,13 @@ impl Coverage<'_> {
         clip: Clip,
         mut put: impl FnMut(usize, f32, f32, f32),
     ) {
-        let (mut low, mut high) = (Vector2::repeat(f32::MAX), Vector2::repeat(f32::MIN));
-        for [from, to] in edges {
-            self.edge(from, to);
-            low = low.inf(&from);
-            high = high.sup(&from);
-        }
+        let Some(Extent { rows, columns }) = self.accumulate(edges) else { return };
         let stride = Self::stride(self.width);
-        let rows = self.sums.len() / stride;
-        let first = (low.y.floor().max(0.0) as usize).max(self.top);
-        let last = (high.y.ceil().max(0.0) as usize).min(self.top + rows);
-        let left = (low.x.floor().max(0.0) as usize).min(self.width);
-        let right = (high.x.ceil().max(0.0) as usize).min(self.width);
-        for row in first..last {
-            let line = row - self.top;
+        for line in rows {
+            let row = self.top + line;
             let sums = &mut self.sums[line * stride..(line + 1) * stride];
             let mut sum = 0.0;
-            for column in left..right.max(left) {
+            for column in columns.clone() {
                 sum += sums[column];
                 let share = sum.clamp(0.0, 1.0);
                 let inside =
@@ -73,6 +66,24 @@ impl Coverage<'_> {
             }
             sums.fill(0.0);
         }
+    }
+
+    /// Accumulates all edges and says which part of the band they can cover; `None` for nothing.
+    fn accumulate(&mut self, edges: impl Iterator<Item = [Vector2<f32>; 2]>) -> Option<Extent> {
+        let (mut low, mut high) = (Vector2::repeat(f32::MAX), Vector2::repeat(f32::MIN));
+        for [from, to] in edges {
+            self.edge(from, to);
+            low = low.inf(&from);
+            high = high.sup(&from);
+        }
+        let rows = self.sums.len() / Self::stride(self.width);
+        let line = |y: f32| (y - self.top as f32).clamp(0.0, rows as f32) as usize;
+        let column = |x: f32| x.clamp(0.0, self.width as f32) as usize;
+        let extent = Extent {
+            rows: line(low.y.floor())..line(high.y.ceil()),
+            columns: column(low.x.floor())..column(high.x.ceil()),
+        };
+        (!extent.rows.is_empty()).then_some(extent)
     }
 
     /// Accumulates one edge; what lies left of the picture counts in full, what lies right of it not at all.
@@ -96,6 +107,12 @@ impl Coverage<'_> {
             spread_along_row(&mut self.sums[row * stride..(row + 1) * stride], x0.min(x1), x0.max(x1), area);
         }
     }
+}
+
+/// Lines of the band and columns.
+struct Extent {
+    rows: Range<usize>,
+    columns: Range<usize>,
 }
 
 /// Shares `area` out over the cells between `x0` and `x1` so that the running sum is the exact coverage.

@@ -29,7 +29,7 @@ use crate::{HeadPose, Landmarks};
 use coverage::Coverage;
 use mesh::{MESH, signed_area};
 use raster::{Band, Vertex};
-use surround::Surround;
+use surround::{Residuals, Surround};
 
 /// Which rectangle of the photo's frame an output shows, and at which size.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -117,7 +117,7 @@ pub struct MeshWarp {
 /// What a warp needs while it is drawn; kept so that a frame allocates nothing.
 #[derive(Clone, Debug, Default)]
 struct Scratch {
-    residuals: Vec<[f32; 2]>,
+    residuals: Residuals,
     nodes: Vec<Vertex>,
     vertices: Vec<Vertex>,
     area: Vec<f32>,

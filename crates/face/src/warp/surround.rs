@@ -22,6 +22,8 @@ use crate::{HeadPose, Landmarks};
 /// Cells of the grid per side.
 const CELLS: usize = 64;
 const NODES: usize = CELLS + 1;
+/// Points along the face oval that steer the grid: its 36 vertices and the middles between them.
+const CONTROLS: usize = 72;
 /// The head's centre in the canonical frame, centimetres: between the ears.
 const HEAD_CENTRE: Vector3<f32> = Vector3::new(0.0, 2.0, -4.0);
 
@@ -107,22 +109,17 @@ impl Surround {
         driving: &Landmarks,
         pose: &HeadPose,
         view: &View,
-        residuals: &mut Vec<[f32; 2]>,
+        residuals: &mut Residuals,
         out: &mut Vec<Vertex>,
     ) {
         let skull = SkullMotion::new(&self.pose, pose);
-        residuals.clear();
-        residuals.extend(oval_points(driving).zip(&self.controls).map(|(to, &(from, weight))| {
+        for (k, (to, &(from, weight))) in oval_points(driving).zip(&self.controls).enumerate() {
             let residual = (to - from) - weight * skull.displacement(from);
-            [residual.x, residual.y]
-        }));
+            (residuals.x[k], residuals.y[k]) = (residual.x, residual.y);
+        }
         out.clear();
-        for (i, &node) in self.nodes.iter().enumerate() {
-            let row = &self.basis[i * residuals.len()..(i + 1) * residuals.len()];
-            let mut oval = Vector2::zeros();
-            for (&share, residual) in row.iter().zip(residuals.iter()) {
-                oval += share * Vector2::from(*residual);
-            }
+        for (i, (&node, row)) in self.nodes.iter().zip(self.basis.as_chunks::<CONTROLS>().0).enumerate() {
+            let oval = residuals.mixed(row);
             let moved = (self.weight[i] * skull.displacement(node) + oval).component_mul(&self.freedom[i]);
             out.push(Vertex {
                 position: view.to_output(node + moved),
@@ -154,6 +151,9 @@ impl Surround {
     /// Draws the grid. Cells that folded over show their back and lie behind their neighbours.
     pub(super) fn draw(nodes: &[Vertex], band: &mut Band) {
         for row in 0..CELLS {
+            if !band.touches(&nodes[row * NODES..(row + 2) * NODES]) {
+                continue;
+            }
             for column in 0..CELLS {
                 let at = row * NODES + column;
                 let [a, b, c, d] = [at, at + 1, at + NODES + 1, at + NODES].map(|i| &nodes[i]);
@@ -161,6 +161,34 @@ impl Surround {
                 band.draw([a, c, d]);
             }
         }
+    }
+}
+
+/// What the face oval does beyond the skull's motion, at its control points; pixels.
+#[derive(Clone, Debug)]
+pub(super) struct Residuals {
+    x: [f32; CONTROLS],
+    y: [f32; CONTROLS],
+}
+
+impl Default for Residuals {
+    fn default() -> Self {
+        Self { x: [0.0; CONTROLS], y: [0.0; CONTROLS] }
+    }
+}
+
+impl Residuals {
+    /// Their sum, each by its share. In lanes, which the compiler may not choose by itself for sums of floats.
+    fn mixed(&self, shares: &[f32; CONTROLS]) -> Vector2<f32> {
+        const LANES: usize = 8;
+        let (mut x, mut y) = ([0.0; LANES], [0.0; LANES]);
+        for (at, shares) in shares.as_chunks::<LANES>().0.iter().enumerate() {
+            for (lane, share) in shares.iter().enumerate() {
+                x[lane] += share * self.x[at * LANES + lane];
+                y[lane] += share * self.y[at * LANES + lane];
+            }
+        }
+        Vector2::new(x.iter().sum(), y.iter().sum())
     }
 }
 
