@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use gioconda_face::FaceChoice;
@@ -14,7 +14,7 @@ use crate::Error;
 use crate::avatar::Avatar;
 use crate::canvas::{Canvas, Framing};
 use crate::continuity::Continuity;
-use crate::driver::{ClipDriver, Driver, MotionDriver, no_face_in_clip};
+use crate::driver::{ClipDriver, Driver, MotionDriver, no_face_in_clip, stop_if};
 use crate::encode_stage::EncodeStage;
 use crate::motion_file::Motion;
 use crate::renderer::RendererKind;
@@ -134,7 +134,7 @@ pub fn animate(
     let started = Instant::now();
     let canvas = Canvas::new(&avatar.photo, &avatar.landmarks, settings.framing);
     let transfer = transfer(&canvas, settings);
-    let mut driver = open_driver(avatar, &canvas, &transfer, settings)?;
+    let mut driver = open_driver(avatar, &canvas, &transfer, settings, cancel)?;
     let fps = driver.fps();
     let side_by_side = settings.side_by_side.then(|| SideBySide::new(canvas.window));
     let size = side_by_side.as_ref().map_or((canvas.window.width, canvas.window.height), SideBySide::size);
@@ -154,9 +154,7 @@ pub fn animate(
     let total = driver.expected_frames();
     let (mut frames, mut first_frame) = (0, None);
     while let Some(driven) = driver.next()? {
-        if cancel.load(Ordering::Relaxed) {
-            return Err(Error::Cancelled);
-        }
+        stop_if(cancel)?;
         let mut picture = encode.picture();
         stage.render(driven.motion, driven.picture.as_ref(), &mut picture)?;
         driver.recycle(driven.picture);
@@ -173,6 +171,7 @@ pub fn animate(
     {
         return Err(no_face_in_clip(path));
     }
+    stop_if(cancel)?;
     let encode_watch = Arc::clone(&encode.watch);
     let written = encode.finish()?;
     let per_frame = |time: Duration| time.as_secs_f64() * 1e3 / (frames.max(1) as f64);
@@ -245,12 +244,13 @@ fn open_driver(
     canvas: &Canvas,
     transfer: &MotionTransfer,
     settings: &Settings,
+    cancel: &AtomicBool,
 ) -> Result<Box<dyn Driver>, Error> {
     match &settings.drive {
-        Drive::Motion(motion) => Ok(Box::new(MotionDriver::new(Arc::clone(motion), settings))),
+        Drive::Motion(motion) => Ok(Box::new(MotionDriver::new(Arc::clone(motion), settings)?)),
         Drive::Clip(path) => {
             let photo = avatar.photo.dimensions();
-            Ok(Box::new(ClipDriver::open(path, settings, canvas, photo, transfer.portrait())?))
+            Ok(Box::new(ClipDriver::open(path, settings, canvas, photo, transfer.portrait(), cancel)?))
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use gioconda_face::{FaceChoice, Landmarks};
@@ -67,16 +68,17 @@ impl ClipDriver {
         canvas: &Canvas,
         photo: (u32, u32),
         portrait: &FaceState,
+        cancel: &AtomicBool,
     ) -> Result<Self, Error> {
         let face = settings.driver_face;
         let options = ReadOptions { start: settings.start, duration: settings.duration, fps: settings.fps };
         let (neutral, placement) = match settings.mode {
             MotionMode::Absolute => (portrait.clone(), Some(Placement { canvas: canvas.clone(), photo })),
-            MotionMode::Relative { neutral: Some(at) } => (state_at(path, at, face)?, None),
+            MotionMode::Relative { neutral: Some(at) } => (first_face(path, at, face, cancel)?, None),
             MotionMode::Relative { neutral: None } => {
                 let duration = settings.duration.map_or(NEUTRAL_SEARCH, |d| d.min(NEUTRAL_SEARCH));
                 let search = ReadOptions { duration: Some(duration), ..options };
-                (find_neutral(path, search, NEUTRAL_SEARCH_FPS, face, Some(portrait))?, None)
+                (find_neutral(path, search, NEUTRAL_SEARCH_FPS, face, Some(portrait), cancel)?, None)
             }
         };
         let clip = TrackedClip::open(path, &options, face)?;
@@ -149,34 +151,43 @@ pub(crate) fn find_neutral(
     fps: f64,
     face: FaceChoice,
     portrait: Option<&FaceState>,
+    cancel: &AtomicBool,
 ) -> Result<FaceState, Error> {
     let mut states = Vec::new();
     let mut clip = TrackedClip::open(path, &ReadOptions { fps: Some(fps), ..part }, face)?;
     while let Some(frame) = clip.next().map_err(|error| error.in_picture(path))? {
+        stop_if(cancel)?;
         states.extend(frame.face.map(|face| FaceState::new(&face.landmarks)));
         clip.recycle(frame.image);
     }
     match choose_neutral(&states, portrait) {
         Some(index) => Ok(states.swap_remove(index)),
-        None => first_face(path, part.start + part.duration.unwrap_or_default(), face),
+        None => first_face(path, part.start + part.duration.unwrap_or_default(), face, cancel),
     }
 }
 
-/// The driver's face at `at` from the clip's beginning, or the first one after it.
-pub(crate) fn state_at(path: &Path, at: Duration, face: FaceChoice) -> Result<FaceState, Error> {
-    first_face(path, at, face)
-}
-
-fn first_face(path: &Path, from: Duration, face: FaceChoice) -> Result<FaceState, Error> {
+/// The driver's face at `from` from the clip's beginning, or the first one after it.
+pub(crate) fn first_face(
+    path: &Path,
+    from: Duration,
+    face: FaceChoice,
+    cancel: &AtomicBool,
+) -> Result<FaceState, Error> {
     let options = ReadOptions { start: from, ..ReadOptions::default() };
     let mut clip = TrackedClip::open(path, &options, face)?;
     while let Some(frame) = clip.next().map_err(|error| error.in_picture(path))? {
+        stop_if(cancel)?;
         if let Some(face) = frame.face {
             return Ok(FaceState::new(&face.landmarks));
         }
         clip.recycle(frame.image);
     }
     Err(no_face_in_clip(path))
+}
+
+/// [`Error::Cancelled`] once the user has asked to stop.
+pub(crate) fn stop_if(cancel: &AtomicBool) -> Result<(), Error> {
+    if cancel.load(Ordering::Relaxed) { Err(Error::Cancelled) } else { Ok(()) }
 }
 
 /// The error for a clip that never shows a face.
@@ -198,15 +209,16 @@ pub(crate) struct MotionDriver {
 }
 
 impl MotionDriver {
-    pub(crate) fn new(motion: Arc<Motion>, settings: &Settings) -> Self {
+    pub(crate) fn new(motion: Arc<Motion>, settings: &Settings) -> Result<Self, Error> {
         let fps = settings.fps.unwrap_or(motion.fps);
         let start = settings.start.as_secs_f64();
-        let seconds = settings.duration.map_or_else(
-            || (motion.seconds() * f64::from(settings.repeat.max(1)) - start).max(0.0),
-            |duration| duration.as_secs_f64(),
-        );
+        let length = motion.seconds() * f64::from(settings.repeat.max(1));
+        if start >= length {
+            return Err(Error::StartsAfterEnd { start, length });
+        }
+        let seconds = settings.duration.map_or_else(|| length - start, |duration| duration.as_secs_f64());
         let frames = ((seconds * fps).round() as u64).max(1);
-        Self { motion, fps, start, frames, next: 0 }
+        Ok(Self { motion, fps, start, frames, next: 0 })
     }
 }
 

@@ -44,6 +44,16 @@ pub enum Error {
         /// What was found instead and what to do.
         what: String,
     },
+    /// A motion was to start where there is nothing left of it.
+    #[error(
+        "the start, {start:.2} s, lies beyond the end of the motion, {length:.2} s; start earlier or play it more often"
+    )]
+    StartsAfterEnd {
+        /// Seconds asked for.
+        start: f64,
+        /// Seconds there are.
+        length: f64,
+    },
     /// The user asked to stop.
     #[error("stopped; nothing was written")]
     Cancelled,

@@ -1,7 +1,7 @@
 //! From a clip to a [`Motion`] file.
 
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use gioconda_face::FaceChoice;
@@ -11,7 +11,7 @@ use serde::Serialize;
 use crate::Error;
 use crate::animate::Progress;
 use crate::continuity::Continuity;
-use crate::driver::{find_neutral, no_face_in_clip, state_at};
+use crate::driver::{find_neutral, first_face, no_face_in_clip, stop_if};
 use crate::motion::{FaceState, MotionFrame};
 use crate::motion_file::Motion;
 use crate::smoothing::MotionSmoother;
@@ -73,16 +73,14 @@ pub fn record(
 ) -> Result<(Motion, RecordSummary), Error> {
     let started = Instant::now();
     let options = ReadOptions { start: settings.start, duration: settings.duration, fps: settings.fps };
-    let neutral = neutral(path, options, settings)?;
+    let neutral = neutral(path, options, settings, cancel)?;
     let mut clip = TrackedClip::open(path, &options, settings.face)?;
     let mut motion = Motion::new(settings.title.clone(), clip.fps);
     let mut continuity = Continuity::new(clip.fps);
     let mut smoother = MotionSmoother::new(settings.smooth, clip.fps);
     let mut done = 0;
-    while let Some(frame) = clip.next()? {
-        if cancel.load(Ordering::Relaxed) {
-            return Err(Error::Cancelled);
-        }
+    while let Some(frame) = clip.next().map_err(|error| error.in_picture(path))? {
+        stop_if(cancel)?;
         let found = frame
             .face
             .map(|face| MotionFrame::between(&neutral, &FaceState::new(&face.landmarks), face.presence));
@@ -94,6 +92,7 @@ pub fn record(
     if continuity.lost_frames() == done {
         return Err(no_face_in_clip(path));
     }
+    stop_if(cancel)?;
     if let Some(length) = settings.seamless {
         let overlap = (OVERLAP * motion.fps).round() as usize;
         let frames = (length.as_secs_f64() * motion.fps).round() as usize;
@@ -109,12 +108,17 @@ pub fn record(
     Ok((motion, summary))
 }
 
-fn neutral(path: &Path, options: ReadOptions, settings: &RecordSettings) -> Result<FaceState, Error> {
+fn neutral(
+    path: &Path,
+    options: ReadOptions,
+    settings: &RecordSettings,
+    cancel: &AtomicBool,
+) -> Result<FaceState, Error> {
     if let Some(at) = settings.neutral {
-        return state_at(path, at, settings.face);
+        return first_face(path, at, settings.face, cancel);
     }
     let info = ClipReader::open(path, &ReadOptions::default())?.info().clone();
     let seconds = options.duration.map_or(info.duration, |d| d.min(info.duration)).as_secs_f64();
     let fps = (NEUTRAL_CANDIDATES / seconds.max(1.0)).clamp(0.1, NEUTRAL_SEARCH_FPS);
-    find_neutral(path, options, fps, settings.face, None)
+    find_neutral(path, options, fps, settings.face, None, cancel)
 }
