@@ -48,6 +48,10 @@ pub(crate) const LIP_COLUMNS: [([usize; 4], [usize; 4]); 9] = [
 const BONE: [usize; 22] =
     [234, 127, 162, 21, 54, 103, 67, 109, 10, 338, 297, 332, 284, 251, 389, 356, 454, 168, 6, 197, 195, 5];
 
+/// The corners of the eyes: ligaments hold them to the bone, lids move between them.
+const EYE_CORNERS: [usize; 4] =
+    [point::RIGHT_EYE_OUTER, point::RIGHT_EYE_INNER, point::LEFT_EYE_OUTER, point::LEFT_EYE_INNER];
+
 /// How far each landmark belongs to the mouth and to the eyes, and how far expressions move it, 0..1.
 pub(crate) struct Regions {
     pub(crate) mouth: [f32; LANDMARKS],
@@ -59,6 +63,7 @@ pub(crate) struct Regions {
 const MOUTH_REACH: (f32, f32) = (0.8, 3.2);
 const EYE_REACH: (f32, f32) = (0.7, 1.9);
 const BONE_REACH: (f32, f32) = (0.0, 2.0);
+const EYE_CORNER_REACH: (f32, f32) = (0.0, 0.9);
 
 pub(crate) static REGIONS: LazyLock<Regions> = LazyLock::new(|| {
     let lips: Vec<usize> =
@@ -70,8 +75,9 @@ pub(crate) static REGIONS: LazyLock<Regions> = LazyLock::new(|| {
         let here = TOPOLOGY.vertices[i];
         regions.mouth[i] = falloff(nearest(here, &lips), MOUTH_REACH);
         regions.eyes[i] = falloff(nearest(here, &lids), EYE_REACH);
-        let held = falloff(nearest(here, &BONE), BONE_REACH);
-        regions.mobility[i] = 1.0 - held * (1.0 - regions.eyes[i]) * (1.0 - regions.mouth[i]);
+        let bone = falloff(nearest(here, &BONE), BONE_REACH) * (1.0 - regions.eyes[i]);
+        let corner = falloff(nearest(here, &EYE_CORNERS), EYE_CORNER_REACH);
+        regions.mobility[i] = (1.0 - bone) * (1.0 - corner);
     }
     regions.eyes[MESH_POINTS..].fill(1.0);
     regions
@@ -119,7 +125,7 @@ mod tests {
         for free in [13, 14, 159, 386, 105, 334, point::CHIN] {
             assert!(REGIONS.mobility[free] > 0.95, "landmark {free}: {}", REGIONS.mobility[free]);
         }
-        for bone in [point::FOREHEAD, point::FACE_LEFT, point::FACE_RIGHT] {
+        for bone in [point::FOREHEAD, point::FACE_LEFT, point::FACE_RIGHT, point::LEFT_EYE_INNER] {
             assert!(REGIONS.mobility[bone] < 1e-6, "landmark {bone}");
         }
     }
