@@ -96,12 +96,14 @@ impl MeshRenderer {
         let warp = &self.warp;
         let (column, row) = stage.window;
         let line = 3 * stage.view.width;
+        let per_photo_pixel = stage.view.scale().map(f32::recip);
         out.par_chunks_exact_mut(line).skip(row).take(warp.height).enumerate().with_min_len(8).for_each(
             |(y, pixels)| {
                 let at = y * warp.width..(y + 1) * warp.width;
                 let pixels = pixels[3 * column..].as_chunks_mut::<3>().0;
-                for (pixel, flow) in pixels.iter_mut().zip(&warp.flow[at.clone()]) {
-                    *pixel = stage.texture.sample(stage.view.to_output(Vector2::from(*flow)));
+                for (pixel, &[x, y]) in pixels.iter_mut().zip(&warp.flow[at.clone()]) {
+                    let photo = Vector2::new(x - stage.view.left, y - stage.view.top);
+                    *pixel = stage.texture.sample(photo.component_mul(&per_photo_pixel));
                 }
                 let Some(opening) = &warp.opening else { return };
                 let sample = |at| stage.texture.sample(stage.view.to_output(at));

@@ -31,13 +31,16 @@ impl MouthPaint {
                 .iter()
                 .map(|&(inner, outer)| patch(photo, 0.5 * (landmarks.xy(inner) + landmarks.xy(outer)))),
         );
-        let skin = ON_SKIN.iter().map(|&i| patch(photo, landmarks.xy(i)));
-        let lit = skin.max_by(|a, b| luma(*a).total_cmp(&luma(*b))).unwrap_or(lips);
-        let grey = luma(lit);
+        let skin = ON_SKIN.map(|i| patch(photo, landmarks.xy(i)));
+        // As light as the best-lit skin, whose highlights are white, but of the colour of all of it: a band of pure
+        // grey between red lips looks blue.
+        let light = 0.78 * skin.iter().map(|&colour| luma(colour)).fold(0.0, f32::max);
+        let skin = mean(skin.into_iter());
+        let per_light = light / luma(skin).max(1.0);
         Self {
-            cavity: lips.map(|v| 0.17 * v),
+            cavity: lips.map(|v| 0.22 * v),
             tongue: lips.map(|v| 0.62 * v),
-            teeth: lit.map(|v| 0.8 * (0.85 * v + 0.15 * grey)),
+            teeth: skin.map(|v| (0.75 * v * per_light + 0.25 * light).min(255.0)),
         }
     }
 
@@ -88,7 +91,7 @@ impl MouthPaint {
         blend(&mut colour, self.tongue.map(|v| v * (0.55 + 0.45 * (1.0 - side))), 0.75 * tongue);
         let length = 0.62 * step(0.15, 1.0, widest) * (1.0 - 0.75 * side);
         let teeth = teeth * step(0.05, 0.2, length) * (1.0 - step(length - 0.1, length + 0.05, from_upper));
-        let lip_shadow = 0.45 + 0.55 * step(0.0, 0.35, from_upper);
+        let lip_shadow = 0.55 + 0.45 * step(0.0, 0.25, from_upper);
         blend(&mut colour, self.teeth.map(|v| v * lip_shadow * (1.0 - 0.65 * side)), 0.85 * teeth);
         // The lower lip stands before the mouth and keeps light off what is behind it.
         let lower_shadow = 0.6 + 0.4 * step(0.0, 0.25, from_lower);

@@ -127,18 +127,18 @@ impl Texture {
         let (across, down) = (catmull_rom(x - column as f32), catmull_rom(y - row as f32));
         let stride = width + 2 * PAD;
         let start = (row + PAD - 1) * stride + column + PAD - 1;
-        let mut colour = [0.5_f32; 4];
+        // Down first, on four texels' channels at once: sixteen lanes of the same arithmetic.
+        let mut columns = [0.0_f32; 16];
         for (line, weight) in down.into_iter().enumerate() {
-            let at = start + line * stride;
-            let texels = &self.texels[at..at + 4];
-            let mut sum = [0.0_f32; 4];
-            for (texel, share) in texels.iter().zip(across) {
-                for (sum, &value) in sum.iter_mut().zip(texel) {
-                    *sum += share * f32::from(value);
-                }
+            let texels = self.texels[start + line * stride..][..4].as_flattened();
+            for (column, &value) in columns.iter_mut().zip(texels) {
+                *column += weight * f32::from(value);
             }
-            for (colour, sum) in colour.iter_mut().zip(sum) {
-                *colour += weight * sum;
+        }
+        let mut colour = [0.5_f32; 4];
+        for (column, share) in columns.as_chunks::<4>().0.iter().zip(across) {
+            for (colour, value) in colour.iter_mut().zip(column) {
+                *colour += share * value;
             }
         }
         let [r, g, b, _] = colour.map(|value| value.clamp(0.0, 255.0) as i32 as u8);
