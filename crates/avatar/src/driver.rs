@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use gioconda_face::{FaceChoice, Landmarks};
+use gioconda_face::{FaceChoice, Landmarks, Threads};
 use gioconda_media::ReadOptions;
 use image::RgbImage;
 
@@ -81,7 +81,7 @@ impl ClipDriver {
                 (find_neutral(path, search, NEUTRAL_SEARCH_FPS, face, Some(portrait), cancel)?, None)
             }
         };
-        let clip = TrackedClip::open(path, &options, face)?;
+        let clip = TrackedClip::open(path, &options, face, Threads::Count(1))?;
         let repeat = settings.repeat.max(1);
         let (spent, repeats_left) = ((Duration::ZERO, Duration::ZERO), repeat - 1);
         Ok(Self {
@@ -128,7 +128,7 @@ impl Driver for ClipDriver {
             }
             self.repeats_left -= 1;
             self.spent = self.times();
-            self.clip = TrackedClip::open(&self.path, &self.options, self.face)?;
+            self.clip = TrackedClip::open(&self.path, &self.options, self.face, Threads::Count(1))?;
         }
     }
 
@@ -154,7 +154,7 @@ pub(crate) fn find_neutral(
     cancel: &AtomicBool,
 ) -> Result<FaceState, Error> {
     let mut states = Vec::new();
-    let mut clip = TrackedClip::open(path, &ReadOptions { fps: Some(fps), ..part }, face)?;
+    let mut clip = TrackedClip::open(path, &ReadOptions { fps: Some(fps), ..part }, face, Threads::Shared)?;
     while let Some(frame) = clip.next().map_err(|error| error.in_picture(path))? {
         stop_if(cancel)?;
         states.extend(frame.face.map(|face| FaceState::new(&face.landmarks)));
@@ -174,7 +174,7 @@ pub(crate) fn first_face(
     cancel: &AtomicBool,
 ) -> Result<FaceState, Error> {
     let options = ReadOptions { start: from, ..ReadOptions::default() };
-    let mut clip = TrackedClip::open(path, &options, face)?;
+    let mut clip = TrackedClip::open(path, &options, face, Threads::Shared)?;
     while let Some(frame) = clip.next().map_err(|error| error.in_picture(path))? {
         stop_if(cancel)?;
         if let Some(face) = frame.face {

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
-use gioconda_face::FaceChoice;
+use gioconda_face::{FaceChoice, Threads};
 use gioconda_media::{ClipReader, ReadOptions};
 use serde::Serialize;
 
@@ -74,7 +74,7 @@ pub fn record(
     let started = Instant::now();
     let options = ReadOptions { start: settings.start, duration: settings.duration, fps: settings.fps };
     let neutral = neutral(path, options, settings, cancel)?;
-    let mut clip = TrackedClip::open(path, &options, settings.face)?;
+    let mut clip = TrackedClip::open(path, &options, settings.face, Threads::Shared)?;
     let mut motion = Motion::new(settings.title.clone(), clip.fps);
     let mut continuity = Continuity::new(clip.fps);
     let mut smoother = MotionSmoother::new(settings.smooth, clip.fps);

@@ -34,7 +34,13 @@ pub(crate) struct TrackedClip {
 }
 
 impl TrackedClip {
-    pub(crate) fn open(path: &Path, options: &ReadOptions, face: FaceChoice) -> Result<Self, Error> {
+    /// `threads` are the tracker's: one where the other core renders and encodes meanwhile.
+    pub(crate) fn open(
+        path: &Path,
+        options: &ReadOptions,
+        face: FaceChoice,
+        threads: Threads,
+    ) -> Result<Self, Error> {
         let reader = ClipReader::open(path, options)?;
         let size = (reader.info().width, reader.info().height);
         let (fps, expected_frames) = (reader.fps(), reader.expected_frames());
@@ -45,7 +51,7 @@ impl TrackedClip {
         let watch = Arc::clone(&decode);
         let decoder = std::thread::spawn(move || decode_all(reader, &reuse, &to_tracker, &watch));
         let watch = Arc::clone(&track);
-        let tracker = std::thread::spawn(move || track_all(face, &from_decoder, &to_caller, &watch));
+        let tracker = std::thread::spawn(move || track_all(face, threads, &from_decoder, &to_caller, &watch));
         let threads = vec![decoder, tracker];
         Ok(Self { frames, used, fps, size, expected_frames, decode, track, threads })
     }
@@ -96,12 +102,12 @@ fn decode_all(
 
 fn track_all(
     face: FaceChoice,
+    threads: Threads,
     from_decoder: &Receiver<Result<RgbImage, Error>>,
     to_caller: &SyncSender<Result<TrackedFrame, Error>>,
     watch: &Stopwatch,
 ) {
-    // One thread: the other core decodes, renders and encodes meanwhile.
-    let mut tracker = match Tracker::new(face, Threads::Count(1)) {
+    let mut tracker = match Tracker::new(face, threads) {
         Ok(tracker) => tracker,
         Err(error) => {
             // Nobody listens any more when this fails.
