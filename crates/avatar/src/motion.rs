@@ -39,7 +39,8 @@ impl FaceState {
 
 /// What [`features::eye_opening`] still measures on a shut eye: the lids' edges have a thickness. Median of 67 blinks
 /// of the validation clips at their deepest frame (80 % of them lie between 0.030 and 0.105), as
-/// `cargo nextest run -p gioconda-avatar --test openings --no-capture` prints it.
+/// `cargo nextest run -p gioconda-avatar --test openings --run-ignored all --no-capture`
+/// prints it.
 pub const CLOSED_EYE: f32 = 0.058;
 
 /// What [`features::mouth_opening`] still measures on a shut mouth. Median of the eight people of the validation clips
