@@ -36,10 +36,10 @@ pub(crate) trait Driver {
     fn times(&self) -> (Duration, Duration);
 }
 
-/// How much of a clip is looked at for its neutral frame, and how closely. Four seconds hold a moment of rest in
-/// nearly every clip, and looking at six frames a second keeps the first frame within half a second of the start.
-const NEUTRAL_SEARCH: Duration = Duration::from_secs(4);
-const NEUTRAL_SEARCH_FPS: f64 = 6.0;
+/// How much of a clip is looked at for its neutral frame, and how closely: enough to find a moment of rest in
+/// nearly every clip, little enough to keep the first frame near half a second from the start.
+const NEUTRAL_SEARCH: Duration = Duration::from_millis(2500);
+const NEUTRAL_SEARCH_FPS: f64 = 5.0;
 
 /// Follows the face of a clip.
 pub(crate) struct ClipDriver {

@@ -131,12 +131,9 @@ impl MotionTransfer {
     /// Opens the lids to `openness` of the photo's own opening.
     fn set_lids(&self, shape: &mut [Vector3<f32>; LANDMARKS], side: Side, openness: f32) {
         for (upper, lower) in lid_columns(side) {
-            let rest = self.portrait.shape[upper].y - self.portrait.shape[lower].y;
-            let gap = shape[upper] - shape[lower];
-            let missing = rest * openness - gap.y;
-            // Lids that meet meet in depth too.
-            let change =
-                if missing < 0.0 && gap.y > 0.0 { gap * (missing / gap.y) } else { Vector3::y() * missing };
+            // In depth too, and where the expression already made the lids cross: shut lids lie on each other.
+            let rest = self.portrait.shape[upper] - self.portrait.shape[lower];
+            let change = rest * openness - (shape[upper] - shape[lower]);
             shape[upper] += UPPER_LID_SHARE * change;
             shape[lower] -= (1.0 - UPPER_LID_SHARE) * change;
         }

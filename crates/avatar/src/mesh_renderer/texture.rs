@@ -99,8 +99,9 @@ fn lanczos3(x: f64) -> f64 {
 /// Texels of the moving region.
 pub(super) struct Texture {
     grid: Grid,
-    /// `[(height + 4) * (width + 4)]` red, green, blue, nothing.
-    texels: Vec<[u8; 4]>,
+    /// `[(height + 4) * (width + 4)]` red, green, blue, nothing; 0..255. Floats, because every texel is read sixteen
+    /// times a frame and would be converted each time.
+    texels: Vec<[f32; 4]>,
 }
 
 impl Texture {
@@ -113,7 +114,7 @@ impl Texture {
             height: grid.height + 2 * PAD,
         };
         let picture = resample(photo, view, padded);
-        let texels = picture.pixels().map(|&image::Rgb([r, g, b])| [r, g, b, 0]).collect();
+        let texels = picture.pixels().map(|&image::Rgb([r, g, b])| [r, g, b, 0].map(f32::from)).collect();
         Self { grid, texels }
     }
 
@@ -127,18 +128,17 @@ impl Texture {
         let (across, down) = (catmull_rom(x - column as f32), catmull_rom(y - row as f32));
         let stride = width + 2 * PAD;
         let start = (row + PAD - 1) * stride + column + PAD - 1;
-        // Down first, on four texels' channels at once: sixteen lanes of the same arithmetic.
-        let mut columns = [0.0_f32; 16];
-        for (line, weight) in down.into_iter().enumerate() {
-            let texels = self.texels[start + line * stride..][..4].as_flattened();
-            for (column, &value) in columns.iter_mut().zip(texels) {
-                *column += weight * f32::from(value);
-            }
-        }
         let mut colour = [0.5_f32; 4];
-        for (column, share) in columns.as_chunks::<4>().0.iter().zip(across) {
-            for (colour, value) in colour.iter_mut().zip(column) {
-                *colour += share * value;
+        for (line, weight) in down.into_iter().enumerate() {
+            let texels = &self.texels[start + line * stride..][..4];
+            let mut sum = [0.0_f32; 4];
+            for (texel, share) in texels.iter().zip(across) {
+                for (sum, value) in sum.iter_mut().zip(texel) {
+                    *sum += share * value;
+                }
+            }
+            for (colour, sum) in colour.iter_mut().zip(sum) {
+                *colour += weight * sum;
             }
         }
         let [r, g, b, _] = colour.map(|value| value.clamp(0.0, 255.0) as i32 as u8);

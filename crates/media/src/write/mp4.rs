@@ -354,7 +354,7 @@ fn encoder_config((width, height): (u32, u32), fps: f64, quantiser: u8) -> Encod
         .profile(Profile::Main)
         .level(level(width, height, fps))
         .usage_type(UsageType::CameraVideoRealTime)
-        .complexity(Complexity::Medium)
+        .complexity(Complexity::Low)
         // With a range of one value the only mode that never asks for skipped frames is a constant quantiser.
         .rate_control_mode(RateControlMode::Bufferbased)
         .qp(QpRange::new(quantiser, quantiser))
