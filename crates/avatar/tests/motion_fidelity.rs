@@ -29,7 +29,9 @@ fn a_recorded_motion_moves_a_face_as_its_clip_did() {
         let motions: Vec<MotionFrame> =
             states.iter().map(|state| MotionFrame::between(&states[neutral], state, 1.0)).collect();
         let mut motion = Motion::new("fidelity", 5.0);
-        motions.iter().for_each(|frame| motion.push(frame));
+        for frame in &motions {
+            motion.push(frame);
+        }
         let path = folder.path().join(format!("{}.motion", clips::name(clip)));
         motion.write(&path)?;
         let motion = Motion::read(&path)?;

@@ -3,12 +3,12 @@
 //! A [`SourceMesh`] is built once from a photo's landmarks. [`SourceMesh::warp`] then draws, for any driving pose
 //! and at any resolution, a backward flow and the masks that say how far it can be trusted:
 //!
-//! 1. The surroundings of the face ([`surround`]) are a regular grid over the photo whose nodes follow the head: rigidly
+//! 1. The surroundings of the face (`surround`) are a regular grid over the photo whose nodes follow the head: rigidly
 //!    near it, less along the neck, not at all at the border of the [`MotionRegion`]. The grid is drawn first.
-//! 2. The face mesh is drawn over the grid from far to near ([`raster`]), piecewise affine. Along its
+//! 2. The face mesh is drawn over the grid from far to near (`raster`), piecewise affine. Along its
 //!    oval it starts with the grid's own displacement, so there is no seam.
 //! 3. Inside the eyes the texture does not stretch with the lids: lids close *over* the eye, and the iris follows
-//!    the driving gaze ([`aperture`]).
+//!    the driving gaze (`aperture`).
 //!
 //! Everything is interpolated as a *displacement* from the photo, so that where nothing moves the flow is exactly
 //! the identity.
