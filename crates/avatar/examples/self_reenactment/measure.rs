@@ -127,7 +127,9 @@ impl Scores {
 /// The mean of clips, every frame counting the same.
 pub(crate) fn mean(clips: &[ClipScores], of: impl Fn(&ClipScores) -> Scores) -> Scores {
     let mut sum = Scores::default();
-    clips.iter().for_each(|clip| sum.add(&of(clip).times(clip.frames as f64)));
+    for clip in clips {
+        sum.add(&of(clip).times(clip.frames as f64));
+    }
     sum.times(1.0 / clips.iter().map(|clip| clip.frames).sum::<usize>().max(1) as f64)
 }
 
