@@ -134,7 +134,7 @@ pub fn animate(
     let started = Instant::now();
     let canvas = Canvas::new(&avatar.photo, &avatar.landmarks, settings.framing);
     let transfer = transfer(&canvas, settings);
-    let mut driver = open_driver(avatar, &canvas, &transfer, settings, cancel)?;
+    let mut driver = open_driver(avatar, &canvas, &transfer, settings)?;
     let fps = driver.fps();
     let side_by_side = settings.side_by_side.then(|| SideBySide::new(canvas.window));
     let size = side_by_side.as_ref().map_or((canvas.window.width, canvas.window.height), SideBySide::size);
@@ -153,7 +153,7 @@ pub fn animate(
 
     let total = driver.expected_frames();
     let (mut frames, mut first_frame) = (0, None);
-    while let Some(driven) = driver.next()? {
+    while let Some(driven) = driver.next(cancel)? {
         stop_if(cancel)?;
         let mut picture = encode.picture();
         stage.render(driven.motion, driven.picture.as_ref(), &mut picture)?;
@@ -244,13 +244,12 @@ fn open_driver(
     canvas: &Canvas,
     transfer: &MotionTransfer,
     settings: &Settings,
-    cancel: &AtomicBool,
 ) -> Result<Box<dyn Driver>, Error> {
     match &settings.drive {
         Drive::Motion(motion) => Ok(Box::new(MotionDriver::new(Arc::clone(motion), settings)?)),
         Drive::Clip(path) => {
             let photo = avatar.photo.dimensions();
-            Ok(Box::new(ClipDriver::open(path, settings, canvas, photo, transfer.portrait(), cancel)?))
+            Ok(Box::new(ClipDriver::open(path, settings, canvas, photo, transfer.portrait())?))
         }
     }
 }

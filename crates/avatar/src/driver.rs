@@ -29,7 +29,7 @@ pub(crate) trait Driver {
     /// Frames a second.
     fn fps(&self) -> f64;
     fn expected_frames(&self) -> Option<u64>;
-    fn next(&mut self) -> Result<Option<Driven>, Error>;
+    fn next(&mut self, cancel: &AtomicBool) -> Result<Option<Driven>, Error>;
     /// Takes a picture back, so that its memory is used again.
     fn recycle(&self, picture: Option<RgbImage>);
     /// Time spent decoding and tracking so far.
@@ -47,13 +47,22 @@ pub(crate) struct ClipDriver {
     options: ReadOptions,
     face: FaceChoice,
     clip: TrackedClip,
-    neutral: FaceState,
+    neutral: Neutral,
     /// Brings landmarks of the clip to the canvas, when they are meant absolutely.
     placement: Option<Placement>,
     repeats_left: u32,
     repeat: u32,
     /// Spent on passes that are over.
     spent: (Duration, Duration),
+}
+
+/// What the driver's motion is relative to.
+enum Neutral {
+    Known(Arc<FaceState>),
+    /// The face at this time.
+    At(Duration),
+    /// The face most like this portrait's in this part of the clip.
+    Like(FaceState, ReadOptions),
 }
 
 struct Placement {
@@ -68,17 +77,19 @@ impl ClipDriver {
         canvas: &Canvas,
         photo: (u32, u32),
         portrait: &FaceState,
-        cancel: &AtomicBool,
     ) -> Result<Self, Error> {
         let face = settings.driver_face;
         let options = ReadOptions { start: settings.start, duration: settings.duration, fps: settings.fps };
         let (neutral, placement) = match settings.mode {
-            MotionMode::Absolute => (portrait.clone(), Some(Placement { canvas: canvas.clone(), photo })),
-            MotionMode::Relative { neutral: Some(at) } => (first_face(path, at, face, cancel)?, None),
+            MotionMode::Absolute => (
+                Neutral::Known(Arc::new(portrait.clone())),
+                Some(Placement { canvas: canvas.clone(), photo }),
+            ),
+            MotionMode::Relative { neutral: Some(at) } => (Neutral::At(at), None),
             MotionMode::Relative { neutral: None } => {
                 let duration = settings.duration.map_or(NEUTRAL_SEARCH, |d| d.min(NEUTRAL_SEARCH));
-                let search = ReadOptions { duration: Some(duration), ..options };
-                (find_neutral(path, search, NEUTRAL_SEARCH_FPS, face, Some(portrait), cancel)?, None)
+                let part = ReadOptions { duration: Some(duration), ..options };
+                (Neutral::Like(portrait.clone(), part), None)
             }
         };
         let clip = TrackedClip::open(path, &options, face, Threads::Count(1))?;
@@ -97,14 +108,28 @@ impl ClipDriver {
         })
     }
 
-    fn motion(&self, landmarks: &Landmarks, presence: f32) -> MotionFrame {
+    /// Finds the neutral frame, once. The clip's own threads load their models and track the first frames meanwhile.
+    fn find_neutral(&mut self, cancel: &AtomicBool) -> Result<Arc<FaceState>, Error> {
+        let found = match &self.neutral {
+            Neutral::Known(state) => return Ok(Arc::clone(state)),
+            Neutral::At(at) => first_face(&self.path, *at, self.face, cancel)?,
+            Neutral::Like(portrait, part) => {
+                find_neutral(&self.path, *part, NEUTRAL_SEARCH_FPS, self.face, Some(portrait), cancel)?
+            }
+        };
+        let found = Arc::new(found);
+        self.neutral = Neutral::Known(Arc::clone(&found));
+        Ok(found)
+    }
+
+    fn motion(&self, neutral: &FaceState, landmarks: &Landmarks, presence: f32) -> MotionFrame {
         let state = match &self.placement {
             None => FaceState::new(landmarks),
             Some(Placement { canvas, photo }) => {
                 FaceState::new(&canvas.lay_over(landmarks, self.clip.size, *photo))
             }
         };
-        MotionFrame::between(&self.neutral, &state, presence)
+        MotionFrame::between(neutral, &state, presence)
     }
 }
 
@@ -117,10 +142,11 @@ impl Driver for ClipDriver {
         Some(self.clip.expected_frames? * u64::from(self.repeat))
     }
 
-    fn next(&mut self) -> Result<Option<Driven>, Error> {
+    fn next(&mut self, cancel: &AtomicBool) -> Result<Option<Driven>, Error> {
+        let neutral = self.find_neutral(cancel)?;
         loop {
             if let Some(frame) = self.clip.next().map_err(|error| error.in_picture(&self.path))? {
-                let motion = frame.face.map(|face| self.motion(&face.landmarks, face.presence));
+                let motion = frame.face.map(|face| self.motion(&neutral, &face.landmarks, face.presence));
                 return Ok(Some(Driven { motion, picture: Some(frame.image) }));
             }
             if self.repeats_left == 0 {
@@ -231,7 +257,7 @@ impl Driver for MotionDriver {
         Some(self.frames)
     }
 
-    fn next(&mut self) -> Result<Option<Driven>, Error> {
+    fn next(&mut self, _cancel: &AtomicBool) -> Result<Option<Driven>, Error> {
         if self.next == self.frames {
             return Ok(None);
         }

@@ -101,12 +101,12 @@ impl MeshRenderer {
             |(y, pixels)| {
                 let at = y * warp.width..(y + 1) * warp.width;
                 let pixels = pixels[3 * column..].as_chunks_mut::<3>().0;
-                for (pixel, &[x, y]) in pixels.iter_mut().zip(&warp.flow[at.clone()]) {
-                    let photo = Vector2::new(x - stage.view.left, y - stage.view.top);
-                    *pixel = stage.texture.sample(photo.component_mul(&per_photo_pixel));
-                }
+                let positions = warp.flow[at.clone()].iter().map(|&[x, y]| {
+                    Vector2::new(x - stage.view.left, y - stage.view.top).component_mul(&per_photo_pixel)
+                });
+                stage.texture.sample(positions, pixels);
                 let Some(opening) = &warp.opening else { return };
-                let sample = |at| stage.texture.sample(stage.view.to_output(at));
+                let sample = |at| stage.texture.sample_one(stage.view.to_output(at));
                 for (x, &covered) in warp.mouth[at].iter().enumerate().filter(|(_, covered)| **covered > 0) {
                     let position = stage.window_view.to_photo(Vector2::new(x as f32 + 0.5, y as f32 + 0.5));
                     let share = f32::from(covered) / 255.0;

@@ -10,11 +10,8 @@
 //! was trained to see them: with the full-range model's boxes alone, landmarks differ from MediaPipe's by 1.1 % of the
 //! eyes' distance instead of 0.25 %. So both look, and where both see a face, the short-range model's box stands.
 
-use std::sync::Arc;
-
 use image::RgbImage;
 use nalgebra::Vector2;
-use rten::ThreadPool;
 
 use crate::Error;
 use crate::models::{Session, Threads};
@@ -98,10 +95,7 @@ pub struct FaceDetector {
 impl FaceDetector {
     /// Loads the built-in models.
     pub fn new(threads: Threads) -> Result<Self, Error> {
-        Self::on_pool(threads.pool())
-    }
-
-    pub(crate) fn on_pool(pool: Option<Arc<ThreadPool>>) -> Result<Self, Error> {
+        let pool = threads.pool();
         let short_range = Session::load("face_detector_short_range", pool.clone())?;
         let full_range = Session::load("face_detector_full_range", pool)?;
         let networks = [

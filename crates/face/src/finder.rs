@@ -5,7 +5,7 @@ use std::f32::consts::{FRAC_PI_2, PI};
 
 use crate::detector::{Detection, FaceDetector};
 use crate::landmark_model::{FoundLandmarks, LandmarkModel, MIN_PRESENCE, landmark_region};
-use crate::models::{Session, Threads};
+use crate::models::Threads;
 use crate::quality::Quality;
 use crate::region::Region;
 use crate::{Error, HeadPose, Landmarks};
@@ -89,18 +89,14 @@ pub(crate) enum Effort {
 }
 
 impl FaceFinder {
-    /// Loads the built-in models; both run on the same threads.
+    /// Loads the built-in models; the detector runs on `threads`.
     pub fn new(threads: Threads) -> Result<Self, Error> {
-        let pool = threads.pool();
-        Ok(Self {
-            detector: FaceDetector::on_pool(pool.clone())?,
-            landmark_model: LandmarkModel::on_pool(Session::load("face_landmarks_478", pool)?),
-        })
+        Ok(Self { detector: FaceDetector::new(threads)?, landmark_model: LandmarkModel::new()? })
     }
 
     /// The faces of a photo, left to right; the first is face number 1.
     ///
-    /// One look at the whole picture finds the faces of most photos in 25 ms. Where it finds none, closer and wider
+    /// One look at the whole picture finds the faces of most photos at once. Where it finds none, closer and wider
     /// looks and a photo lying on its side or upside down are tried, which takes about a second for 50 megapixels.
     pub fn find_faces(&mut self, picture: &RgbImage) -> Result<Vec<FoundFace>, Error> {
         self.search(picture, Effort::Thorough)
@@ -115,7 +111,7 @@ impl FaceFinder {
         for look in looks {
             let mut faces: Vec<FoundFace> = Vec::new();
             for detection in self.detector.detect_in(picture, look)? {
-                let found = self.landmarks_of(picture, &detection)?;
+                let found = self.landmarks_of(picture, &detection);
                 if found.presence >= MIN_PRESENCE && !faces.iter().any(|face| is_same_face(face, &found)) {
                     faces.push(describe(picture, detection, found));
                 }
@@ -131,14 +127,10 @@ impl FaceFinder {
 
     /// Landmarks of a detected face. The detector's box is rough, so the model looks a second time where the first
     /// landmarks say the face is: a frame then gives the same landmarks whether its face was detected or tracked.
-    pub(crate) fn landmarks_of(
-        &mut self,
-        picture: &RgbImage,
-        detection: &Detection,
-    ) -> Result<FoundLandmarks, Error> {
-        let first = self.landmark_model.find(picture, &detection.landmark_region())?;
+    pub(crate) fn landmarks_of(&mut self, picture: &RgbImage, detection: &Detection) -> FoundLandmarks {
+        let first = self.landmark_model.find(picture, &detection.landmark_region());
         if first.presence < MIN_PRESENCE {
-            return Ok(first);
+            return first;
         }
         self.landmark_model.find(picture, &landmark_region(&first.landmarks))
     }

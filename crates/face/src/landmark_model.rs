@@ -3,13 +3,11 @@
 use image::RgbImage;
 use nalgebra::{Rotation2, Vector2, Vector3};
 
-use crate::models::{Session, Threads};
+use crate::landmark_network::{INPUT, LandmarkNetwork};
+use crate::models::card;
 use crate::region::{Border, Region, sample};
 use crate::topology::point;
 use crate::{Error, LANDMARKS, Landmarks};
-
-/// Side of the model's input, pixels.
-const INPUT: usize = 256;
 
 /// Landmarks as the model gives them, with its opinion whether there is a face at all.
 #[derive(Clone, Debug)]
@@ -23,33 +21,32 @@ pub struct FoundLandmarks {
 /// Landmarks with less presence than this are not a face (MediaPipe's default).
 pub const MIN_PRESENCE: f32 = 0.5;
 
-/// The landmark model.
+/// The landmark model. One picture takes one thread a few milliseconds.
 pub struct LandmarkModel {
-    session: Session,
+    network: LandmarkNetwork,
     /// The model's input, kept between frames.
     tensor: Vec<f32>,
 }
 
 impl LandmarkModel {
     /// Loads the built-in model.
-    pub fn new(threads: Threads) -> Result<Self, Error> {
-        Ok(Self::on_pool(Session::load("face_landmarks_478", threads.pool())?))
-    }
-
-    pub(crate) fn on_pool(session: Session) -> Self {
-        Self { session, tensor: Vec::new() }
+    pub fn new() -> Result<Self, Error> {
+        let card = card("face_landmarks_478");
+        let failed = |reason| Error::LoadModel { model: card.name, reason };
+        let network = LandmarkNetwork::new(card.bytes).map_err(failed)?;
+        if network.landmarks() == LANDMARKS {
+            Ok(Self { network, tensor: Vec::new() })
+        } else {
+            Err(failed(format!("it gives {} landmarks instead of {LANDMARKS}", network.landmarks())))
+        }
     }
 
     /// Landmarks of the face that fills `region` with its eyes level: [`crate::Detection::landmark_region`], or
     /// [`landmark_region`] of the previous frame's landmarks.
-    pub fn find(&mut self, picture: &RgbImage, region: &Region) -> Result<FoundLandmarks, Error> {
+    pub fn find(&mut self, picture: &RgbImage, region: &Region) -> FoundLandmarks {
         sample(picture, region, INPUT, (0.0, 1.0), Border::Replicate, &mut self.tensor);
-        let [points, presence] = self.session.run(&[1, INPUT, INPUT, 3], &self.tensor)?;
-        if points.len() != LANDMARKS * 3 {
-            return Err(self.session.wrong_output(points.len(), LANDMARKS * 3));
-        }
-        let logit = presence.first().copied().unwrap_or(f32::NEG_INFINITY);
-        Ok(FoundLandmarks { landmarks: to_picture(&points, region), presence: 1.0 / (1.0 + (-logit).exp()) })
+        let (points, logit) = self.network.run(&self.tensor);
+        FoundLandmarks { landmarks: to_picture(&points, region), presence: 1.0 / (1.0 + (-logit).exp()) }
     }
 }
 

@@ -13,6 +13,7 @@ mod error;
 pub mod features;
 mod finder;
 mod landmark_model;
+mod landmark_network;
 mod landmark_picture;
 mod landmarks;
 mod models;

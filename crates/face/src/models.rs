@@ -31,7 +31,7 @@ pub struct ModelCard {
     pub output: &'static str,
 }
 
-macro_rules! card {
+macro_rules! row {
     ($name:ident, $file:literal, $sha256:literal, $source:literal, $input:literal, $output:literal $(,)?) => {
         ModelCard {
             name: stringify!($name),
@@ -47,7 +47,7 @@ macro_rules! card {
 }
 
 static MODELS: [ModelCard; 5] = [
-    card!(
+    row!(
         face_detector_full_range,
         "face_detector_full_range.onnx",
         "80ba834198029af0b2735fb44d03deebb179776277454a221058ca1f182690ad",
@@ -55,7 +55,7 @@ static MODELS: [ModelCard; 5] = [
         "[1, 192, 192, 3] RGB in -1..1, the picture letterboxed with black",
         "[2304, 16] box centre, size and 6 keypoints in input pixels from the anchor; [2304, 1] score logit",
     ),
-    card!(
+    row!(
         face_detector_short_range,
         "face_detector_short_range.onnx",
         "7b48dbb9ab4be99a600416fe375ddb89c6ec035a94b5bb25fc7a007d798f1bdf",
@@ -63,7 +63,7 @@ static MODELS: [ModelCard; 5] = [
         "[1, 128, 128, 3] RGB in -1..1, the picture letterboxed with black",
         "[896, 16] box centre, size and 6 keypoints in input pixels from the anchor; [896, 1] score logit",
     ),
-    card!(
+    row!(
         face_landmarks_478,
         "face_landmarks_478.onnx",
         "304da15da24e02737bff599a6ca79f574e782a3bf52b3a10305f557b01e6c1e7",
@@ -71,7 +71,7 @@ static MODELS: [ModelCard; 5] = [
         "[1, 256, 256, 3] RGB in 0..1, square face crop of 1.5 face boxes, eyes level",
         "[1434] 478 x (x, y, z) in crop pixels; presence logit; a second flag, not used",
     ),
-    card!(
+    row!(
         face_blendshapes_52,
         "face_blendshapes_52.onnx",
         "b3623c178be5bfed2837439b4351d65cfff671b714adec3d59242f6dc04a0299",
@@ -79,7 +79,7 @@ static MODELS: [ModelCard; 5] = [
         "[1, 146, 2] a fixed subset of the landmarks, picture pixels",
         "[52] expression coefficients in 0..1",
     ),
-    card!(
+    row!(
         face_topology,
         "face_topology.json",
         "4d623f0e1884b4c1b166b5db3a11dba7c4a2e0c4a1dcff3cfd8d4d2672657dee",
@@ -94,7 +94,12 @@ pub fn models() -> &'static [ModelCard] {
     &MODELS
 }
 
-/// How many threads a model may use.
+/// The row of the table with this name.
+pub(crate) fn card(name: &str) -> &'static ModelCard {
+    MODELS.iter().find(|card| card.name == name).expect("callers name a model of the table above")
+}
+
+/// How many threads a model may use. The landmark model, which every tracked frame runs, always takes one.
 ///
 /// The models of this crate are small: a second thread takes about a third off a frame's time but costs
 /// more processor time in total, so a pipeline that keeps every core busy with other stages is faster with
@@ -128,10 +133,7 @@ pub(crate) struct Session {
 
 impl Session {
     pub(crate) fn load(name: &str, pool: Option<Arc<ThreadPool>>) -> Result<Self, Error> {
-        let card = MODELS
-            .iter()
-            .find(|card| card.name == name)
-            .expect("callers name a model of the table above, which the tests load");
+        let card = card(name);
         let failed = |reason: String| Error::LoadModel { model: card.name, reason };
         let model = ModelOptions::with_all_ops()
             .prepack_weights(true)

@@ -50,7 +50,7 @@ impl Tracker {
     ///
     /// [`Error::NoSuchFace`] when the choice was a number and the first frame with faces has fewer.
     pub fn track(&mut self, frame: &RgbImage) -> Result<Option<TrackedFace>, Error> {
-        let followed = self.follow(frame)?;
+        let followed = self.follow(frame);
         let redetected = followed.is_none();
         let found = match followed {
             Some(found) => Some(found),
@@ -67,12 +67,12 @@ impl Tracker {
     }
 
     /// Landmarks from where the face was in the frame before, if they can be trusted.
-    fn follow(&mut self, frame: &RgbImage) -> Result<Option<FoundLandmarks>, Error> {
-        let Some(region) = self.next else { return Ok(None) };
-        let found = self.finder.landmark_model.find(frame, &region)?;
+    fn follow(&mut self, frame: &RgbImage) -> Option<FoundLandmarks> {
+        let region = self.next?;
+        let found = self.finder.landmark_model.find(frame, &region);
         let trusted =
             found.presence >= MIN_PRESENCE && !has_jumped(&region, &landmark_region(&found.landmarks));
-        Ok(trusted.then_some(found))
+        trusted.then_some(found)
     }
 
     fn redetect(&mut self, frame: &RgbImage) -> Result<Option<FoundLandmarks>, Error> {

@@ -89,10 +89,10 @@ fn table(reference: &Reference, mut landmarks: impl FnMut(&RgbImage) -> Landmark
 fn one_look_gives_mediapipes_own_landmarks() {
     let Some(reference) = reference() else { return };
     let mut detector = FaceDetector::new(Threads::Shared).unwrap();
-    let mut model = LandmarkModel::new(Threads::Shared).unwrap();
+    let mut model = LandmarkModel::new().unwrap();
     let (mean, worst) = table(&reference, |picture| {
         let detection = detector.detect(picture).unwrap()[0];
-        model.find(picture, &detection.landmark_region()).unwrap().landmarks
+        model.find(picture, &detection.landmark_region()).landmarks
     });
     assert!(mean <= 0.005 && worst <= 0.02, "mean {mean}, worst {worst}");
 }

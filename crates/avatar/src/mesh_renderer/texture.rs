@@ -8,6 +8,8 @@ use gioconda_face::warp::View;
 use image::RgbImage;
 use nalgebra::Vector2;
 use rayon::prelude::*;
+use rten_simd::ops::{BitOps, NumOps};
+use rten_simd::{Isa, SimdOp};
 
 /// Texels added on each side, so that a filter at the edge finds its neighbours.
 const PAD: usize = 2;
@@ -118,36 +120,113 @@ impl Texture {
         Self { grid, texels }
     }
 
-    /// The colour at a position in output pixels, by Catmull-Rom interpolation (Keys 1981, a = -1/2); positions
-    /// beyond the texture are moved to its border.
-    pub(super) fn sample(&self, position: Vector2<f32>) -> [u8; 3] {
-        let Grid { left, top, width, height } = self.grid;
-        let x = (position.x - left as f32 - 0.5).clamp(0.0, (width - 1) as f32);
-        let y = (position.y - top as f32 - 0.5).clamp(0.0, (height - 1) as f32);
-        let (column, row) = (x as usize, y as usize);
-        let (across, down) = (catmull_rom(x - column as f32), catmull_rom(y - row as f32));
-        let stride = width + 2 * PAD;
-        let start = (row + PAD - 1) * stride + column + PAD - 1;
-        let mut colour = [0.5_f32; 4];
-        for (line, weight) in down.into_iter().enumerate() {
-            let texels = &self.texels[start + line * stride..][..4];
-            let mut sum = [0.0_f32; 4];
-            for (texel, share) in texels.iter().zip(across) {
-                for (sum, value) in sum.iter_mut().zip(texel) {
-                    *sum += share * value;
-                }
-            }
-            for (colour, sum) in colour.iter_mut().zip(sum) {
-                *colour += weight * sum;
-            }
-        }
-        let [r, g, b, _] = colour.map(|value| value.clamp(0.0, 255.0) as i32 as u8);
-        [r, g, b]
+    /// Fills `pixels` with the colours at `positions` in output pixels, by Catmull-Rom interpolation (Keys 1981,
+    /// a = -1/2) in steps of 1/256 of a pixel; positions beyond the texture are moved to its border.
+    pub(super) fn sample(&self, positions: impl Iterator<Item = Vector2<f32>>, pixels: &mut [[u8; 3]]) {
+        SampleRow { texture: self, positions, pixels }.dispatch();
+    }
+
+    /// The colour at one position.
+    pub(super) fn sample_one(&self, position: Vector2<f32>) -> [u8; 3] {
+        let mut pixel = [[0; 3]];
+        self.sample(std::iter::once(position), &mut pixel);
+        pixel[0]
     }
 }
 
+/// Sampling of a row, on the widest vectors that the machine has.
+struct SampleRow<'a, P> {
+    texture: &'a Texture,
+    positions: P,
+    pixels: &'a mut [[u8; 3]],
+}
+
+impl<P: Iterator<Item = Vector2<f32>>> SimdOp for SampleRow<'_, P> {
+    type Output = ();
+
+    #[inline(always)]
+    fn eval<I: Isa>(self, isa: I) {
+        let ops = isa.f32();
+        match ops.len() {
+            16 => self.run::<_, 1>(ops),
+            8 => self.run::<_, 2>(ops),
+            4 => self.run::<_, 4>(ops),
+            lanes => unreachable!("no instruction set of rten-simd has {lanes} lanes"),
+        }
+    }
+}
+
+impl<P: Iterator<Item = Vector2<f32>>> SampleRow<'_, P> {
+    /// `VECTORS` vectors hold the four neighbours in a row of the texture. The four rows are mixed first, then the
+    /// four columns.
+    #[inline(always)]
+    fn run<O: NumOps<f32>, const VECTORS: usize>(self, ops: O) {
+        let Grid { left, top, width, height } = self.texture.grid;
+        let (left, top) = (left as f32 + 0.5, top as f32 + 0.5);
+        let (last_x, last_y) = ((width - 1) as f32, (height - 1) as f32);
+        let stride = width + 2 * PAD;
+        let texels = self.texture.texels.as_flattened();
+        for (position, pixel) in self.positions.zip(self.pixels) {
+            let (column, across) = split((position.x - left).clamp(0.0, last_x));
+            let (row, down) = split((position.y - top).clamp(0.0, last_y));
+            let start = (row + PAD - 1) * stride + column + PAD - 1;
+            let mut sums = [ops.zero(); VECTORS];
+            for (line, &weight) in WEIGHTS.plain[down].iter().enumerate() {
+                let weight = ops.splat(weight);
+                let texels: [O::Simd; VECTORS] = ops.load_many(&texels[4 * (start + line * stride)..]);
+                for (sum, texel) in sums.iter_mut().zip(texels) {
+                    *sum = ops.mul_add(weight, texel, *sum);
+                }
+            }
+            let across: [O::Simd; VECTORS] = ops.load_many(&WEIGHTS.spread[across]);
+            let mut columns = [0.0; 16];
+            for (i, (sum, weight)) in sums.into_iter().zip(across).enumerate() {
+                ops.store(ops.mul(sum, weight), &mut columns[i * ops.len()..]);
+            }
+            *pixel = std::array::from_fn(|c| {
+                let colour = (columns[c] + columns[4 + c]) + (columns[8 + c] + columns[12 + c]) + 0.5;
+                colour.clamp(0.0, 255.0) as i32 as u8
+            });
+        }
+    }
+}
+
+/// A coordinate as a whole number and a number of steps.
+#[inline(always)]
+fn split(coordinate: f32) -> (usize, usize) {
+    let steps = (coordinate * STEPS as f32 + 0.5) as i32 as usize;
+    (steps / STEPS, steps % STEPS)
+}
+
+/// Positions between two texels.
+const STEPS: usize = 256;
+
+/// The weights of the four neighbours for each step between the middle two.
+struct Weights {
+    plain: [[f32; 4]; STEPS],
+    /// Each weight four times, for the four values of a texel.
+    spread: [[f32; 16]; STEPS],
+}
+
+static WEIGHTS: Weights = weights();
+
+const fn weights() -> Weights {
+    let mut weights = Weights { plain: [[0.0; 4]; STEPS], spread: [[0.0; 16]; STEPS] };
+    let mut step = 0;
+    while step < STEPS {
+        weights.plain[step] = catmull_rom(step as f32 / STEPS as f32);
+        let mut i = 0;
+        while i < 16 {
+            weights.spread[step][i] = weights.plain[step][i / 4];
+            i += 1;
+        }
+        step += 1;
+    }
+    weights
+}
+
 /// Weights of the four neighbours at `t` in 0..1 between the middle two.
-fn catmull_rom(t: f32) -> [f32; 4] {
+const fn catmull_rom(t: f32) -> [f32; 4] {
     let (t2, t3) = (t * t, t * t * t);
     [-0.5 * t + t2 - 0.5 * t3, 1.0 - 2.5 * t2 + 1.5 * t3, 0.5 * t + 2.0 * t2 - 1.5 * t3, -0.5 * t2 + 0.5 * t3]
 }

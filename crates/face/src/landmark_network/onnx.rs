@@ -1,0 +1,170 @@
+//! The landmark model's ONNX file as a chain of layers.
+
+use std::collections::HashMap;
+
+use prost::Message;
+
+use super::kernels::{Depthwise, Matrix, PANEL, in_panels};
+
+/// `TensorProto.DataType.FLOAT`.
+const FLOAT: i32 = 1;
+
+// The fields of `onnx.proto` that this network needs, with their numbers.
+
+#[derive(Clone, PartialEq, Message)]
+struct ModelProto {
+    #[prost(message, optional, tag = "7")]
+    graph: Option<GraphProto>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct GraphProto {
+    #[prost(message, repeated, tag = "1")]
+    node: Vec<NodeProto>,
+    #[prost(message, repeated, tag = "5")]
+    initializer: Vec<TensorProto>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+pub(super) struct NodeProto {
+    #[prost(string, repeated, tag = "1")]
+    input: Vec<String>,
+    #[prost(string, tag = "4")]
+    op_type: String,
+    #[prost(message, repeated, tag = "5")]
+    attribute: Vec<AttributeProto>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct AttributeProto {
+    #[prost(string, tag = "1")]
+    name: String,
+    #[prost(int64, tag = "3")]
+    i: i64,
+    #[prost(int64, repeated, packed = "false", tag = "8")]
+    ints: Vec<i64>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct TensorProto {
+    #[prost(int64, repeated, packed = "false", tag = "1")]
+    dims: Vec<i64>,
+    #[prost(int32, tag = "2")]
+    data_type: i32,
+    #[prost(string, tag = "8")]
+    name: String,
+    #[prost(bytes = "vec", tag = "9")]
+    raw_data: Vec<u8>,
+}
+
+/// A parsed file.
+pub(super) struct Graph {
+    nodes: Vec<NodeProto>,
+    tensors: HashMap<String, TensorProto>,
+}
+
+impl Graph {
+    pub(super) fn parse(file: &[u8]) -> Result<Self, String> {
+        let model = ModelProto::decode(file).map_err(|error| format!("it is not an ONNX file: {error}"))?;
+        let graph = model.graph.ok_or("it has no graph")?;
+        let tensors = graph.initializer.into_iter().map(|tensor| (tensor.name.clone(), tensor)).collect();
+        Ok(Self { nodes: graph.node, tensors })
+    }
+
+    pub(super) fn layers(&self) -> Layers<'_> {
+        Layers { graph: self, next: 0 }
+    }
+
+    /// The values and dimensions of a weight.
+    fn tensor(&self, node: &NodeProto, input: usize) -> Result<(Vec<f32>, Vec<usize>), String> {
+        let tensor = node
+            .input
+            .get(input)
+            .and_then(|name| self.tensors.get(name))
+            .ok_or_else(|| format!("a {} lacks its weight {input}", node.op_type))?;
+        let values: Vec<f32> =
+            tensor.raw_data.as_chunks::<4>().0.iter().map(|&bytes| f32::from_le_bytes(bytes)).collect();
+        let dims: Vec<usize> = tensor.dims.iter().map(|&dim| dim.max(0).cast_unsigned() as usize).collect();
+        if tensor.data_type == FLOAT && dims.iter().product::<usize>() == values.len() {
+            Ok((values, dims))
+        } else {
+            Err(format!("the weight {} is incomplete or not f32", tensor.name))
+        }
+    }
+}
+
+/// The layers still to be read.
+pub(super) struct Layers<'a> {
+    graph: &'a Graph,
+    next: usize,
+}
+
+impl<'a> Layers<'a> {
+    pub(super) fn expect(&mut self, op: &str) -> Result<&'a NodeProto, String> {
+        let node = self.graph.nodes.get(self.next).filter(|node| node.op_type == op);
+        self.next += 1;
+        node.ok_or_else(|| format!("layer {} is not a {op}", self.next - 1))
+    }
+
+    pub(super) fn skip(&mut self, op: &str) {
+        self.next += usize::from(self.graph.nodes.get(self.next).is_some_and(|node| node.op_type == op));
+    }
+
+    /// Side of the kernel of the next layer, if that is a convolution.
+    pub(super) fn next_kernel(&self) -> Option<i64> {
+        let node = self.graph.nodes.get(self.next).filter(|node| node.op_type == "Conv")?;
+        attribute(node, "kernel_shape")?.ints.first().copied()
+    }
+
+    /// A PReLU's slopes, one a channel.
+    pub(super) fn slope(&mut self) -> Result<Vec<[f32; PANEL]>, String> {
+        let node = self.expect("PRelu")?;
+        Ok(in_panels(&self.graph.tensor(node, 1)?.0))
+    }
+
+    /// A dense convolution as a matrix whose inputs are ordered row, column, channel.
+    pub(super) fn convolution(&mut self, kernel: usize, stride: i64) -> Result<Matrix, String> {
+        let (weights, dims, bias) = self.weights(kernel, stride, |group, _| group == 1)?;
+        let (outputs, channels) = (dims[0], dims[1]);
+        let weight = |output: usize, input: usize| {
+            let (place, channel) = (input / channels, input % channels);
+            weights[(output * channels + channel) * kernel * kernel + place]
+        };
+        Ok(Matrix::new(outputs, channels * kernel * kernel, weight, &bias))
+    }
+
+    pub(super) fn depthwise(&mut self) -> Result<Depthwise, String> {
+        let (weights, dims, bias) =
+            self.weights(3, 1, |group, dims| group == dims[0] as i64 && dims[1] == 1)?;
+        Ok(Depthwise::new(dims[0], &weights, &bias))
+    }
+
+    /// Weights `[out, in, kernel, kernel]`, their dimensions, and biases.
+    fn weights(
+        &mut self,
+        kernel: usize,
+        stride: i64,
+        grouped: impl Fn(i64, &[usize]) -> bool,
+    ) -> Result<(Vec<f32>, Vec<usize>, Vec<f32>), String> {
+        let at = self.next;
+        let node = self.expect("Conv")?;
+        let (weights, dims) = self.graph.tensor(node, 1)?;
+        let (bias, _) = self.graph.tensor(node, 2)?;
+        let group = attribute(node, "group").map_or(1, |attribute| attribute.i);
+        let strides = attribute(node, "strides").map_or(&[1, 1][..], |attribute| &attribute.ints);
+        let fits = dims.len() == 4
+            && dims[2..] == [kernel, kernel]
+            && bias.len() == dims[0]
+            && strides == [stride, stride]
+            && grouped(group, &dims);
+        if fits {
+            Ok((weights, dims, bias))
+        } else {
+            Err(format!("the Conv of layer {at} has another shape"))
+        }
+    }
+}
+
+fn attribute<'a>(node: &'a NodeProto, name: &str) -> Option<&'a AttributeProto> {
+    node.attribute.iter().find(|attribute| attribute.name == name)
+}
