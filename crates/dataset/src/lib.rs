@@ -1,0 +1,24 @@
+//! Talking-head videos made ready for training: tracked, cropped, thinned, and stored so that any frame can be read
+//! at once.
+//!
+//! [`prepare()`] turns a folder of clips into a data folder; [`Dataset`] reads it. Positions are pixels of the stored
+//! crop, x right, y down, from its top-left corner, unless a name says otherwise.
+
+mod descriptor;
+mod error;
+mod journal;
+mod layout;
+mod reader;
+mod shard;
+mod window;
+
+pub use descriptor::{DESCRIPTOR_POINTS, FrameDescriptor};
+pub use error::Error;
+pub use journal::Dropped;
+pub use layout::{FORMAT_VERSION, Part};
+pub use reader::{Dataset, Sample, Video};
+pub use window::CropWindow;
+
+/// Videos with fewer usable frames than this are rejected: the paper's K = 8 frames that describe a person, and one
+/// to learn from.
+pub const MIN_FRAMES: usize = 9;
