@@ -301,7 +301,9 @@ fn finite_f32(view: &TensorView<'_>) -> std::result::Result<Vec<f32>, String> {
     let data = view.data();
     let values: Vec<f32> = match view.dtype() {
         Dtype::F32 => data.as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect(),
-        Dtype::F16 => data.as_chunks::<2>().0.iter().map(|bytes| f16::from_le_bytes(*bytes).to_f32()).collect(),
+        Dtype::F16 => {
+            data.as_chunks::<2>().0.iter().map(|bytes| f16::from_le_bytes(*bytes).to_f32()).collect()
+        }
         other => return Err(format!("holds {other:?} values, but F32 or F16 is needed")),
     };
     if values.iter().all(|value| value.is_finite()) {
