@@ -142,7 +142,7 @@ impl ShardWriter {
         header.set_size(content.len() as u64);
         header.set_mode(0o644);
         self.archive.append_data(&mut header, name, content).map_err(Error::write(&self.path))?;
-        Ok(self.archive.get_ref().position - (content.len() as u64).next_multiple_of(BLOCK))
+        Ok(self.position() - (content.len() as u64).next_multiple_of(BLOCK))
     }
 
     /// Brings everything appended so far to the disk and returns the shard's length.
@@ -154,16 +154,25 @@ impl ShardWriter {
         Ok(self.committed)
     }
 
+    /// The shard's length so far, bytes.
+    pub(crate) fn position(&self) -> u64 {
+        self.archive.get_ref().position
+    }
+
     /// Forgets what was appended since the last commit.
     pub(crate) fn roll_back(&mut self) -> Result<(), Error> {
-        let committed = self.committed;
+        self.roll_back_to(self.committed)
+    }
+
+    /// Forgets what was appended since [`ShardWriter::position`] was `position`.
+    pub(crate) fn roll_back_to(&mut self, position: u64) -> Result<(), Error> {
         let counted = self.archive.get_mut();
-        counted.position = committed;
-        let flushed = counted.file.flush();
-        let file = counted.file.get_mut();
-        flushed
-            .and_then(|()| file.set_len(committed))
-            .and_then(|()| file.seek(SeekFrom::Start(committed)))
+        counted.position = position;
+        counted
+            .file
+            .flush()
+            .and_then(|()| counted.file.get_ref().set_len(position))
+            .and_then(|()| counted.file.get_mut().seek(SeekFrom::Start(position)))
             .map_err(Error::write(&self.path))?;
         Ok(())
     }
