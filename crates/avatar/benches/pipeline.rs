@@ -74,7 +74,7 @@ fn rendered_alone(avatar: &Avatar) -> Result<f64, Box<dyn Error>> {
     let canvas = Canvas::new(&avatar.photo, &avatar.landmarks, Framing::Head { side: SIDE });
     let transfer = MotionTransfer::new(&canvas.landmarks, canvas.picture.dimensions(), Gains::default());
     let motion = BuiltinMotion::find("look-around").ok_or("there is no such motion")?.load();
-    let mut renderer = RendererKind::Mesh.prepare(&canvas);
+    let mut renderer = avatar.renderer(RendererKind::Mesh, &canvas)?;
     let mut picture = RgbImage::new(SIDE, SIDE);
     let mut times = Vec::new();
     for index in 0..motion.len() {

@@ -39,7 +39,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 fn cells(avatar: &Avatar, side: u32) -> Result<Vec<RgbImage>, gioconda_avatar::Error> {
     let canvas = Canvas::new(&avatar.photo, &avatar.landmarks, Framing::Head { side });
     let transfer = MotionTransfer::new(&canvas.landmarks, canvas.picture.dimensions(), Gains::default());
-    let mut renderer = RendererKind::Mesh.prepare(&canvas);
+    let mut renderer = avatar.renderer(RendererKind::Mesh, &canvas)?;
     let mut cells = vec![canvas.still()];
     for builtin in builtin_motions::ALL {
         let motion = builtin.load();

@@ -143,7 +143,7 @@ pub fn animate(
     let mut stage = RenderStage {
         continuity: Continuity::new(fps),
         smoother: MotionSmoother::new(settings.smooth, fps),
-        renderer: settings.renderer.prepare(&canvas),
+        renderer: avatar.renderer(settings.renderer, &canvas)?,
         portrait: RgbImage::new(canvas.window.width, canvas.window.height),
         transfer,
         side_by_side,

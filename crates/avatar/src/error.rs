@@ -36,6 +36,36 @@ pub enum Error {
         /// What is wrong with it and what to do.
         what: String,
     },
+    /// Weights, a network's configuration or its inference graph are not usable.
+    #[error(transparent)]
+    Networks(#[from] gioconda_networks::Error),
+    /// Weights that are sound, but not for this renderer.
+    #[error("{}: {what}", path.display())]
+    Weights {
+        /// The weight file.
+        path: PathBuf,
+        /// What is wrong with them and what to do.
+        what: String,
+    },
+    /// The neural renderer was asked for, and there is no network.
+    #[error(
+        "the neural renderer needs a network; use weights (--weights FILE) or an avatar that was learned with weights"
+    )]
+    NoNetwork,
+    /// A person's network cannot be run.
+    #[error("the avatar's network cannot be run: {what}; use another weight file")]
+    Network {
+        /// What the inference engine said.
+        what: String,
+    },
+    /// Not an avatar file, or not one this program can use.
+    #[error("{}: {what}", path.display())]
+    AvatarFile {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it and what to do.
+        what: String,
+    },
     /// No usable face where one is needed.
     #[error("{}: {what}", path.display())]
     NoFace {

@@ -6,6 +6,7 @@
 
 mod animate;
 mod avatar;
+mod avatar_file;
 pub mod builtin_motions;
 mod canvas;
 mod continuity;
@@ -16,8 +17,11 @@ pub mod expression_basis;
 mod mesh_renderer;
 mod motion;
 mod motion_file;
+pub mod network_input;
+mod neural_renderer;
 mod neutral;
 mod record;
+mod references;
 mod regions;
 mod renderer;
 mod side_by_side;
@@ -28,13 +32,15 @@ mod tracked_clip;
 mod transfer;
 
 pub use animate::{Drive, MotionMode, Progress, Settings, Stages, Summary, animate};
-pub use avatar::Avatar;
+pub use avatar::{Avatar, Reference};
+pub use avatar_file::{AVATAR_EXTENSION, AVATAR_VERSION, AvatarFile, MOST_PHOTOS};
 pub use canvas::{Canvas, DEFAULT_HEAD_SIDE, DEFAULT_LONGEST_SIDE, Framing, Window};
 pub use continuity::Continuity;
 pub use error::Error;
 pub use mesh_renderer::MeshRenderer;
 pub use motion::{CLOSED_EYE, CLOSED_MOUTH, FaceState, MotionFrame};
 pub use motion_file::{MOTION_VERSION, Motion};
+pub use neural_renderer::{NeuralRenderer, PersonalNetwork, PortraitWeights, Tuning};
 pub use neutral::choose_neutral;
 pub use record::{RecordSettings, RecordSummary, record};
 pub use renderer::{Renderer, RendererKind};

@@ -22,7 +22,8 @@ use texture::{Grid, Texture, resample};
 pub struct MeshRenderer {
     photo: Arc<RgbImage>,
     mesh: SourceMesh,
-    mouth: MouthPaint,
+    /// `None`: the mouth is left as the mesh makes it.
+    mouth: Option<MouthPaint>,
     warp: MeshWarp,
     stage: Option<Stage>,
 }
@@ -49,7 +50,13 @@ impl MeshRenderer {
     pub fn new(photo: Arc<RgbImage>, landmarks: &Landmarks) -> Self {
         let mesh = SourceMesh::new(photo.dimensions(), landmarks);
         let mouth = MouthPaint::new(&photo, mesh.landmarks());
-        Self { photo, mesh, mouth, warp: MeshWarp::default(), stage: None }
+        Self { photo, mesh, mouth: Some(mouth), warp: MeshWarp::default(), stage: None }
+    }
+
+    /// The same without the mouth's inside painted where the photo shows none: lips are stretched over it instead.
+    #[must_use]
+    pub fn without_painted_mouth(self) -> Self {
+        Self { mouth: None, ..self }
     }
 
     /// The part of the photo that can change; outside it every frame equals the photo.
@@ -91,6 +98,32 @@ impl MeshRenderer {
         self.stage = Some(stage);
     }
 
+    /// Changes the frame that [`render`](MeshRenderer::render) drew last, pixel by pixel of what moves. `change` gets the
+    /// pixel's centre in photo pixels, its colour, and the photo's colour at so many photo pixels from where the pixel
+    /// comes from.
+    pub(crate) fn retouch(
+        &self,
+        out: &mut RgbImage,
+        change: impl Fn(Vector2<f32>, [u8; 3], &dyn Fn(Vector2<f32>) -> [u8; 3]) -> [u8; 3] + Sync,
+    ) {
+        let Some(stage) = self.stage.as_ref().filter(|stage| stage.window_view.width > 0) else { return };
+        let (warp, (column, row)) = (&self.warp, stage.window);
+        let line = 3 * stage.view.width;
+        out.par_chunks_exact_mut(line).skip(row).take(warp.height).enumerate().with_min_len(8).for_each(
+            |(y, pixels)| {
+                let flow = &warp.flow[y * warp.width..(y + 1) * warp.width];
+                let pixels = pixels[3 * column..].as_chunks_mut::<3>().0;
+                for (x, (pixel, &[from_x, from_y])) in pixels.iter_mut().zip(flow).enumerate() {
+                    let centre = stage.window_view.to_photo(Vector2::new(x as f32 + 0.5, y as f32 + 0.5));
+                    let sample = |moved: Vector2<f32>| {
+                        stage.texture.sample(stage.view.to_output(Vector2::new(from_x, from_y) + moved))
+                    };
+                    *pixel = change(centre, *pixel, &sample);
+                }
+            },
+        );
+    }
+
     /// Samples the texture along the flow and paints the mouth, row by row.
     fn compose(&self, stage: &Stage, out: &mut RgbImage) {
         let warp = &self.warp;
@@ -105,12 +138,12 @@ impl MeshRenderer {
                     Vector2::new(x - stage.view.left, y - stage.view.top).component_mul(&per_photo_pixel)
                 });
                 stage.texture.sample(positions, pixels);
-                let Some(opening) = &warp.opening else { return };
+                let (Some(opening), Some(mouth)) = (&warp.opening, &self.mouth) else { return };
                 let sample = |at| stage.texture.sample_one(stage.view.to_output(at));
                 for (x, &covered) in warp.mouth[at].iter().enumerate().filter(|(_, covered)| **covered > 0) {
                     let position = stage.window_view.to_photo(Vector2::new(x as f32 + 0.5, y as f32 + 0.5));
                     let share = f32::from(covered) / 255.0;
-                    self.mouth.paint(self.mesh.mouth(), opening, position, share, &mut pixels[x], sample);
+                    mouth.paint(self.mesh.mouth(), opening, position, share, &mut pixels[x], sample);
                 }
             },
         );

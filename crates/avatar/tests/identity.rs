@@ -30,7 +30,8 @@ impl Portrait {
         let canvas = Canvas::new(&avatar.photo, &avatar.landmarks, Framing::Head { side: 512 });
         let transfer = MotionTransfer::new(&canvas.landmarks, canvas.picture.dimensions(), Gains::default());
         let name = path.file_stem().expect("a file").to_string_lossy().into_owned();
-        Self { name, transfer, renderer: RendererKind::Mesh.prepare(&canvas), canvas }
+        let renderer = avatar.renderer(RendererKind::Mesh, &canvas).expect("the mesh needs nothing");
+        Self { name, canvas, transfer, renderer }
     }
 
     fn render(&mut self, motion: &MotionFrame) -> RgbImage {

@@ -34,12 +34,14 @@ pub use error::{Error, Result};
 pub use generator::{Generator, GeneratorConfig, Output};
 pub use layers::{Conv2d, InstanceNorm, Linear, Psi};
 pub use onnx::{ONNX_INPUT, ONNX_OUTPUT, ONNX_PSI, OnnxPsi, export_onnx};
-pub use parameters::{average_gradients, moving_average, parameter_count};
+pub use parameters::{GradientMean, average_gradients, moving_average, parameter_count};
 pub use perceptual::{
     Architecture, FeatureDistance, InputConvention, PERCEPTUAL, PerceptualNetwork, PerceptualSpec,
     perceptual_spec,
 };
 pub use preset::{NetworksConfig, Preset};
 pub use spectral::SpectralNorm;
-pub use training::{Episode, Generated, GeneratorLosses, Networks, discriminator_losses, generator_losses};
+pub use training::{
+    Episode, Generated, GeneratorLosses, Networks, Window, discriminator_losses, generate, generator_losses,
+};
 pub use weights::{WeightFile, WeightHeader, WeightWriter};

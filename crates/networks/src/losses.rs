@@ -8,7 +8,10 @@ use burn::tensor::{Tensor, activation};
 use serde::{Deserialize, Serialize};
 
 /// Weights of the terms of a generator step. The content term's weights belong to its perceptual networks.
+///
+/// A term of weight 0 is not computed.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct LossWeights {
     /// Hinge term of the generator.
     pub adversarial: f64,
@@ -18,13 +21,51 @@ pub struct LossWeights {
     pub matching: f64,
     /// [`pixel`]; 0 in the paper.
     pub pixel: f64,
+    /// What [`pixel`] is made of.
+    pub pixel_terms: PixelTerms,
+}
+
+/// Weights inside the [`pixel`] loss (PROTOTYPE.md, losses).
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PixelTerms {
+    /// How much more a pixel of the face counts than one of the background, which counts 1.
+    pub face: f64,
+    /// How much more a pixel between the lips counts.
+    pub mouth: f64,
+    /// How much more a pixel between the lids counts.
+    pub eyes: f64,
+    /// L1 of horizontal and vertical differences.
+    pub edges: f64,
+    /// L1 of each of three half-size levels.
+    pub pyramid: f64,
+    /// The warped photo alone and the painted colour alone, each compared like the frame.
+    pub branches: f64,
+}
+
+impl PixelTerms {
+    /// PROTOTYPE.md's.
+    pub const PROTOTYPE: Self =
+        Self { face: 2.0, mouth: 6.0, eyes: 8.0, edges: 1.0, pyramid: 1.0, branches: 0.25 };
 }
 
 impl LossWeights {
     /// The paper's.
-    pub const PAPER: Self = Self { adversarial: 1.0, feature_matching: 10.0, matching: 10.0, pixel: 0.0 };
+    pub const PAPER: Self = Self {
+        adversarial: 1.0,
+        feature_matching: 10.0,
+        matching: 10.0,
+        pixel: 0.0,
+        pixel_terms: PixelTerms::PROTOTYPE,
+    };
     /// PROTOTYPE.md's, for the `portrait` preset.
-    pub const PORTRAIT: Self = Self { adversarial: 0.03, feature_matching: 1.0, matching: 0.0, pixel: 1.0 };
+    pub const PORTRAIT: Self = Self {
+        adversarial: 0.03,
+        feature_matching: 1.0,
+        matching: 0.0,
+        pixel: 1.0,
+        pixel_terms: PixelTerms::PROTOTYPE,
+    };
 }
 
 /// The discriminator's loss: `mean(max(0, 1 + D(x̂))) + mean(max(0, 1 - D(x)))` (paper eq. 6). Scores are linear,
@@ -69,28 +110,28 @@ const PYRAMID_LEVELS: usize = 3;
 /// weighted L1 of three half-size levels.
 ///
 /// `frame` and `target`: `[B, 3, H, W]`; `weights`: `[B, 1, H, W]`, see [`pixel_weights`].
-pub fn pixel(frame: Tensor<4>, target: Tensor<4>, weights: Tensor<4>) -> Tensor<1> {
+pub fn pixel(frame: Tensor<4>, target: Tensor<4>, weights: Tensor<4>, terms: &PixelTerms) -> Tensor<1> {
     let mut difference = frame - target; // linear: pooling it is pooling both
     let mut weights = weights;
     let edges =
         vertical_steps(difference.clone()).abs().mean() + horizontal_steps(difference.clone()).abs().mean();
-    let mut total = (difference.clone().abs() * weights.clone()).mean() + edges;
+    let mut total = (difference.clone().abs() * weights.clone()).mean() + edges * terms.edges;
     for _ in 0..PYRAMID_LEVELS {
         if difference.dims()[2..].iter().any(|size| *size < 2) {
             break;
         }
         difference = halved(difference);
         weights = halved(weights);
-        total = total + (difference.clone().abs() * weights.clone()).mean();
+        total = total + (difference.clone().abs() * weights.clone()).mean() * terms.pyramid;
     }
     total
 }
 
-/// Per-pixel weights from the warp's masks `[B, 4, H, W]` (face, validity, mouth, eyes): `1 + 2·face + 6·mouth +
-/// 8·eyes`, scaled to mean 1 per picture; `[B, 1, H, W]`.
-pub fn pixel_weights(masks: &Tensor<4>) -> Tensor<4> {
+/// Per-pixel weights from the warp's masks `[B, 4, H, W]` (face, validity, mouth, eyes): `1 + face + mouth + eyes`,
+/// each times its term, scaled to mean 1 per picture; `[B, 1, H, W]`.
+pub fn pixel_weights(masks: &Tensor<4>, terms: &PixelTerms) -> Tensor<4> {
     let mask = |index| masks.clone().narrow(1, index, 1);
-    let weights = mask(0) * 2.0 + mask(2) * 6.0 + mask(3) * 8.0 + 1.0;
+    let weights = mask(0) * terms.face + mask(2) * terms.mouth + mask(3) * terms.eyes + 1.0;
     weights.clone() / weights.mean_dims(&[2, 3])
 }
 
@@ -141,11 +182,13 @@ mod tests {
     fn pixel_loss_is_zero_only_for_equal_frames() {
         let device = Device::flex();
         let masks = Tensor::<4>::ones([1, 4, 16, 16], &device);
-        let weights = pixel_weights(&masks);
+        let terms = PixelTerms::PROTOTYPE;
+        let weights = pixel_weights(&masks, &terms);
         assert!((weights.clone().mean().into_scalar::<f32>() - 1.0).abs() < 1e-5);
         let frame = Tensor::<4>::full([1, 3, 16, 16], 0.5, &device);
-        let loss =
-            |frame: Tensor<4>, target: Tensor<4>| pixel(frame, target, weights.clone()).into_scalar::<f32>();
+        let loss = |frame: Tensor<4>, target: Tensor<4>| {
+            pixel(frame, target, weights.clone(), &terms).into_scalar::<f32>()
+        };
         assert!(loss(frame.clone(), frame.clone()) < f32::EPSILON);
         // A constant offset of 0.25 has no edges: it counts once per level.
         assert!((loss(frame.clone() + 0.25, frame) - 4.0 * 0.25).abs() < 1e-5);

@@ -100,27 +100,66 @@ impl ModuleMapper for Blend {
     }
 }
 
-/// The mean of the gradients that several devices or several accumulated batches found for `module`: the one place
-/// where gradients meet. Gradients on other devices come to the module's.
+/// The mean of the gradients that several devices or several accumulated batches found for one module: the one place
+/// where gradients meet. Only the running sum is kept, so that accumulation costs no memory.
+#[derive(Debug, Default)]
+pub struct GradientMean {
+    sum: GradientsParams,
+    shares: usize,
+}
+
+impl GradientMean {
+    /// Adds one share. Gradients on other devices come to the module's.
+    #[must_use]
+    pub fn add<M: Module>(mut self, module: &M, share: GradientsParams) -> Self {
+        let mut add = Add { share, sum: &mut self.sum };
+        module.visit(&mut add);
+        self.shares += 1;
+        self
+    }
+
+    /// The mean over all shares.
+    pub fn finish<M: Module>(mut self, module: &M) -> GradientsParams {
+        if self.shares > 1 {
+            module.visit(&mut Divide { sum: &mut self.sum, by: self.shares as f64 });
+        }
+        self.sum
+    }
+}
+
+/// [`GradientMean`] of shares that are all at hand.
 pub fn average_gradients<M: Module>(module: &M, replicas: Vec<GradientsParams>) -> GradientsParams {
-    let mut mean = GradientMean { replicas, mean: GradientsParams::new() };
-    module.visit(&mut mean);
-    mean.mean
+    let mean = replicas.into_iter().fold(GradientMean::default(), |mean, share| mean.add(module, share));
+    mean.finish(module)
 }
 
-struct GradientMean {
-    replicas: Vec<GradientsParams>,
-    mean: GradientsParams,
+struct Add<'a> {
+    share: GradientsParams,
+    sum: &'a mut GradientsParams,
 }
 
-impl ModuleVisitor for GradientMean {
+impl ModuleVisitor for Add<'_> {
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
         let device = param.lazy_device().without_autodiff();
-        let count = self.replicas.len() as f64;
-        let found = self.replicas.iter_mut().filter_map(|replica| replica.remove::<D>(param.id));
-        let sum = found.map(|gradient| gradient.to_device(&device)).reduce(|sum, gradient| sum + gradient);
-        if let Some(sum) = sum {
-            self.mean.register(param.id, sum / count);
+        let Some(gradient) = self.share.remove::<D>(param.id) else { return };
+        let gradient = gradient.to_device(&device);
+        let sum = match self.sum.remove::<D>(param.id) {
+            Some(sum) => sum + gradient,
+            None => gradient,
+        };
+        self.sum.register(param.id, sum);
+    }
+}
+
+struct Divide<'a> {
+    sum: &'a mut GradientsParams,
+    by: f64,
+}
+
+impl ModuleVisitor for Divide<'_> {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        if let Some(sum) = self.sum.remove::<D>(param.id) {
+            self.sum.register(param.id, sum / self.by);
         }
     }
 }

@@ -195,6 +195,13 @@ impl PerceptualNetwork {
         Ok(Self { spec: *spec, stages })
     }
 
+    /// The same network with another weight than its row of [`PERCEPTUAL`] says.
+    #[must_use]
+    pub fn weighted(mut self, weight: f64) -> Self {
+        self.spec.weight = weight;
+        self
+    }
+
     /// What it was loaded by.
     pub fn spec(&self) -> &PerceptualSpec {
         &self.spec

@@ -40,24 +40,29 @@ impl Networks {
         })
     }
 
-    /// ê of the episode's source frames and the frame that G makes of it.
-    ///
-    /// # Panics
-    /// When the generator composes and the episode brings no warp.
+    /// ê of the episode's source frames and the frame that G makes of it, see [`generate`].
     pub fn generate(&self, episode: &Episode) -> Generated {
-        let embedding = self.embedder.forward(episode.source_frames.clone(), episode.source_pictures.clone());
-        let psi = self.generator.project(embedding.clone());
-        let (frame, composition) = match self.generator.config().output {
-            Output::Rgb => (self.generator.forward(episode.picture.clone(), psi), None),
-            Output::Composition => {
-                let warp = episode.warp.as_ref().expect("episodes of a composing generator bring a warp");
-                let output = self.generator.forward(warp.input(episode.picture.clone()), psi);
-                let composition = compose(output, warp);
-                (composition.frame.clone(), Some(composition))
-            }
-        };
-        Generated { embedding, frame, composition }
+        generate(&self.embedder, &self.generator, episode)
     }
+}
+
+/// ê of the episode's source frames and the frame that the generator makes of it.
+///
+/// # Panics
+/// When the generator composes and the episode brings no warp.
+pub fn generate(embedder: &Embedder, generator: &Generator, episode: &Episode) -> Generated {
+    let embedding = embedder.forward(episode.source_frames.clone(), episode.source_pictures.clone());
+    let psi = generator.project(embedding.clone());
+    let (frame, composition) = match generator.config().output {
+        Output::Rgb => (generator.forward(episode.picture.clone(), psi), None),
+        Output::Composition => {
+            let warp = episode.warp.as_ref().expect("episodes of a composing generator bring a warp");
+            let output = generator.forward(warp.input(episode.picture.clone()), psi);
+            let composition = compose(output, warp);
+            (composition.frame.clone(), Some(composition))
+        }
+    };
+    Generated { embedding, frame, composition }
 }
 
 /// A batch of episodes: K source frames of each of B videos, and one more frame to be made.
@@ -75,6 +80,28 @@ pub struct Episode {
     pub video: Tensor<1, Int>,
     /// One source frame warped to x, for a composing generator.
     pub warp: Option<Warp>,
+    /// The part of the frames that the perceptual networks compare; all of it if `None`.
+    pub window: Option<Window>,
+}
+
+/// A rectangle of a frame, pixels from the top-left corner.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Window {
+    /// First row.
+    pub top: usize,
+    /// First column.
+    pub left: usize,
+    /// Rows.
+    pub height: usize,
+    /// Columns.
+    pub width: usize,
+}
+
+impl Window {
+    /// `[B, C, H, W] -> [B, C, height, width]`
+    fn cut(self, frame: Tensor<4>) -> Tensor<4> {
+        frame.narrow(2, self.top, self.height).narrow(3, self.left, self.width)
+    }
 }
 
 /// What the generator made of an episode.
@@ -99,50 +126,70 @@ pub struct GeneratorLosses {
     pub feature_matching: Tensor<1>,
     /// |ê - Wᵢ|.
     pub matching: Tensor<1>,
-    /// Reconstruction of frame, warped photo and colour; 0 without a composition.
+    /// Reconstruction of the frame and, if it was composed, of warped photo and colour.
     pub pixel: Tensor<1>,
     /// The weighted sum: call `backward` on it.
     pub total: Tensor<1>,
 }
 
-/// Weight of the warped photo and of the colour alone beside the frame in the pixel loss (PROTOTYPE.md: 0.2-0.3).
-const BRANCH_WEIGHT: f64 = 0.25;
-
-/// The losses that train E, P and G. D and W are constants: they get no gradient.
+/// The losses that train E, P and G. D and W are constants: they get no gradient. Terms of weight 0 are not computed
+/// and read 0: before the discriminator is wanted, it costs nothing.
 pub fn generator_losses(
     networks: &Networks,
     episode: &Episode,
     weights: &LossWeights,
     perceptual: &[PerceptualNetwork],
 ) -> GeneratorLosses {
-    let Generated { embedding, frame, composition } = networks.generate(episode);
-    let discriminator = networks.discriminator.clone().no_grad();
-    let row = networks.videos.rows(episode.video.clone()).detach();
-    let fake = discriminator.forward(frame.clone(), episode.picture.clone(), row.clone());
-    let real = discriminator.forward(episode.frame.clone(), episode.picture.clone(), row.clone());
+    let generated = networks.generate(episode);
+    let zero = || Tensor::zeros([1], &generated.frame.device());
 
-    let zero = || fake.score.zeros_like().sum();
-    let content = perceptual.iter().fold(zero(), |sum, network| {
-        sum + network.loss(frame.clone(), episode.frame.clone()) * network.spec().weight
-    });
-    let pixel = match (&composition, &episode.warp) {
-        (Some(parts), Some(warp)) => {
-            let weights = pixel_weights(&warp.masks);
-            let distance = |made: &Tensor<4>| pixel(made.clone(), episode.frame.clone(), weights.clone());
-            let branches = distance(&parts.warped) + distance(&parts.colour);
-            distance(&frame) + branches * BRANCH_WEIGHT
-        }
-        _ => zero(),
+    let content = content(&generated.frame, episode, perceptual).unwrap_or_else(zero);
+    let pixel = if weights.pixel == 0.0 { zero() } else { pixel_loss(&generated, episode, weights) };
+    let row = || networks.videos.rows(episode.video.clone()).detach();
+    let (adversarial, feature_matching) = if weights.adversarial == 0.0 && weights.feature_matching == 0.0 {
+        (zero(), zero())
+    } else {
+        let discriminator = networks.discriminator.clone().no_grad();
+        let judge = |frame: &Tensor<4>| discriminator.forward(frame.clone(), episode.picture.clone(), row());
+        let (fake, real) = (judge(&generated.frame), judge(&episode.frame));
+        (hinge_generator(fake.score), feature_matching(&fake.features, &real.features))
     };
-    let adversarial = hinge_generator(fake.score.clone());
-    let feature_matching = feature_matching(&fake.features, &real.features);
-    let matching = matching(embedding, row);
+    let matching =
+        if weights.matching == 0.0 { zero() } else { matching(generated.embedding.clone(), row()) };
     let total = content.clone()
         + adversarial.clone() * weights.adversarial
         + feature_matching.clone() * weights.feature_matching
         + matching.clone() * weights.matching
         + pixel.clone() * weights.pixel;
     GeneratorLosses { content, adversarial, feature_matching, matching, pixel, total }
+}
+
+/// The perceptual terms, each times its network's weight.
+fn content(frame: &Tensor<4>, episode: &Episode, perceptual: &[PerceptualNetwork]) -> Option<Tensor<1>> {
+    let cut = |frame: &Tensor<4>| match episode.window {
+        Some(window) => window.cut(frame.clone()),
+        None => frame.clone(),
+    };
+    let terms = perceptual
+        .iter()
+        .map(|network| network.loss(cut(frame), cut(&episode.frame)) * network.spec().weight);
+    terms.reduce(|sum, term| sum + term)
+}
+
+/// The reconstruction loss of the frame and of the parts it was composed of.
+fn pixel_loss(generated: &Generated, episode: &Episode, weights: &LossWeights) -> Tensor<1> {
+    let terms = &weights.pixel_terms;
+    let [batch, _, height, width] = episode.frame.dims();
+    let per_pixel = match &episode.warp {
+        Some(warp) => pixel_weights(&warp.masks, terms),
+        None => Tensor::ones([batch, 1, height, width], &episode.frame.device()),
+    };
+    let distance = |made: &Tensor<4>| pixel(made.clone(), episode.frame.clone(), per_pixel.clone(), terms);
+    let frame = distance(&generated.frame);
+    match &generated.composition {
+        Some(parts) => frame + (distance(&parts.warped) + distance(&parts.colour)) * terms.branches,
+        None => frame,
+    }
 }
 
 /// The loss that trains D and W, `[1]`. The fake frame is a constant: E, P and G get no gradient.
@@ -191,6 +238,7 @@ mod tests {
             picture: random([2, 3, 16, 16]),
             video: Tensor::from_ints([1, 0], device),
             warp: (preset == Preset::Portrait).then_some(warp),
+            window: None,
         }
     }
 
@@ -224,7 +272,13 @@ mod tests {
     fn the_total_is_the_weighted_sum() {
         let device = Device::flex().autodiff();
         let networks = Networks::new(&tiny(Preset::Portrait), 2, &device).unwrap();
-        let weights = LossWeights { adversarial: 2.0, feature_matching: 3.0, matching: 5.0, pixel: 7.0 };
+        let weights = LossWeights {
+            adversarial: 2.0,
+            feature_matching: 3.0,
+            matching: 5.0,
+            pixel: 7.0,
+            ..LossWeights::PORTRAIT
+        };
         let losses = generator_losses(&networks, &episode(Preset::Portrait, &device), &weights, &[]);
         let value = |loss: &Tensor<1>| loss.clone().into_scalar::<f32>();
         let expected = 2.0 * value(&losses.adversarial)

@@ -1,0 +1,173 @@
+//! The neural renderer: the mesh renderer's frame, corrected by the `portrait` network (DESIGN.md §1).
+//!
+//! The mesh moves the photo at the photo's own resolution. The network sees 128x128 pixels of that
+//! ([`network_input`](crate::network_input)) and answers with a residual flow, a blend mask and a colour for each of
+//! them. These are enlarged, not the picture: where the mask says so, the frame stays the sharp photo.
+//!
+//! `frame = m · photo(flow₀ + Δflow) + (1 - m) · tanh(colour + atanh(photo(flow₀)))`
+//!
+//! The mouth that [`MeshRenderer`] paints where a photo shows none is left out: networks are trained on the bare warp.
+
+mod personal_network;
+mod session;
+
+use std::sync::Arc;
+
+use gioconda_face::warp::{SourceMesh, View};
+use gioconda_face::{Landmarks, Region};
+use image::RgbImage;
+use nalgebra::Vector2;
+
+use crate::Error;
+use crate::canvas::Canvas;
+use crate::mesh_renderer::MeshRenderer;
+use crate::network_input::{NetworkInput, cropped, cropped_landmarks, network_crop};
+use crate::renderer::Renderer;
+pub(crate) use personal_network::check_sizes;
+pub use personal_network::{PersonalNetwork, PortraitWeights, Tuning};
+pub(crate) use session::Session;
+
+/// Colours are kept this far from ±1, where atanh is infinite (`gioconda_networks::compose`).
+const COLOUR_MARGIN: f32 = 1e-4;
+
+/// Towards the border of the network's square its corrections fade over this share of the side: what lies beyond it
+/// is not corrected.
+const FADE: f32 = 0.06;
+
+/// Residual flows below this many pixels of the photo are not worth a second sample.
+const SMALLEST_FLOW: f32 = 0.01;
+
+/// Paints one window of one canvas with mesh and network.
+pub struct NeuralRenderer {
+    mesh: MeshRenderer,
+    view: View,
+    network: Arc<Session>,
+    crop: Crop,
+    input: NetworkInput,
+    corrections: Corrections,
+}
+
+/// The square that the network sees, at its resolution.
+struct Crop {
+    /// Where it lies, canvas pixels.
+    region: Region,
+    photo: RgbImage,
+    mesh: SourceMesh,
+}
+
+impl NeuralRenderer {
+    /// Prepares a canvas for a person's network.
+    pub(crate) fn new(canvas: &Canvas, network: Arc<Session>) -> Self {
+        let size = network.size();
+        let region = network_crop(&canvas.landmarks, canvas.picture.dimensions());
+        let photo = cropped(&canvas.picture, &region, size as u32);
+        let landmarks = cropped_landmarks(&canvas.landmarks, &region, size as u32);
+        let mesh = SourceMesh::new(photo.dimensions(), &landmarks);
+        Self {
+            mesh: MeshRenderer::new(Arc::clone(&canvas.picture), &canvas.landmarks).without_painted_mouth(),
+            view: canvas.window.view(),
+            network,
+            crop: Crop { region, photo, mesh },
+            input: NetworkInput::new(size),
+            corrections: Corrections { size, pixels: Vec::new() },
+        }
+    }
+}
+
+impl Renderer for NeuralRenderer {
+    fn render(&mut self, driving: &Landmarks, frame: &mut RgbImage) -> Result<(), Error> {
+        self.mesh.render(driving, &self.view, frame);
+        let Crop { region, photo, mesh } = &self.crop;
+        let size = self.input.size();
+        self.input.draw(photo, mesh, &cropped_landmarks(driving, region, size as u32));
+        let output = self.network.run(self.input.channels())?;
+        self.corrections.take(&output);
+
+        let (corrections, region) = (&self.corrections, *region);
+        let reach = region.size / 2.0;
+        let corner = region.to_picture(Vector2::zeros());
+        self.mesh.retouch(frame, |position, base, photo| {
+            let within = (position - corner) / region.size;
+            if within.min() <= 0.0 || within.max() >= 1.0 {
+                return base;
+            }
+            let Correction { flow, mask, colour } = corrections.at(within);
+            let moved = Vector2::new(flow[0], flow[1]) * reach;
+            let warped = if moved.amax() < SMALLEST_FLOW { base } else { photo(moved) };
+            std::array::from_fn(|i| blended(base[i], warped[i], colour[i], mask))
+        });
+        Ok(())
+    }
+}
+
+/// One channel of a pixel: the bare warp, the corrected warp, tanh of the colour offset, and the mask.
+fn blended(base: u8, warped: u8, colour: f32, mask: f32) -> u8 {
+    let base = (f32::from(base) / 127.5 - 1.0).clamp(COLOUR_MARGIN - 1.0, 1.0 - COLOUR_MARGIN);
+    // tanh(a + b) from the tangents of a and b.
+    let painted = (colour + base) / (1.0 + colour * base);
+    let warped = f32::from(warped) / 127.5 - 1.0;
+    let value = painted + mask * (warped - painted);
+    ((value + 1.0) * 127.5 + 0.5).clamp(0.0, 255.0) as u8
+}
+
+/// What the network wants changed, pixel by pixel of its square.
+struct Corrections {
+    size: usize,
+    /// `[size * size]` residual flow x, y; mask; tanh of the colour offset r, g, b; padded to a vector's length.
+    pixels: Vec<[f32; 8]>,
+}
+
+/// The change of one place.
+struct Correction {
+    /// In units of half the square.
+    flow: [f32; 2],
+    mask: f32,
+    /// tanh of the offset.
+    colour: [f32; 3],
+}
+
+impl Corrections {
+    /// Takes over the network's `[6, size, size]` output and lets it fade towards the border.
+    fn take(&mut self, output: &[f32]) {
+        let plane = self.size * self.size;
+        self.pixels.resize(plane, [0.0; 8]);
+        let to_border = |i: usize| {
+            let share = (i as f32 + 0.5) / self.size as f32;
+            (share.min(1.0 - share) / FADE).min(1.0)
+        };
+        for (index, pixel) in self.pixels.iter_mut().enumerate() {
+            let strength = to_border(index % self.size) * to_border(index / self.size);
+            let channel = |c: usize| output[c * plane + index];
+            *pixel = [
+                channel(0) * strength,
+                channel(1) * strength,
+                channel(2),
+                channel(3).tanh() * strength,
+                channel(4).tanh() * strength,
+                channel(5).tanh() * strength,
+                0.0,
+                0.0,
+            ];
+        }
+    }
+
+    /// The change at a place of the square, 0..1 from its corner, between the four nearest pixels.
+    fn at(&self, place: Vector2<f32>) -> Correction {
+        let last = self.size - 1;
+        let within = |share: f32| (share * self.size as f32 - 0.5).clamp(0.0, last as f32);
+        let (x, y) = (within(place.x), within(place.y));
+        let (left, top) = (x as usize, y as usize);
+        let (across, down) = (x - left as f32, y - top as f32);
+        let row = |y: usize| {
+            let (a, b) =
+                (&self.pixels[y * self.size + left], &self.pixels[y * self.size + (left + 1).min(last)]);
+            mixed(a, b, across)
+        };
+        let [x, y, mask, r, g, b, ..] = mixed(&row(top), &row((top + 1).min(last)), down);
+        Correction { flow: [x, y], mask, colour: [r, g, b] }
+    }
+}
+
+fn mixed(a: &[f32; 8], b: &[f32; 8], share: f32) -> [f32; 8] {
+    std::array::from_fn(|i| a[i] + (b[i] - a[i]) * share)
+}

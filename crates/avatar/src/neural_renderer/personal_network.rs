@@ -1,0 +1,161 @@
+//! Networks for one person: the shipped generator told whose face it paints, or one that was tuned to it.
+
+use std::fmt;
+use std::path::Path;
+
+use gioconda_face::LANDMARK_PICTURE_VERSION;
+use gioconda_networks::burn::tensor::{Tensor, TensorData};
+use gioconda_networks::{
+    Device, Discriminator, Embedder, Generator, GeneratorConfig, OnnxPsi, Output, Preset, WeightFile,
+    WeightHeader, export_onnx,
+};
+
+use super::Session;
+use crate::Error;
+use crate::avatar::Reference;
+use crate::network_input::{
+    INPUT_CHANNELS, cropped, cropped_landmarks, landmark_planes, network_crop, planes,
+};
+
+/// Names of the networks in weight files.
+const EMBEDDER: &str = "embedder";
+const GENERATOR: &str = "generator";
+const DISCRIMINATOR: &str = "discriminator";
+
+/// How a person's network came to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tuning {
+    /// ψ = P·ê, nothing tuned: the instant version.
+    FeedForward,
+    /// G and ψ were tuned on the person's photos.
+    Tuned {
+        /// For so many steps.
+        steps: u32,
+    },
+}
+
+impl fmt::Display for Tuning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::FeedForward => f.write_str("feed-forward"),
+            Self::Tuned { steps } => write!(f, "tuned for {steps} steps"),
+        }
+    }
+}
+
+/// A generator that paints one person.
+#[derive(Clone, Debug)]
+pub struct PersonalNetwork {
+    /// Where the weights come from.
+    pub header: WeightHeader,
+    /// G, on the CPU and without gradients.
+    pub generator: Generator,
+    /// ê, the mean embedding of the photos.
+    pub embedding: Vec<f32>,
+    /// ψ' that drives the generator's adaptive layers.
+    pub psi: Vec<f32>,
+    /// Whether G and ψ' were tuned.
+    pub tuning: Tuning,
+}
+
+impl PersonalNetwork {
+    /// The graph that paints this person.
+    pub(crate) fn session(&self) -> Result<Session, Error> {
+        let onnx = export_onnx(&self.generator, OnnxPsi::Baked(&self.psi), &[])?;
+        Session::load(onnx, self.generator.config().resolution)
+    }
+}
+
+/// Trained weights of the `portrait` preset: what makes a [`PersonalNetwork`] of anyone's photos.
+#[derive(Debug)]
+pub struct PortraitWeights {
+    file: WeightFile,
+    embedder: Embedder,
+    generator: Generator,
+}
+
+impl PortraitWeights {
+    /// Reads a weight file.
+    ///
+    /// # Errors
+    /// When it is no weight file, or was made for another preset, another landmark picture, or for networks that the
+    /// renderer cannot feed.
+    pub fn open(path: &Path) -> Result<Self, Error> {
+        let file = WeightFile::open(path)?.require(Preset::Portrait, LANDMARK_PICTURE_VERSION)?;
+        let config = &file.header().config;
+        check_sizes(&config.generator).map_err(|what| Error::Weights { path: path.to_owned(), what })?;
+        let device = Device::flex();
+        let embedder = file.load(EMBEDDER, Embedder::new(&config.embedder, &device)?)?;
+        let generator = file.load(GENERATOR, Generator::new(&config.generator, &device)?)?;
+        Ok(Self { file, embedder, generator })
+    }
+
+    /// What the file says about itself.
+    pub fn header(&self) -> &WeightHeader {
+        self.file.header()
+    }
+
+    /// G and P on `device`, to be trained where the device can.
+    pub fn generator_on(&self, device: &Device) -> Result<Generator, Error> {
+        Ok(self.file.load(GENERATOR, Generator::new(&self.header().config.generator, device)?)?)
+    }
+
+    /// D on `device`; `None` where the file, made for inference, leaves it out.
+    pub fn discriminator_on(&self, device: &Device) -> Result<Option<Discriminator>, Error> {
+        if !self.file.contains(DISCRIMINATOR) {
+            return Ok(None);
+        }
+        let fresh = Discriminator::new(&self.header().config.discriminator, device)?;
+        Ok(Some(self.file.load(DISCRIMINATOR, fresh)?))
+    }
+
+    /// The instant network of the person in `photos`: ê is their mean embedding, ψ = P·ê.
+    pub fn feed_forward(&self, photos: &[Reference]) -> PersonalNetwork {
+        let size = self.generator.config().resolution;
+        let (mut frames, mut pictures) = (Vec::new(), Vec::new());
+        for Reference { photo, landmarks } in photos {
+            let crop = network_crop(landmarks, photo.dimensions());
+            frames.extend(planes(&cropped(photo, &crop, size as u32)));
+            let landmarks = cropped_landmarks(landmarks, &crop, size as u32);
+            pictures.extend(landmark_planes(&landmarks, size as f32, size));
+        }
+        let tensor = |values| {
+            let data = TensorData::new(values, [1, photos.len(), 3, size, size]);
+            Tensor::<5>::from_data(data, &Device::flex())
+        };
+        let embedding = self.embedder.forward(tensor(frames), tensor(pictures));
+        let psi = self.generator.project(embedding.clone());
+        PersonalNetwork {
+            header: self.header().clone(),
+            generator: self.generator.clone(),
+            embedding: numbers(embedding),
+            psi: numbers(psi),
+            tuning: Tuning::FeedForward,
+        }
+    }
+}
+
+/// Refuses generators that the renderer's inputs do not fit, and sizes that no sane file has (before anything of that
+/// size is allocated).
+pub(crate) fn check_sizes(config: &GeneratorConfig) -> Result<(), String> {
+    if config.output != Output::Composition || config.input != INPUT_CHANNELS {
+        return Err(
+            "its generator does not correct a mesh warp; use weights of the portrait preset".to_owned()
+        );
+    }
+    let widest = config.widths.iter().copied().max().unwrap_or(0);
+    let sane = widest <= 1024
+        && config.widths.len() <= 8
+        && config.residual_blocks <= 64
+        && config.embedding <= 8192
+        && config.resolution <= 1024;
+    if sane {
+        Ok(())
+    } else {
+        Err("its networks are larger than any this program makes; use other weights".to_owned())
+    }
+}
+
+fn numbers(tensor: Tensor<2>) -> Vec<f32> {
+    tensor.try_into_vec_as::<f32>().expect("networks are made of f32")
+}

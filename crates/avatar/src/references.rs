@@ -1,0 +1,146 @@
+//! Several photos of one person: which of them the face of a frame is painted from.
+//!
+//! The first photo is what is shown: its background, hair and clothes stay. The face comes from the photo whose pose,
+//! mouth and eyes are nearest to the frame's ([`choice`]), moved onto the first photo by whole pixels, its colours
+//! matched, and blended in softly inside the oval of the face ([`oval`]). The nearest photo needs the smallest warp,
+//! and an open mouth or shut eyes that a photo really shows need not be made up.
+
+mod choice;
+mod oval;
+
+use gioconda_face::{HeadPose, Landmarks};
+use image::RgbImage;
+use nalgebra::Vector2;
+
+use crate::Error;
+use crate::avatar::Reference;
+use crate::canvas::{Canvas, Window};
+use crate::renderer::Renderer;
+use choice::{Choice, Posture};
+use oval::Oval;
+
+/// Side of the square that is kept of a further photo, over the longer side of the face's box: enough for the mesh's
+/// surroundings to move freely around the face.
+pub(crate) const REFERENCE_CROP: f32 = 2.0;
+
+/// Colour channels are brought to the first photo's brightness within these factors; beyond them the light is another
+/// one, which no factor repairs.
+const GAINS: (f32, f32) = (0.6, 1.6);
+
+/// Paints the first photo with the face of the nearest one.
+pub(crate) struct ReferenceRenderer {
+    shown: Box<dyn Renderer>,
+    window: Window,
+    choice: Choice,
+    /// Every photo but the first.
+    others: Vec<Prepared>,
+    oval: Oval,
+}
+
+/// A further photo at the scale of the canvas.
+struct Prepared {
+    renderer: Box<dyn Renderer>,
+    /// The middle of the face's box, pixels of its own picture.
+    centre: Vector2<f32>,
+    /// `[3][256]` its colours, brought to the first photo's.
+    colours: Box<[[u8; 256]; 3]>,
+    picture: RgbImage,
+}
+
+impl ReferenceRenderer {
+    /// Paints `canvas` with `prepare`'s renderers, of the canvas itself and of one for each of `others`.
+    pub(crate) fn new(
+        canvas: &Canvas,
+        others: &[Reference],
+        prepare: impl Fn(&Canvas) -> Result<Box<dyn Renderer>, Error>,
+    ) -> Result<Self, Error> {
+        let head = HeadPose::fit(&canvas.landmarks).scale;
+        let skin = mean_colour(&canvas.picture, &canvas.landmarks);
+        let mut postures = vec![Posture::of(&canvas.landmarks)];
+        let mut prepared = Vec::with_capacity(others.len());
+        for reference in others {
+            let own = own_canvas(reference, head);
+            postures.push(Posture::of(&own.landmarks));
+            prepared.push(Prepared {
+                renderer: prepare(&own)?,
+                centre: centre(&own.landmarks),
+                colours: colour_table(skin, mean_colour(&own.picture, &own.landmarks)),
+                picture: RgbImage::new(own.window.width, own.window.height),
+            });
+        }
+        let (window, choice) = (canvas.window, Choice::new(postures));
+        Ok(Self { shown: prepare(canvas)?, window, choice, others: prepared, oval: Oval::default() })
+    }
+}
+
+impl Renderer for ReferenceRenderer {
+    fn render(&mut self, driving: &Landmarks, frame: &mut RgbImage) -> Result<(), Error> {
+        self.shown.render(driving, frame)?;
+        let corner = Vector2::new(self.window.left as f32, self.window.top as f32);
+        let in_frame = driving.scaled_and_shifted(1.0, -corner);
+        self.oval.shape(&in_frame);
+        for (index, share) in self.choice.next(driving).into_iter().flatten() {
+            // Photo 0 is the one that is shown.
+            let Some(other) = self.others.get_mut(index - 1) else { continue };
+            // By whole pixels, so that nothing is sampled twice.
+            let shift = (centre(&in_frame) - other.centre).map(f32::round);
+            if !shift.iter().all(|s| s.abs() < 1e6) {
+                continue;
+            }
+            other.renderer.render(&in_frame.scaled_and_shifted(1.0, -shift), &mut other.picture)?;
+            let offset = (shift.x as i64, shift.y as i64);
+            self.oval.blend(frame, &other.picture, offset, &other.colours, share);
+        }
+        Ok(())
+    }
+}
+
+/// The head of a photo, brought to `head` pixels per centimetre of the canonical face.
+fn own_canvas(reference: &Reference, head: f32) -> Canvas {
+    let scale = head / HeadPose::fit(&reference.landmarks).scale.max(f32::EPSILON);
+    let Reference { photo, landmarks } = reference.head(REFERENCE_CROP).scaled(scale, LARGEST_SIDE);
+    let (width, height) = photo.dimensions();
+    let window = Window { left: 0, top: 0, width, height };
+    Canvas { picture: photo, landmarks, scale, origin: Vector2::zeros(), window }
+}
+
+/// A head as large as the largest output.
+const LARGEST_SIDE: u32 = 4096;
+
+fn centre(landmarks: &Landmarks) -> Vector2<f32> {
+    let (low, high) = landmarks.bounds();
+    (low + high) / 2.0
+}
+
+/// Skin that moves little and is seldom shaded: cheeks, bridge of the nose, forehead.
+const ON_SKIN: [usize; 10] = [50, 280, 101, 330, 5, 6, 151, 108, 337, 9];
+
+/// The mean colour of the skin, 0..255; of 5x5 pixels around each point of [`ON_SKIN`].
+fn mean_colour(picture: &RgbImage, landmarks: &Landmarks) -> [f32; 3] {
+    let (mut sum, mut count) = ([0.0_f32; 3], 0.0_f32);
+    for position in ON_SKIN.map(|i| landmarks.xy(i)) {
+        for i in 0..25_i64 {
+            let within = |value: f32, offset: i64, length: u32| {
+                (value as i64 + offset).clamp(0, i64::from(length) - 1) as u32
+            };
+            let x = within(position.x, i % 5 - 2, picture.width());
+            let y = within(position.y, i / 5 - 2, picture.height());
+            for (sum, value) in sum.iter_mut().zip(picture.get_pixel(x, y).0) {
+                *sum += f32::from(value);
+            }
+            count += 1.0;
+        }
+    }
+    sum.map(|value| value / count)
+}
+
+fn colour_table(wanted: [f32; 3], own: [f32; 3]) -> Box<[[u8; 256]; 3]> {
+    let mut table = Box::new([[0; 256]; 3]);
+    for (channel, (wanted, own)) in table.iter_mut().zip(wanted.into_iter().zip(own)) {
+        let gain = (wanted / own.max(1.0)).clamp(GAINS.0, GAINS.1);
+        for (value, entry) in channel.iter_mut().enumerate() {
+            *entry = (value as f32 * gain + 0.5).min(255.0) as u8;
+        }
+    }
+    table
+}

@@ -1,0 +1,266 @@
+//! Drawing episodes: K source frames and one driving frame of a video, varied alike.
+//!
+//! Chance is a function of the seed and the episode's number alone. A resumed run, another number of threads, or
+//! another machine with the same rank therefore draws exactly the same episodes, and nothing of the generator's state
+//! has to be stored.
+
+use std::sync::Arc;
+
+use fastrand::Rng;
+use gioconda_avatar::network_input::{cropped, cropped_landmarks, landmark_planes, network_input};
+use gioconda_face::Region;
+use gioconda_networks::{Output, Window};
+use image::RgbImage;
+
+use crate::batch::{Batch, WarpPlanes};
+use crate::config::{DataConfig, TrainConfig};
+use crate::footage::{Footage, Shot};
+use crate::mirror::mirrored;
+use crate::{Error, Result};
+
+/// After this many unreadable episodes in a row the data set is taken to be broken.
+const ATTEMPTS: usize = 8;
+
+/// Draws the batches of a run.
+#[derive(Clone)]
+pub struct EpisodeSource {
+    footage: Arc<dyn Footage>,
+    /// Videos with enough frames.
+    usable: Vec<usize>,
+    data: DataConfig,
+    seed: u64,
+    batch: usize,
+    shots: usize,
+    size: usize,
+    window: usize,
+    composes: bool,
+}
+
+/// What is done alike to all frames of an episode.
+struct Variation {
+    cut: f64,
+    cut_at: [f64; 2],
+    flip: bool,
+    gain: f32,
+    offset: f32,
+}
+
+impl EpisodeSource {
+    /// Episodes as `config` wants them.
+    ///
+    /// # Errors
+    /// When no video has enough frames for K source frames and a driving one.
+    pub fn new(footage: Arc<dyn Footage>, config: &TrainConfig) -> Result<Self> {
+        let needed = config.shots + 1;
+        let usable: Vec<usize> =
+            (0..footage.videos()).filter(|&video| footage.frames(video) >= needed).collect();
+        if usable.is_empty() {
+            let videos = footage.videos();
+            let shots = config.shots;
+            return Err(Error::Data {
+                data: footage.name(),
+                reason: format!(
+                    "none of its {videos} videos has {needed} frames, which `shots = {shots}` needs (K and one more)"
+                ),
+            });
+        }
+        let generator = &config.networks.generator;
+        Ok(Self {
+            footage,
+            usable,
+            data: config.data,
+            seed: config.seed,
+            batch: config.batch,
+            shots: config.shots,
+            size: generator.resolution,
+            window: config.perceptual.window,
+            composes: generator.output == Output::Composition,
+        })
+    }
+
+    /// Videos that have too few frames to be used.
+    pub fn too_short(&self) -> Vec<String> {
+        let videos = 0..self.footage.videos();
+        let short = videos.filter(|video| self.usable.binary_search(video).is_err());
+        short.map(|video| self.footage.video_name(video)).collect()
+    }
+
+    /// The same videos unvaried, in batches of `batch`, from chance of its own: for pictures and measurements that
+    /// shall be comparable through a run.
+    #[must_use]
+    pub fn unvaried(&self, batch: usize) -> Self {
+        let data = DataConfig { flip: 0.0, gain: 0.0, offset: 0.0, zoom: 0.0, ..self.data };
+        Self { data, batch, seed: self.seed ^ 0x5eed_0f9c_71c7_u64, ..self.clone() }
+    }
+
+    /// Draws batch `number`: of several devices and accumulated passes each has its own.
+    pub fn batch(&self, number: u64) -> Result<Batch> {
+        let mut batch = self.empty(number);
+        for index in 0..self.batch as u64 {
+            let mut rng = Rng::with_seed(mixed(self.seed, number * self.batch as u64 + index));
+            self.draw(&mut rng, &mut batch)?;
+        }
+        Ok(batch)
+    }
+
+    fn empty(&self, number: u64) -> Batch {
+        let planes = |count: usize| Vec::with_capacity(self.batch * count * self.size * self.size);
+        let mut rng = Rng::with_seed(mixed(!self.seed, number));
+        let window = (self.window > 0).then(|| Window {
+            top: rng.usize(0..=self.size - self.window),
+            left: rng.usize(0..=self.size - self.window),
+            height: self.window,
+            width: self.window,
+        });
+        Batch {
+            shots: self.shots,
+            size: self.size,
+            source_frames: planes(3 * self.shots),
+            source_pictures: planes(3 * self.shots),
+            frames: planes(3),
+            pictures: planes(3),
+            videos: Vec::with_capacity(self.batch),
+            warp: self.composes.then(WarpPlanes::default),
+            window,
+            unreadable: Vec::new(),
+        }
+    }
+
+    /// Appends one episode.
+    fn draw(&self, rng: &mut Rng, batch: &mut Batch) -> Result<()> {
+        for _ in 0..ATTEMPTS {
+            let video = self.usable[rng.usize(0..self.usable.len())];
+            let variation = self.variation(rng);
+            match self.shots_of(video, rng) {
+                Ok(shots) => {
+                    let shots: Vec<Shot> =
+                        shots.iter().map(|shot| variation.apply(shot, self.size)).collect();
+                    self.append(&shots, variation.colours(), batch);
+                    batch.videos.push(video as i32);
+                    return Ok(());
+                }
+                Err(error) => batch.unreadable.push(error.to_string()),
+            }
+        }
+        let reason = batch.unreadable.last().cloned().unwrap_or_default();
+        Err(Error::Data {
+            data: self.footage.name(),
+            reason: format!("{ATTEMPTS} episodes in a row could not be read; the last: {reason}"),
+        })
+    }
+
+    /// The source frames, then the driving one, as they are stored.
+    fn shots_of(&self, video: usize, rng: &mut Rng) -> Result<Vec<Shot>> {
+        let (sources, driving) = self.frames_of(video, rng)?;
+        sources.into_iter().chain([driving]).map(|frame| self.footage.shot(video, frame)).collect()
+    }
+
+    /// K source frames and a driving one, all different.
+    fn frames_of(&self, video: usize, rng: &mut Rng) -> Result<(Vec<usize>, usize)> {
+        let count = self.footage.frames(video);
+        let sources = distinct(count, self.shots, &[], rng);
+        let candidates = distinct(count, self.data.candidates.min(count - self.shots), &sources, rng);
+        let differences = self.footage.differences(video, sources[0], &candidates)?;
+        // Never all zero: a still video must not divide by nothing.
+        let weight = |difference: f32| (f64::from(difference) + 1e-6).powf(self.data.difference_power);
+        let weights: Vec<f64> = differences.into_iter().map(weight).collect();
+        let mut left = rng.f64() * weights.iter().sum::<f64>();
+        let chosen = weights.iter().position(|weight| {
+            left -= weight;
+            left <= 0.0
+        });
+        let driving = candidates[chosen.unwrap_or(candidates.len() - 1)];
+        Ok((sources, driving))
+    }
+
+    fn variation(&self, rng: &mut Rng) -> Variation {
+        let data = &self.data;
+        let mut around_zero = |range: f64| ((2.0 * rng.f64() - 1.0) * range) as f32;
+        let (gain, offset) = (1.0 + around_zero(data.gain), around_zero(data.offset));
+        Variation {
+            cut: rng.f64() * data.zoom,
+            cut_at: [rng.f64(), rng.f64()],
+            flip: rng.f64() < data.flip,
+            gain,
+            offset,
+        }
+    }
+
+    /// `shots`: the source frames, then the driving one, `size` pixels wide.
+    fn append(&self, shots: &[Shot], colours: impl Fn(u8) -> f32, batch: &mut Batch) {
+        let side = self.size as f32;
+        let Some((driving, sources)) = shots.split_last() else { return };
+        for shot in sources {
+            append_planes(&shot.picture, &colours, &mut batch.source_frames);
+            batch.source_pictures.extend(landmark_planes(&shot.landmarks, side, self.size));
+        }
+        append_planes(&driving.picture, &colours, &mut batch.frames);
+        match &mut batch.warp {
+            Some(warp) => {
+                let photo = &sources[0];
+                let input = network_input(&photo.picture, &photo.landmarks, &driving.landmarks, self.size);
+                batch.pictures.extend_from_slice(input.picture());
+                warp.masks.extend_from_slice(input.masks());
+                warp.grids.extend_from_slice(input.flow());
+            }
+            None => batch.pictures.extend(landmark_planes(&driving.landmarks, side, self.size)),
+        }
+    }
+}
+
+impl std::fmt::Debug for EpisodeSource {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("EpisodeSource").field("footage", &self.footage.name()).finish_non_exhaustive()
+    }
+}
+
+impl Variation {
+    /// Cuts, resizes to `size` and mirrors.
+    fn apply(&self, shot: &Shot, size: usize) -> Shot {
+        let whole = f64::from(shot.picture.width().min(shot.picture.height()));
+        let side = (whole * (1.0 - self.cut)).round().max(1.0);
+        let [left, top] = self.cut_at.map(|at| ((whole - side) * at).floor() as f32);
+        let crop = Region::from_corner(left, top, side as f32);
+        let shot = Shot {
+            picture: cropped(&shot.picture, &crop, size as u32),
+            landmarks: cropped_landmarks(&shot.landmarks, &crop, size as u32),
+        };
+        if self.flip { mirrored(&shot) } else { shot }
+    }
+
+    /// From 0..=255 to -1..1, gain (around mid-grey) and offset applied.
+    fn colours(&self) -> impl Fn(u8) -> f32 + use<> {
+        let (gain, offset) = (self.gain, self.offset);
+        move |value| {
+            let unit = (f32::from(value) / 255.0 - 0.5) * gain + 0.5 + offset;
+            2.0 * unit.clamp(0.0, 1.0) - 1.0
+        }
+    }
+}
+
+/// `count` different numbers below `end` that are not in `taken`; there must be as many.
+fn distinct(end: usize, count: usize, taken: &[usize], rng: &mut Rng) -> Vec<usize> {
+    let mut drawn = Vec::with_capacity(count);
+    while drawn.len() < count {
+        let number = rng.usize(0..end);
+        if !drawn.contains(&number) && !taken.contains(&number) {
+            drawn.push(number);
+        }
+    }
+    drawn
+}
+
+fn append_planes(picture: &RgbImage, colours: impl Fn(u8) -> f32, planes: &mut Vec<f32>) {
+    for channel in 0..3 {
+        planes.extend(picture.pixels().map(|pixel| colours(pixel[channel])));
+    }
+}
+
+/// A seed from two numbers (the finaliser of `SplitMix64`, Steele et al. 2014, over their combination).
+fn mixed(seed: u64, number: u64) -> u64 {
+    let mut z =
+        seed.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(number.wrapping_mul(0xd134_2543_de82_ef95));
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
+}

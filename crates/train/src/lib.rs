@@ -1,0 +1,39 @@
+//! Meta-learning of the three networks: episodes, steps, checkpoints and logs.
+//!
+//! A run is a folder. [`train`] draws episodes ahead on threads of their own ([`Prefetch`]), lets a [`Trainer`] take
+//! steps, and writes logs, pictures and checkpoints; every number that matters stands in its [`TrainConfig`].
+
+mod batch;
+mod checkpoint;
+mod config;
+mod episodes;
+mod error;
+mod events;
+mod footage;
+mod learn;
+mod log;
+mod losses;
+mod memory;
+mod meter;
+mod mirror;
+mod optimizer;
+mod pictures;
+mod prefetch;
+mod run;
+mod trainer;
+mod watch;
+
+pub use batch::{Batch, WarpPlanes};
+pub use config::{
+    AdamSettings, DataConfig, DiscriminatorSchedule, OutputConfig, PerceptualConfig, PerceptualTerm,
+    Schedule, TrainConfig,
+};
+pub use episodes::EpisodeSource;
+pub use error::{Error, Result};
+pub use footage::{Footage, MemoryFootage, Shot};
+pub use learn::{Check, DEFAULT_LEARNING_STEPS, LearnProgress, LearnSettings, Outcome, learn};
+pub use log::LogEntry;
+pub use losses::StepLosses;
+pub use prefetch::Prefetch;
+pub use run::{Event, RunSettings, RunSummary, Start, train};
+pub use trainer::{Average, Trainer};

@@ -1,0 +1,152 @@
+//! Will it fit? An estimate before the first step is kinder than the system's killer behind the hundredth.
+
+use std::fs;
+
+use gioconda_networks::{Architecture, GeneratorConfig, NetworksConfig, perceptual_spec};
+
+use crate::config::TrainConfig;
+use crate::run::Event;
+use crate::{Error, Result};
+
+/// Bytes of a number.
+const FLOAT: usize = 4;
+
+/// Copies of the parameters: weights, gradients, two moments, averages, and one more while a step replaces them.
+const PARAMETER_COPIES: usize = 6;
+
+/// What a backward pass keeps, and what convolutions lay out on the way, over the feature maps counted here. Fitted to
+/// the peak memory of the `portrait` preset on the CPU (docs/train.md).
+const KEPT_PER_FEATURE: f64 = 2.0;
+
+/// From this share of the available memory on, the user is warned.
+const TIGHT: f64 = 0.8;
+
+/// Estimates the need of a run on the CPU, in megabytes; refuses one that exceeds what is available.
+pub(crate) fn check(
+    config: &TrainConfig,
+    videos: usize,
+    devices: usize,
+    observe: &mut dyn FnMut(Event<'_>),
+) -> Result<u64> {
+    let needed = estimate(config, videos) * devices as u64 / 1_000_000;
+    let Some(available) = available().map(|bytes| bytes / 1_000_000) else { return Ok(needed) };
+    if needed > available {
+        return Err(Error::Memory { needed_mb: needed, available_mb: available });
+    }
+    if needed as f64 > TIGHT * available as f64 {
+        let tight = format!("training needs about {needed} of the {available} MB that are available");
+        observe(Event::Warning(tight));
+    }
+    Ok(needed)
+}
+
+/// Bytes of one device's share.
+fn estimate(config: &TrainConfig, videos: usize) -> u64 {
+    let networks = &config.networks;
+    let parameters = parameters(networks) + videos * networks.embedder.embedding();
+    let features = config.batch * features_per_episode(config);
+    let held = (parameters * PARAMETER_COPIES * FLOAT) as f64;
+    let kept = (features * FLOAT) as f64 * KEPT_PER_FEATURE;
+    let planes = 3 * 2 * (config.shots + 1) + 9;
+    let pixels = networks.generator.resolution.pow(2);
+    let batches = config.accumulate + config.data.workers * (config.data.queue + 1);
+    (held + kept) as u64 + (batches * config.batch * planes * pixels * FLOAT) as u64
+}
+
+/// Weights of the 3x3 convolutions; everything else is small beside them.
+fn parameters(networks: &NetworksConfig) -> usize {
+    let path = |widths: &[usize]| -> usize {
+        let inputs = std::iter::once(3).chain(widths.iter().copied());
+        inputs.zip(widths).map(|(input, output)| 9 * output * (input + output)).sum()
+    };
+    let generator = &networks.generator;
+    let deepest = generator.widths.last().copied().unwrap_or(0);
+    path(&networks.embedder.widths)
+        + path(&networks.discriminator.widths)
+        + 2 * path(&generator.widths)
+        + 18 * deepest * deepest * generator.residual_blocks
+        + generator.embedding * generator.psi_len()
+}
+
+/// Numbers in the feature maps that one episode's backward pass needs.
+fn features_per_episode(config: &TrainConfig) -> usize {
+    let networks = &config.networks;
+    let size = networks.generator.resolution;
+    let judged = if config.discriminator.from_step > 0 { 2 } else { 0 };
+    let window = if config.perceptual.window > 0 { config.perceptual.window } else { size };
+    let perceptual: usize =
+        config.perceptual.networks.iter().map(|term| perceptual_features(&term.name, window)).sum();
+    config.shots * down_features(&networks.embedder.widths, size)
+        + judged * down_features(&networks.discriminator.widths, size)
+        + generator_features(&networks.generator)
+        + perceptual
+}
+
+/// A block on the way down works at its input's size: two convolutions, two activations, the skip.
+fn down_features(widths: &[usize], size: usize) -> usize {
+    let inputs = std::iter::once(6).chain(widths.iter().copied());
+    let blocks = inputs.zip(widths).enumerate();
+    blocks.map(|(level, (input, output))| (2 * input + 4 * output) * (size >> level).pow(2)).sum()
+}
+
+/// A block with norms keeps their inputs and outputs too; on the way up it works at its output's size.
+fn generator_features(config: &GeneratorConfig) -> usize {
+    let skips = if config.skips { 2 } else { 1 };
+    let levels = config.widths.iter().enumerate();
+    let along = levels.map(|(level, width)| {
+        let pixels = (config.resolution >> level).pow(2);
+        let below = config.widths.get(level + 1).unwrap_or(width);
+        let up = skips * 4 * below + 8 * width;
+        (10 * width + up) * pixels
+    });
+    along.sum()
+}
+
+fn perceptual_features(name: &str, window: usize) -> usize {
+    match perceptual_spec(name).map(|spec| spec.architecture) {
+        // Two maps per convolution of 64, 128, 256, .. channels, for the real and the generated frame.
+        Ok(Architecture::Vgg { convolutions, taps }) => {
+            let last = taps.iter().map(|(block, _)| *block).max().unwrap_or(0);
+            let blocks = convolutions.iter().enumerate().take(last);
+            blocks.map(|(block, count)| 4 * count * (64 << block.min(3)) * (window >> block).pow(2)).sum()
+        }
+        // The widest maps are the first expansion's, 96 channels at half the size.
+        Ok(Architecture::MobileNetV2 { .. }) => 8 * 96 * (window / 2).pow(2),
+        Err(_) => 0,
+    }
+}
+
+/// What the system could give without swapping, bytes; `None` where it does not say.
+fn available() -> Option<u64> {
+    let text = fs::read_to_string("/proc/meminfo").ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
+    line.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok().map(|kilobytes| kilobytes * 1024)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use gioconda_networks::Preset;
+
+    #[test]
+    fn sizes_that_cannot_fit_are_refused_with_advice() {
+        let config = TrainConfig { batch: 1_000_000, ..TrainConfig::of(Preset::Paper) };
+        if available().is_none() {
+            println!("skipped: this system does not say how much memory is available");
+            return;
+        }
+        let message = check(&config, 10, 1, &mut |_| {}).unwrap_err().to_string();
+        assert!(
+            message.starts_with("training needs about ") && message.contains("lower `batch`"),
+            "{message}"
+        );
+    }
+
+    #[test]
+    fn parameters_are_counted_to_a_tenth() {
+        for (preset, exact) in [(Preset::Paper, 72_279_621), (Preset::Portrait, 4_593_783)] {
+            let estimated = parameters(&preset.config()) as f64;
+            assert!((estimated / f64::from(exact) - 1.0).abs() < 0.25, "{preset}: {estimated}");
+        }
+    }
+}
