@@ -2,7 +2,7 @@
 //!
 //! A line's coverage of a pixel is taken from the distance of the pixel's centre; lines are joined by the brightest
 //! value per channel, so their order does not matter and joints do not show. This is all that is needed of a
-//! rasteriser, and it costs a fraction of a millisecond: a path renderer would bring strokes, joins and blending that
+//! rasteriser, and short: a path renderer would bring strokes, joins and blending that
 //! depend on its version, where training and inference must draw the same picture.
 
 use image::RgbImage;

@@ -101,9 +101,8 @@ pub(crate) fn card(name: &str) -> &'static ModelCard {
 
 /// How many threads a model may use. The landmark model, which every tracked frame runs, always takes one.
 ///
-/// The models of this crate are small: a second thread takes about a third off a frame's time but costs
-/// more processor time in total, so a pipeline that keeps every core busy with other stages is faster with
-/// [`Threads::Count`]`(1)`.
+/// The models of this crate are small: several threads shorten the time for a picture but cost more processor time in
+/// total, so a pipeline that keeps every core busy with other stages is faster with [`Threads::Count`]`(1)`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Threads {
     /// The pool that rten shares between models: one thread per physical core. Shortest time per picture.

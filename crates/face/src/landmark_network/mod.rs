@@ -1,4 +1,4 @@
-//! The landmark model's network, run by our own code: five times as fast as a general runtime.
+//! The landmark model's network, run by our own vector code: three times as fast as a general runtime.
 //!
 //! Every frame that is tracked runs this network once, and nothing else in the pipeline costs as much. A general
 //! runtime spends half of its time in the depthwise convolutions, which have little arithmetic to hide behind;
