@@ -43,6 +43,7 @@ pub use motion_file::{MOTION_VERSION, Motion};
 pub use neural_renderer::{NeuralRenderer, PersonalNetwork, PortraitWeights, Tuning};
 pub use neutral::choose_neutral;
 pub use record::{RecordSettings, RecordSummary, record};
+pub use references::posture_distance;
 pub use renderer::{Renderer, RendererKind};
 pub use smoothing::MotionSmoother;
 pub use transfer::{Gains, MotionTransfer};

@@ -27,6 +27,12 @@ pub(crate) const REFERENCE_CROP: f32 = 2.0;
 /// one, which no factor repairs.
 const GAINS: (f32, f32) = (0.6, 1.6);
 
+/// How unlike two pictures of one person are to the eye, in radians of turning the head: the measure by which the
+/// nearest photo is chosen.
+pub fn posture_distance(a: &Landmarks, b: &Landmarks) -> f32 {
+    Posture::of(a).distance(&Posture::of(b))
+}
+
 /// Paints the first photo with the face of the nearest one.
 pub(crate) struct ReferenceRenderer {
     shown: Box<dyn Renderer>,

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
-use gioconda_avatar::builtin_motions;
+use gioconda_avatar::{MOST_PHOTOS, builtin_motions};
 use gioconda_face::FaceChoice;
 
 /// One photo in, a talking portrait out.
@@ -18,6 +18,7 @@ Examples:
   gioconda animate einstein.jpg --drive me.mp4               he says what you said, with your sound
   gioconda animate family/ --drive smile --format gif        one animation for each photo of a folder
   gioconda record me.mp4 -o wink.motion                      your wink, for anyone's face
+  gioconda learn me1.jpg me2.jpg -o me.avatar                one avatar from several photos of one person
   gioconda inspect portrait.jpg                              will it work? where is the face?")]
 pub(crate) struct Cli {
     #[command(subcommand)]
@@ -44,6 +45,12 @@ pub(crate) enum Command {
     Animate(Box<AnimateArgs>),
     /// Turn a clip into a motion file that anyone's portrait can perform
     Record(RecordArgs),
+    /// Make one avatar file of a person from 1 to 32 photos
+    Learn(LearnArgs),
+    /// Train the networks on prepared clips of many people
+    Train(Box<TrainArgs>),
+    /// Write a generator as ONNX, for other programs
+    Export(ExportArgs),
     /// List the built-in motions
     Motions(ListArgs),
     /// Say what is in a photo, a clip or a motion file, and how well it will work
@@ -66,8 +73,8 @@ performed with the portrait's own mouth and eyes. A portrait that already smiles
 
 An output that exists is replaced once the new one is complete; inputs are never touched.")]
 pub(crate) struct AnimateArgs {
-    /// Photos, or folders of photos; each becomes one output
-    #[arg(required = true, value_name = "PHOTO", value_hint = ValueHint::AnyPath)]
+    /// Photos, folders of photos, or avatars made by `learn`; each becomes one output
+    #[arg(required = true, value_name = "PHOTO|FILE.avatar", value_hint = ValueHint::AnyPath)]
     pub(crate) photos: Vec<PathBuf>,
 
     /// What moves the portrait: a clip, a folder of pictures, a .motion file or the name of a built-in motion
@@ -100,9 +107,13 @@ pub(crate) struct AnimateArgs {
     #[command(flatten)]
     pub(crate) motion: MotionOptions,
 
-    /// Who paints the frames
-    #[arg(long, value_enum, default_value_t = RendererArg::Mesh)]
-    pub(crate) renderer: RendererArg,
+    /// Who paints the frames [default: neural where an avatar or --weights brings a network, else mesh]
+    #[arg(long, value_enum)]
+    pub(crate) renderer: Option<RendererArg>,
+
+    /// Weights of the portrait preset for the neural renderer
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) weights: Option<PathBuf>,
 
     /// Print the result as JSON
     #[arg(long)]
@@ -226,6 +237,108 @@ pub(crate) struct RecordArgs {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "\
+The first photo is the one that is shown; the others lend their faces where they are nearer to what is performed.
+Photos that show what the first does not are worth most: teeth, shut eyes, the head turned to either side.
+
+Without --weights the avatar is painted by the face mesh alone. With weights its network is tuned to the person; some
+photos are held back to check that this helps, and where it does not, the untuned network is kept.")]
+pub(crate) struct LearnArgs {
+    /// Photos of one person, 1 to 32
+    #[arg(required = true, value_name = "PHOTO", num_args = 1..=MOST_PHOTOS, value_hint = ValueHint::FilePath)]
+    pub(crate) photos: Vec<PathBuf>,
+
+    /// The avatar file to write [default: the first photo's name with .avatar, in the current folder]
+    #[arg(short, long, value_name = "PERSON.avatar", value_hint = ValueHint::FilePath)]
+    pub(crate) output: Option<PathBuf>,
+
+    /// Weights of the portrait preset to start from
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) weights: Option<PathBuf>,
+
+    /// How many steps the network is tuned for [default: 60]
+    #[arg(long, value_name = "N", requires = "weights", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub(crate) steps: Option<u32>,
+
+    /// Do not tune: the instant version
+    #[arg(long, requires = "weights", conflicts_with = "steps")]
+    pub(crate) feed_forward: bool,
+
+    /// Who agreed to this avatar and to what; kept in the file
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) consent: Option<String>,
+
+    /// Which face of the photos, where there are several
+    #[arg(long, value_name = "largest|N", value_parser = face_choice)]
+    pub(crate) face: Option<FaceChoice>,
+
+    /// Print the result as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  gioconda train --preset portrait --print-config > my.toml  every setting, with its default
+  gioconda train --data prepared --out run --config my.toml  train; my.toml may hold only what it changes
+  gioconda train --data prepared --out run --resume          go on after Ctrl-C, a crash or a power cut
+
+The run folder holds checkpoints (the newest 3), weights.safetensors for `learn` and `animate`, log.jsonl, TensorBoard
+events and pictures.")]
+pub(crate) struct TrainArgs {
+    /// Prepared clips, see `gioconda prepare`
+    #[arg(long, value_name = "DATA", value_hint = ValueHint::DirPath)]
+    pub(crate) data: Option<PathBuf>,
+
+    /// The run folder
+    #[arg(long = "out", value_name = "RUN", value_hint = ValueHint::DirPath)]
+    pub(crate) output: Option<PathBuf>,
+
+    /// Sizes of the networks and their recipe: portrait, or paper
+    #[arg(long, value_name = "NAME", default_value = "portrait")]
+    pub(crate) preset: String,
+
+    /// A TOML file with what differs from the preset's recipe
+    #[arg(long, value_name = "FILE.toml", value_hint = ValueHint::FilePath)]
+    pub(crate) config: Option<PathBuf>,
+
+    /// Print the whole configuration and end
+    #[arg(long)]
+    pub(crate) print_config: bool,
+
+    /// Go on from the run folder's newest checkpoint, with the configuration in the folder
+    #[arg(long, conflicts_with_all = ["config", "print_config", "perceptual"])]
+    pub(crate) resume: bool,
+
+    /// What computes: cpu, or cuda, metal, rocm, vulkan, wgpu with :N for the N-th; several share each step
+    #[arg(long, value_name = "NAME", default_value = "cpu")]
+    pub(crate) device: Vec<String>,
+
+    /// Perceptual networks of the content loss, or `none` [default: the configuration's]
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    pub(crate) perceptual: Vec<String>,
+
+    /// The folder of their files [default: $GIOCONDA_PERCEPTUAL_DIR, else ../shared/models]
+    #[arg(long, value_name = "FOLDER", value_hint = ValueHint::DirPath)]
+    pub(crate) perceptual_dir: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+The graph's inputs, [1, C, H, W] of any H and W that the network's depth divides, and their meaning stand in
+crates/networks/README.md.")]
+pub(crate) struct ExportArgs {
+    /// A weight file: psi, which says who is shown, becomes an input. Or an avatar: its psi is baked in
+    #[arg(value_name = "WEIGHTS|PERSON.avatar", value_hint = ValueHint::FilePath)]
+    pub(crate) weights: PathBuf,
+
+    /// The ONNX file to write [default: the input's name with .onnx, in the current folder]
+    #[arg(short, long, value_name = "OUT.onnx", value_hint = ValueHint::FilePath)]
+    pub(crate) output: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct InspectArgs {
     /// A photo, a clip, a folder of pictures or a motion file
     #[arg(required = true, value_name = "FILE", value_hint = ValueHint::AnyPath)]
@@ -291,6 +404,8 @@ pub(crate) enum MotionArg {
 pub(crate) enum RendererArg {
     /// The photo, warped by the face mesh
     Mesh,
+    /// The warped photo, corrected by a network
+    Neural,
 }
 
 fn face_choice(text: &str) -> Result<FaceChoice, String> {
@@ -351,6 +466,13 @@ mod tests {
             &["animate", "a.jpg", "--loop", "0"],
             &["animate", "a.jpg", "--quiet", "--verbose"],
             &["record"],
+            &["train", "--resume", "--config", "a.toml"],
+            &["export"],
+            &["learn"],
+            &["learn", "a.jpg", "--steps", "0", "--weights", "w"],
+            &["learn", "a.jpg", "--steps", "5"],
+            &["learn", "a.jpg", "--feed-forward"],
+            &["learn", "a.jpg", "--feed-forward", "--steps", "5", "--weights", "w"],
         ] {
             let parsed = Cli::try_parse_from(std::iter::once("gioconda").chain(arguments.iter().copied()));
             assert!(parsed.is_err(), "{arguments:?}");

@@ -1,9 +1,12 @@
 //! The commands, a file each.
 
 pub(crate) mod animate;
+pub(crate) mod export;
 pub(crate) mod generate;
 pub(crate) mod inspect;
+pub(crate) mod learn;
 pub(crate) mod models;
 pub(crate) mod motions;
 pub(crate) mod outputs;
 pub(crate) mod record;
+pub(crate) mod train;

@@ -22,6 +22,9 @@ fn main() -> ExitCode {
     let done = match cli.command {
         Command::Animate(arguments) => commands::animate::run(&arguments, &terminal),
         Command::Record(arguments) => commands::record::run(&arguments, &terminal),
+        Command::Learn(arguments) => commands::learn::run(&arguments, &terminal),
+        Command::Train(arguments) => commands::train::run(&arguments, &terminal),
+        Command::Export(arguments) => commands::export::run(&arguments, &terminal),
         Command::Motions(arguments) => commands::motions::run(&arguments),
         Command::Inspect(arguments) => commands::inspect::run(&arguments),
         Command::Models(arguments) => commands::models::run(&arguments),

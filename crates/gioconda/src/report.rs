@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use gioconda_avatar::{Error, Progress, Summary};
+use gioconda_train::LogEntry;
 use indicatif::{ProgressBar, ProgressStyle};
 
 /// Why a command did not do what it was asked to.
@@ -91,6 +92,22 @@ impl Terminal {
         bar.enable_steady_tick(Duration::from_millis(200));
         Bar { bar, total_known: Cell::new(false) }
     }
+
+    /// A bar for `total` steps of learning; hidden when quiet or not on a terminal.
+    pub(crate) fn steps(&self, total: u64) -> StepBar {
+        let bar = if self.quiet { ProgressBar::hidden() } else { ProgressBar::new(total) };
+        bar.set_style(style("learning {wide_bar} {pos}/{len}  loss {msg}  {eta} left"));
+        StepBar { bar }
+    }
+}
+
+impl Terminal {
+    /// A bar for a training run; hidden when quiet or not on a terminal.
+    pub(crate) fn training(&self) -> TrainingBar {
+        let bar = if self.quiet { ProgressBar::hidden() } else { ProgressBar::no_length() };
+        bar.set_style(style("step {pos}/{len}  {eta} left  {wide_msg}"));
+        TrainingBar { bar, quiet: self.quiet }
+    }
 }
 
 fn style(template: &str) -> ProgressStyle {
@@ -121,6 +138,67 @@ impl Bar {
 }
 
 impl Drop for Bar {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+/// A progress bar over steps of learning.
+pub(crate) struct StepBar {
+    bar: ProgressBar,
+}
+
+impl StepBar {
+    /// Shows that `done` steps are done, the last with this loss.
+    pub(crate) fn show(&self, done: u64, loss: f64) {
+        self.bar.set_message(format!("{loss:.4}"));
+        self.bar.set_position(done);
+    }
+}
+
+impl Drop for StepBar {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+/// A progress bar over the steps of a training run.
+pub(crate) struct TrainingBar {
+    bar: ProgressBar,
+    quiet: bool,
+}
+
+impl TrainingBar {
+    /// The run goes from `step` to `steps`.
+    pub(crate) fn start(&self, step: u64, steps: u64) {
+        self.bar.set_length(steps);
+        self.bar.set_position(step);
+        // What was done before must not make the rest look quick.
+        self.bar.reset_eta();
+    }
+
+    /// Shows where the run stands: losses, speed, and what the data cost.
+    pub(crate) fn show(&self, step: u64, entry: &LogEntry) {
+        let losses = entry.losses.named().filter(|(_, value)| *value != 0.0);
+        let losses: Vec<_> = losses.map(|(name, value)| format!("{name} {value:.4}")).collect();
+        self.bar.set_message(format!(
+            "{:.2} steps/s  waiting {:.0} %  {}",
+            entry.steps_per_second,
+            100.0 * entry.waiting,
+            losses.join("  ")
+        ));
+        self.bar.set_position(step);
+    }
+
+    /// A line above the bar.
+    pub(crate) fn say(&self, line: &str) {
+        if !self.quiet {
+            self.bar.suspend(|| eprintln!("{line}"));
+        }
+    }
+}
+
+impl Drop for TrainingBar {
     fn drop(&mut self) {
         self.bar.finish_and_clear();
     }

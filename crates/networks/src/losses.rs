@@ -71,7 +71,12 @@ impl LossWeights {
 /// The discriminator's loss: `mean(max(0, 1 + D(x̂))) + mean(max(0, 1 - D(x)))` (paper eq. 6). Scores are linear,
 /// `[B]`; the fake frames must have been detached.
 pub fn hinge_discriminator(fake: Tensor<1>, real: Tensor<1>) -> Tensor<1> {
-    activation::relu(fake + 1.0).mean() + activation::relu(-real + 1.0).mean()
+    hinge_false(fake) + activation::relu(-real + 1.0).mean()
+}
+
+/// The part of [`hinge_discriminator`] that pushes scores `[B]` below -1.
+pub fn hinge_false(score: Tensor<1>) -> Tensor<1> {
+    activation::relu(score + 1.0).mean()
 }
 
 /// The generator's adversarial loss: `-mean(D(x̂))` (paper eq. 4).

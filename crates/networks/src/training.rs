@@ -10,7 +10,8 @@ use burn::tensor::{Device, Int, Tensor};
 
 use crate::composition::{Composition, Warp, compose};
 use crate::losses::{
-    LossWeights, feature_matching, hinge_discriminator, hinge_generator, matching, pixel, pixel_weights,
+    LossWeights, feature_matching, hinge_discriminator, hinge_false, hinge_generator, matching, pixel,
+    pixel_weights,
 };
 use crate::{
     Discriminator, Embedder, Generator, NetworksConfig, Output, PerceptualNetwork, Result, VideoEmbeddings,
@@ -193,11 +194,22 @@ fn pixel_loss(generated: &Generated, episode: &Episode, weights: &LossWeights) -
 }
 
 /// The loss that trains D and W, `[1]`. The fake frame is a constant: E, P and G get no gradient.
-pub fn discriminator_losses(networks: &Networks, episode: &Episode) -> Tensor<1> {
-    let frame = networks.valid().generate(episode).frame.detach();
+///
+/// `mismatched` is the weight of a third kind of pair beside real and made ones: real frames with the landmark picture
+/// of another frame, which D shall call false as well (Reed et al. 2016, matching-aware discriminator). Without it,
+/// 0 as in the paper, nothing but G's mistakes teaches D to look at landmarks.
+pub fn discriminator_losses(networks: &Networks, episode: &Episode, mismatched: f64) -> Tensor<1> {
+    let made = networks.valid().generate(episode).frame.detach();
     let row = networks.videos.rows(episode.video.clone());
-    let judge = |frame| networks.discriminator.forward(frame, episode.picture.clone(), row.clone()).score;
-    hinge_discriminator(judge(frame), judge(episode.frame.clone()))
+    let judge = |frame: &Tensor<4>, picture: &Tensor<4>| {
+        networks.discriminator.forward(frame.clone(), picture.clone(), row.clone()).score
+    };
+    let loss = hinge_discriminator(judge(&made, &episode.picture), judge(&episode.frame, &episode.picture));
+    if mismatched == 0.0 {
+        return loss;
+    }
+    let other = episode.source_pictures.clone().narrow(1, 0, 1).squeeze_dim(1); // [B, 3, H, W]
+    loss + hinge_false(judge(&episode.frame, &other)) * mismatched
 }
 
 #[cfg(test)]
@@ -249,7 +261,7 @@ mod tests {
             let networks = Networks::new(&tiny(preset), 2, &device).unwrap();
             let episode = episode(preset, &device);
 
-            let mut gradients = discriminator_losses(&networks, &episode).backward();
+            let mut gradients = discriminator_losses(&networks, &episode, 0.5).backward();
             assert_eq!(
                 GradientsParams::from_module(&mut gradients, &networks.generator).len(),
                 0,

@@ -120,13 +120,15 @@ pub struct AdamSettings {
 }
 
 /// When D takes part.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DiscriminatorSchedule {
     /// D learns, and G hears of it, from this step on, counted from 1; 0 for never.
     pub from_step: u64,
     /// Steps of D per step of G.
     pub steps: usize,
+    /// Weight of real frames with the landmarks of another frame, which D shall call false too; 0 in the paper.
+    pub mismatched: f64,
 }
 
 /// What is written, and how often; in steps.
@@ -251,6 +253,7 @@ impl TrainConfig {
         };
         range("ema", self.ema, 0.0, 0.999_999)?;
         range("divergence", self.divergence, 2.0, f64::MAX)?;
+        range("discriminator.mismatched", self.discriminator.mismatched, 0.0, 100.0)?;
         range("data.difference_power", data.difference_power, 0.0, 8.0)?;
         range("data.flip", data.flip, 0.0, 1.0)?;
         range("data.gain", data.gain, 0.0, 0.9)?;
@@ -366,7 +369,7 @@ fn paper() -> TrainConfig {
         perceptual: perceptual(0, &["vgg19", "vggface"]),
         generator_optimizer: adam(5e-5),
         discriminator_optimizer: adam(2e-4),
-        discriminator: DiscriminatorSchedule { from_step: 1, steps: 2 },
+        discriminator: DiscriminatorSchedule { from_step: 1, steps: 2, mismatched: 0.0 },
         output: output(),
         networks: Preset::Paper.config(),
     }
@@ -399,7 +402,7 @@ fn portrait() -> TrainConfig {
         perceptual: perceptual(96, &["vgg16-hed"]),
         generator_optimizer: adam,
         discriminator_optimizer: adam,
-        discriminator: DiscriminatorSchedule { from_step: 12_000, steps: 1 },
+        discriminator: DiscriminatorSchedule { from_step: 12_000, steps: 1, mismatched: 0.5 },
         output: output(),
         networks: Preset::Portrait.config(),
     }

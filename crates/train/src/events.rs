@@ -157,7 +157,7 @@ mod tests {
         }
         assert_eq!(events.len(), 4);
         assert_eq!(events[0].file_version.as_deref(), Some("brain.Event:2"));
-        assert_eq!((events[1].step, events[1].session_log), (5, Some(SessionLog { status: START })));
+        assert_eq!((events[1].step, events[1].session_log.clone()), (5, Some(SessionLog { status: START })));
         let value = &events[2].summary.as_ref().unwrap().value[0];
         assert_eq!((events[2].step, value.tag.as_str(), value.simple_value), (5, "loss/total", Some(0.25)));
         let image = events[3].summary.as_ref().unwrap().value[0].image.as_ref().unwrap();

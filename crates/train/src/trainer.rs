@@ -146,8 +146,9 @@ impl Trainer {
     }
 
     fn discriminator_step(&mut self, episodes: &[Vec<Episode>], factor: f64) -> f64 {
+        let mismatched = self.config.discriminator.mismatched;
         let shares = self.on_every_device(episodes, |networks, episode, _| {
-            let loss = discriminator_losses(networks, episode);
+            let loss = discriminator_losses(networks, episode, mismatched);
             let value = scalar(&loss);
             let mut gradients = loss.backward();
             DiscriminatorShare {

@@ -155,7 +155,10 @@ mod tests {
     fn one_photo_gives_way_to_another_little_by_little() {
         let photos = [face(0.0, 0.0), face(0.5, 0.0)];
         let mut choice = Choice::new(photos.iter().map(Posture::of).collect());
-        let mut cover = |yaw: f32| choice.next(&face(yaw, 0.0))[0].map_or(0.0, |(_, share)| share);
+        let mut cover = |yaw: f32| {
+            let laid_over = choice.next(&face(yaw, 0.0)).into_iter().flatten();
+            laid_over.map(|(_, share)| share).fold(0.0, f32::max)
+        };
         let mut before = cover(0.0);
         for yaw in [0.5, 0.0].into_iter().flat_map(|yaw| [yaw; 8]) {
             let now = cover(yaw);

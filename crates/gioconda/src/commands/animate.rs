@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use gioconda_avatar::builtin_motions::{self, BuiltinMotion};
 use gioconda_avatar::{
-    Avatar, DEFAULT_HEAD_SIDE, DEFAULT_LONGEST_SIDE, Drive, Framing, Gains, Motion, MotionMode, RendererKind,
-    Settings, Summary,
+    AVATAR_EXTENSION, Avatar, AvatarFile, DEFAULT_HEAD_SIDE, DEFAULT_LONGEST_SIDE, Drive, Framing, Gains,
+    Motion, MotionMode, PortraitWeights, RendererKind, Settings, Summary,
 };
 use gioconda_face::{FaceFinder, Threads};
 use gioconda_media::InputKind;
@@ -41,15 +41,22 @@ pub(crate) fn run(arguments: &AnimateArgs, terminal: &Terminal) -> Result<(), Fa
     let outputs = outputs::plan(&photos, many, arguments.output.as_deref(), arguments.format)?;
     let settings = settings(arguments)?;
     outputs::protect_inputs(&outputs, &photos, &settings.drive)?;
+    if arguments.weights.is_some() && arguments.renderer == Some(RendererArg::Mesh) {
+        return Err(Failure::Usage("--weights are for --renderer neural; choose one of the two".to_owned()));
+    }
+    let mut source = AvatarSource {
+        arguments,
+        weights: arguments.weights.as_deref().map(PortraitWeights::open).transpose()?,
+        finder: FaceFinder::new(Threads::Shared)?,
+    };
     let cancel = interrupt::flag();
-    let mut finder = FaceFinder::new(Threads::Shared)?;
     let wanted = photos.len();
     let mut outcomes = Vec::new();
     for (photo, output) in photos.into_iter().zip(outputs) {
         if cancel.load(Ordering::Relaxed) {
             break;
         }
-        let result = match animate(&photo, &output, arguments, &settings, &mut finder, terminal, cancel) {
+        let result = match animate(&photo, &output, &settings, &mut source, terminal, cancel) {
             Ok(summary) => OutcomeResult::Summary(summary),
             Err(error) => {
                 // Ctrl-C reaches the ffmpeg program too, and what it complains of then is no news.
@@ -80,14 +87,14 @@ pub(crate) fn run(arguments: &AnimateArgs, terminal: &Terminal) -> Result<(), Fa
 fn animate(
     photo: &Path,
     output: &Path,
-    arguments: &AnimateArgs,
     settings: &Settings,
-    finder: &mut FaceFinder,
+    source: &mut AvatarSource<'_>,
     terminal: &Terminal,
     cancel: &AtomicBool,
 ) -> Result<Summary, String> {
-    let avatar = Avatar::from_photo(photo, arguments.face.unwrap_or_default(), finder)
-        .map_err(|error| report::in_words(&error, "--face"))?;
+    let avatar = source.open(photo).map_err(|error| report::in_words(&error, "--face"))?;
+    let renderer = source.renderer(&avatar);
+    let settings = &Settings { renderer, ..settings.clone() };
     for warning in &avatar.warnings {
         terminal.warn(format_args!("{}: {warning}", photo.display()));
     }
@@ -100,6 +107,37 @@ fn animate(
     }
     terminal.say(report::summary(output, &summary));
     Ok(summary)
+}
+
+/// Makes avatars of photos and of avatar files.
+struct AvatarSource<'a> {
+    arguments: &'a AnimateArgs,
+    weights: Option<PortraitWeights>,
+    finder: FaceFinder,
+}
+
+impl AvatarSource<'_> {
+    fn open(&mut self, path: &Path) -> Result<Avatar, gioconda_avatar::Error> {
+        let is_avatar = path.extension().is_some_and(|extension| extension == AVATAR_EXTENSION);
+        let mut avatar = if is_avatar {
+            AvatarFile::read(path)?.avatar
+        } else {
+            Avatar::from_photo(path, self.arguments.face.unwrap_or_default(), &mut self.finder)?
+        };
+        if let Some(weights) = &self.weights {
+            avatar.network = Some(Arc::new(weights.feed_forward(&avatar.photos())));
+        }
+        Ok(avatar)
+    }
+
+    /// The renderer asked for, or the best there is.
+    fn renderer(&self, avatar: &Avatar) -> RendererKind {
+        match self.arguments.renderer {
+            Some(RendererArg::Mesh) => RendererKind::Mesh,
+            Some(RendererArg::Neural) => RendererKind::Neural,
+            None => avatar.best_renderer(),
+        }
+    }
 }
 
 /// The photos named, those inside folders included.
@@ -150,9 +188,7 @@ fn settings(arguments: &AnimateArgs) -> Result<Settings, Failure> {
         duration: arguments.time.duration,
         repeat: arguments.time.repeat,
         mute: arguments.time.mute,
-        renderer: match arguments.renderer {
-            RendererArg::Mesh => RendererKind::Mesh,
-        },
+        renderer: RendererKind::default(),
     })
 }
 

@@ -1,0 +1,88 @@
+//! `gioconda train`: meta-learning on prepared data.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use gioconda_dataset::Dataset;
+use gioconda_networks::{Preset, device};
+use gioconda_train::{Event, PerceptualTerm, RunSettings, RunSummary, Start, TrainConfig, train};
+
+use crate::cli::TrainArgs;
+use crate::interrupt;
+use crate::report::{Failure, Terminal, print};
+
+/// Names the folder of perceptual networks where no option does.
+const PERCEPTUAL_VARIABLE: &str = "GIOCONDA_PERCEPTUAL_DIR";
+/// Where the perceptual networks of a development tree lie.
+const PERCEPTUAL_DIR: &str = "../shared/models";
+
+/// Trains, or prints the configuration it would train with.
+pub(crate) fn run(arguments: &TrainArgs, terminal: &Terminal) -> Result<(), Failure> {
+    if arguments.print_config {
+        return print(configuration(arguments)?.to_toml());
+    }
+    let (Some(data), Some(folder)) = (&arguments.data, &arguments.output) else {
+        return Err(Failure::Usage("training needs --data and --out".to_owned()));
+    };
+    let start =
+        if arguments.resume { Start::Resume } else { Start::New(Box::new(configuration(arguments)?)) };
+    let devices = arguments.device.iter().map(|name| device(name)).collect::<Result<Vec<_>, _>>()?;
+    let named = arguments.perceptual_dir.clone();
+    let named = named.or_else(|| std::env::var_os(PERCEPTUAL_VARIABLE).map(PathBuf::from));
+    let perceptual = named.unwrap_or_else(|| PathBuf::from(PERCEPTUAL_DIR));
+    let settings = RunSettings { folder: folder.clone(), start, devices, perceptual };
+    let footage = Arc::new(Dataset::open(data)?);
+
+    let bar = terminal.training();
+    let mut observe = |event: Event<'_>| match event {
+        Event::Started { step, steps, memory_mb } => {
+            bar.start(step, steps);
+            bar.say(&format!("training from step {step} to {steps}; needs about {memory_mb} MB"));
+        }
+        Event::Step { step, entry } => bar.show(step, entry),
+        Event::Warning(line) => bar.say(&format!("warning: {line}")),
+        Event::Saved(path) => tracing::info!("saved {}", path.display()),
+        Event::Picture(path) => tracing::info!("{}", path.display()),
+    };
+    let trained = train(footage, &settings, &mut observe, interrupt::flag());
+    drop(bar);
+    let summary = trained?;
+    terminal.say(in_words(arguments, &summary));
+    if summary.interrupted { Err(Failure::Reported) } else { Ok(()) }
+}
+
+/// The preset's recipe, what the file changes of it, and what the options change of that.
+fn configuration(arguments: &TrainArgs) -> Result<TrainConfig, Failure> {
+    let preset: Preset = arguments.preset.parse()?;
+    let mut config = match &arguments.config {
+        Some(file) => TrainConfig::read(preset, file)?,
+        None => TrainConfig::of(preset),
+    };
+    match arguments.perceptual.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        [] => {}
+        ["none"] => config.perceptual.networks.clear(),
+        ref names => {
+            let term = |name: &&str| -> Result<PerceptualTerm, Failure> {
+                let spec = gioconda_networks::perceptual_spec(name)?;
+                Ok(PerceptualTerm { name: spec.name.to_owned(), weight: spec.weight })
+            };
+            config.perceptual.networks = names.iter().map(term).collect::<Result<_, _>>()?;
+        }
+    }
+    Ok(config)
+}
+
+fn in_words(arguments: &TrainArgs, summary: &RunSummary) -> String {
+    let end = if summary.interrupted { "; stopped on request, go on with --resume" } else { "" };
+    let folder = arguments.output.as_deref().unwrap_or(&summary.checkpoint);
+    format!(
+        "{}: step {}, {} of them in {:.0} s ({:.2} samples/s, {:.1} % of the time waiting for data); saved in {}{end}",
+        folder.display(),
+        summary.step,
+        summary.steps_taken,
+        summary.seconds,
+        summary.samples_per_second,
+        100.0 * summary.waiting,
+        summary.checkpoint.display(),
+    )
+}

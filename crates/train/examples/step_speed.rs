@@ -1,0 +1,66 @@
+//! Where the time of a `portrait` training step goes on this machine: drawing the data, and steps of several kinds.
+//!
+//!     cargo run --release -p gioconda-train --example step_speed -- DATA [PERCEPTUAL_DIR]
+//!
+//! DATA is a folder that `gioconda prepare` filled. docs/train.md holds the result.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Instant;
+
+use gioconda_dataset::Dataset;
+use gioconda_networks::{Device, PerceptualNetwork, Preset, perceptual_spec};
+use gioconda_train::{EpisodeSource, Footage, TrainConfig, Trainer};
+
+type AnyError = Box<dyn std::error::Error>;
+
+fn main() -> Result<(), AnyError> {
+    let mut arguments = std::env::args_os().skip(1).map(PathBuf::from);
+    let data = arguments.next().ok_or("usage: step_speed DATA [PERCEPTUAL_DIR]")?;
+    let perceptual = arguments.next();
+    let footage: Arc<dyn Footage> = Arc::new(Dataset::open(&data)?);
+    println!("batch  perceptual  discriminator  data ms/sample  step ms/sample  samples/s  peak MB");
+    for (batch, with_perceptual, with_discriminator) in
+        [(8, false, false), (8, true, false), (8, true, true), (16, true, false)]
+    {
+        if with_perceptual && perceptual.is_none() {
+            continue;
+        }
+        let mut config = TrainConfig::of(Preset::Portrait);
+        config.batch = batch;
+        config.accumulate = 1;
+        config.discriminator.from_step = u64::from(with_discriminator);
+        let mut networks = Vec::new();
+        if let (Some(folder), true) = (&perceptual, with_perceptual) {
+            for term in &config.perceptual.networks {
+                let device = Device::flex().autodiff();
+                networks.push(PerceptualNetwork::load(perceptual_spec(&term.name)?, folder, &device)?);
+            }
+        }
+        let source = EpisodeSource::new(footage.clone(), &config)?;
+        let mut trainer = Trainer::new(&config, footage.videos(), &[Device::flex()], vec![networks])?;
+        trainer.step(vec![source.batch(0)?]);
+
+        let began = Instant::now();
+        let batches = (1..4).map(|number| source.batch(number)).collect::<Result<Vec<_>, _>>()?;
+        let data = began.elapsed().as_secs_f64() * 1e3 / (3 * batch) as f64;
+        let began = Instant::now();
+        for batch in batches {
+            trainer.step(vec![batch]);
+        }
+        let step = began.elapsed().as_secs_f64() * 1e3 / (3 * batch) as f64;
+        let peak = peak_megabytes().map_or_else(|| "?".to_owned(), |megabytes| megabytes.to_string());
+        println!(
+            "{batch:5}  {with_perceptual:10}  {with_discriminator:13}  {data:14.1}  {step:14.1}  {:9.2}  {peak:>7}",
+            1e3 / step
+        );
+    }
+    Ok(())
+}
+
+/// The process's peak memory so far, where the system says.
+fn peak_megabytes() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    line.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok().map(|kilobytes| kilobytes / 1024)
+}

@@ -1,0 +1,275 @@
+//! Few-shot learning: a person's own network from 1 to 32 photos (paper §3.4; DESIGN.md §4).
+//!
+//! ê is the mean embedding of the photos; ψ' = P·ê becomes a parameter, and so does the row w' = w₀ + ê of the
+//! discriminator, if the weights bring one. Then G, ψ', D and w' are tuned on pairs of photos (`pairs`): one photo,
+//! warped to where the face is in another, shall become the other.
+//!
+//! Tuning can do harm: a network that sees few frames forgets what it knew of faces, most of all of mouths and eyes
+//! (PROTOTYPE.md, few-shot). So some pairs are held back. They decide when to stop, and whether the tuned network is
+//! used at all; where it does not beat the untuned one, the avatar is the feed-forward one, and [`Outcome`] says so.
+
+mod pairs;
+mod person;
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use gioconda_avatar::{PersonalNetwork, PortraitWeights, Reference, Tuning};
+use gioconda_networks::Device;
+use gioconda_networks::burn::module::Module;
+
+use crate::{Error, Result};
+use pairs::Pairs;
+use person::{Judge, Person, Tuner};
+
+/// Generator steps when nobody says otherwise: more hurt mouth and eyes (PROTOTYPE.md, few-shot).
+pub const DEFAULT_LEARNING_STEPS: u32 = 60;
+
+/// The held-back pairs are looked at so many times while tuning.
+const CHECKS: u32 = 6;
+
+/// The tuned network must be better than the untuned one by this share of its loss.
+const WORTH: f64 = 0.01;
+
+/// How a person is learned.
+#[derive(Clone, Copy, Debug)]
+pub struct LearnSettings {
+    /// Generator steps, at least 1.
+    pub steps: u32,
+    /// All chance comes from this number.
+    pub seed: u64,
+}
+
+impl Default for LearnSettings {
+    fn default() -> Self {
+        Self { steps: DEFAULT_LEARNING_STEPS, seed: 1 }
+    }
+}
+
+/// Where learning stands.
+#[derive(Clone, Copy, Debug)]
+pub struct LearnProgress {
+    /// Steps done.
+    pub done: u32,
+    /// Steps there will be.
+    pub total: u32,
+    /// The last step's loss.
+    pub loss: f64,
+}
+
+/// What tuning came to.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Outcome {
+    /// The held-back pairs' loss before tuning.
+    pub untuned: f64,
+    /// Their least loss while tuning.
+    pub tuned: f64,
+    /// After how many steps that was; 0 when it never fell.
+    pub steps: u32,
+    /// What was held back.
+    pub check: Check,
+    /// Whether the tuned network was taken.
+    pub taken: bool,
+}
+
+/// What the held-back pairs are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Check {
+    /// This many photos that were not tuned on.
+    Photos(usize),
+    /// Warped copies of the photos that were tuned on: with fewer than three photos there is nothing better.
+    Copies,
+}
+
+/// Tunes a network to the person in `photos`, starting from the feed-forward one. `progress` is called after every
+/// step; setting `cancel` ends the work with `gioconda_avatar::Error::Cancelled`.
+///
+/// # Errors
+/// When the networks cannot be built, the numbers run away, or the user asks to stop.
+pub fn learn(
+    weights: &PortraitWeights,
+    photos: &[Reference],
+    settings: &LearnSettings,
+    progress: &dyn Fn(LearnProgress),
+    cancel: &AtomicBool,
+) -> Result<(PersonalNetwork, Outcome)> {
+    let device = Device::flex().autodiff();
+    device.seed(settings.seed);
+    let feed_forward = weights.feed_forward(photos);
+    let mut pairs = Pairs::new(photos, weights.header().config.generator.resolution, settings.seed);
+    let mut person = Person::new(weights.generator_on(&device)?, &feed_forward.psi, &device);
+    let judge = weights.discriminator_on(&device)?;
+    let judge = judge.map(|judge| Judge::new(judge, &feed_forward.embedding, &device));
+    let mut tuner = Tuner::new(judge, pairs.check());
+
+    let untuned = held_back_loss(&pairs, &person.valid());
+    let mut best = (untuned, 0, person.valid());
+    let every = settings.steps.div_ceil(CHECKS);
+    for step in 1..=settings.steps {
+        if cancel.load(Ordering::Relaxed) {
+            return Err(gioconda_avatar::Error::Cancelled.into());
+        }
+        let loss = tuner.step(&mut person, &pairs.draw().into_episode(&device));
+        if !loss.is_finite() {
+            let reason = "the loss is not a number".to_owned();
+            return Err(Error::Diverged { step: u64::from(step), reason, checkpoint: None });
+        }
+        progress(LearnProgress { done: step, total: settings.steps, loss });
+        if step % every == 0 || step == settings.steps {
+            let snapshot = person.valid();
+            let now = held_back_loss(&pairs, &snapshot);
+            if now < best.0 {
+                best = (now, step, snapshot);
+            }
+        }
+    }
+    let (tuned, steps, person) = best;
+    let taken = steps > 0 && tuned < untuned * (1.0 - WORTH);
+    let outcome = Outcome { untuned, tuned, steps, check: pairs.check(), taken };
+    if !taken {
+        return Ok((feed_forward, outcome));
+    }
+    let psi = person.psi();
+    let tuning = Tuning::Tuned { steps };
+    Ok((PersonalNetwork { generator: person.generator, psi, tuning, ..feed_forward }, outcome))
+}
+
+/// The mean reconstruction loss of the held-back pairs; `person` is without gradients.
+fn held_back_loss(pairs: &Pairs, person: &Person) -> f64 {
+    let losses: Vec<f64> =
+        pairs.held_back().map(|pair| person.reconstruction(&pair.into_episode(&Device::flex()))).collect();
+    losses.iter().sum::<f64>() / losses.len().max(1) as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use gioconda_face::topology::TOPOLOGY;
+    use gioconda_face::{HeadPose, LANDMARK_PICTURE_VERSION, LANDMARKS, Landmarks};
+    use gioconda_networks::{
+        Discriminator, DiscriminatorConfig, Embedder, EmbedderConfig, Generator, GeneratorConfig,
+        NetworksConfig, Preset, WeightHeader, WeightWriter,
+    };
+    use image::RgbImage;
+    use nalgebra::{Rotation3, Vector3};
+
+    const SIZE: u32 = 32;
+
+    /// The canonical face turned by `yaw`, in a picture whose left half is as bright as the face is turned: something
+    /// that no warp explains.
+    fn photo(yaw: f32) -> Reference {
+        let side = SIZE as f32;
+        let pose = HeadPose {
+            scale: side / 30.0,
+            rotation: Rotation3::from_euler_angles(0.0, yaw, 0.0),
+            translation: Vector3::new(side / 2.0, -side / 2.0, 0.0),
+            residual: 0.0,
+        };
+        let mut landmarks = Landmarks { points: [Vector3::new(side / 2.0, side / 2.0, 0.0); LANDMARKS] };
+        for (point, &vertex) in landmarks.points.iter_mut().zip(&TOPOLOGY.vertices) {
+            *point = pose.from_canonical(vertex);
+        }
+        let light = |x| if x < SIZE / 2 { 90.0 + 150.0 * yaw } else { 140.0 };
+        let photo = RgbImage::from_fn(SIZE, SIZE, |x, y| image::Rgb([light(x) as u8, 100, (4 * y) as u8]));
+        Reference { photo: Arc::new(photo), landmarks }
+    }
+
+    fn weights(with_judge: bool) -> PortraitWeights {
+        let resolution = SIZE as usize;
+        let config = NetworksConfig {
+            embedder: EmbedderConfig { widths: vec![4, 8], resolution, self_attention: false },
+            generator: GeneratorConfig {
+                widths: vec![8, 8],
+                residual_blocks: 1,
+                embedding: 8,
+                resolution,
+                ..Preset::Portrait.config().generator
+            },
+            discriminator: DiscriminatorConfig { widths: vec![4, 8], resolution, self_attention: false },
+        };
+        let device = Device::flex();
+        device.seed(3);
+        let header = WeightHeader {
+            preset: Preset::Portrait,
+            config: config.clone(),
+            picture_version: LANDMARK_PICTURE_VERSION,
+            training_data: "none".to_owned(),
+            licence: "none".to_owned(),
+        };
+        let mut writer = WeightWriter::new(header)
+            .with("embedder", &Embedder::new(&config.embedder, &device).unwrap())
+            .with("generator", &Generator::new(&config.generator, &device).unwrap());
+        if with_judge {
+            writer =
+                writer.with("discriminator", &Discriminator::new(&config.discriminator, &device).unwrap());
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("weights.safetensors");
+        writer.save(&path).unwrap();
+        PortraitWeights::open(&path).unwrap()
+    }
+
+    fn learned(photos: &[Reference], steps: u32, with_judge: bool) -> (PersonalNetwork, Outcome) {
+        let settings = LearnSettings { steps, ..LearnSettings::default() };
+        learn(&weights(with_judge), photos, &settings, &|_| {}, &AtomicBool::new(false)).unwrap()
+    }
+
+    #[test]
+    fn several_photos_teach_what_the_mesh_cannot_know() {
+        let photos: Vec<Reference> = (0..5_u8).map(|i| photo(0.12 * f32::from(i))).collect();
+        let (network, outcome) = learned(&photos, 60, false);
+        assert_eq!(outcome.check, Check::Photos(2));
+        assert!(outcome.taken && outcome.tuned < outcome.untuned, "{outcome:?}");
+        assert_eq!(network.tuning, Tuning::Tuned { steps: outcome.steps });
+        assert_eq!(network.psi.len(), network.generator.config().psi_len());
+    }
+
+    #[test]
+    fn what_does_not_win_is_not_taken() {
+        // The photos are all the same: there is nothing to gain.
+        let photos = vec![photo(0.0); 4];
+        let (network, outcome) = learned(&photos, 2, true);
+        assert_eq!(outcome.taken, outcome.steps > 0 && outcome.tuned < outcome.untuned * (1.0 - WORTH));
+        assert!(!outcome.taken, "{outcome:?}");
+        assert_eq!(network.tuning, Tuning::FeedForward);
+        assert_eq!(network.psi, weights(true).feed_forward(&photos).psi);
+    }
+
+    #[test]
+    fn one_photo_leaves_the_generator_alone() {
+        let device = Device::flex().autodiff();
+        let weights = weights(true);
+        let mut pairs = Pairs::new(&[photo(0.1)], SIZE as usize, 1);
+        assert_eq!(pairs.check(), Check::Copies);
+        let feed_forward = weights.feed_forward(&[photo(0.1)]);
+        let mut person = Person::new(weights.generator_on(&device).unwrap(), &feed_forward.psi, &device);
+        let judge = weights.discriminator_on(&device).unwrap();
+        let judge = judge.map(|judge| Judge::new(judge, &feed_forward.embedding, &device));
+        let mut tuner = Tuner::new(judge, pairs.check());
+        let stored = |person: &Person| {
+            let writer = WeightWriter::new(weights.header().clone()).with("generator", &person.generator);
+            writer.to_bytes(std::path::Path::new("generator")).unwrap()
+        };
+        let before = stored(&person);
+        for _ in 0..3 {
+            assert!(tuner.step(&mut person, &pairs.draw().into_episode(&device)).is_finite());
+        }
+        assert!(stored(&person) == before, "the generator was tuned");
+    }
+
+    #[test]
+    fn the_same_photos_and_seed_teach_the_same() {
+        let photos: Vec<Reference> = (0..3_u8).map(|i| photo(0.2 * f32::from(i))).collect();
+        let (first, second) = (learned(&photos, 6, true), learned(&photos, 6, true));
+        assert_eq!(first.1, second.1);
+        assert_eq!(first.0.psi, second.0.psi);
+    }
+
+    #[test]
+    fn learning_can_be_stopped() {
+        let stopped =
+            learn(&weights(false), &[photo(0.0)], &LearnSettings::default(), &|_| {}, &AtomicBool::new(true));
+        assert!(matches!(stopped, Err(Error::Avatar(gioconda_avatar::Error::Cancelled))));
+    }
+}

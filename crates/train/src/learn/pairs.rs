@@ -1,0 +1,173 @@
+//! What few-shot learning is shown: pairs of a photo and where its face shall be, with what should then be seen.
+//!
+//! With several photos, one is warped to the pose of another: the truth is a real frame that the mesh cannot explain.
+//! One photo has no other: it is taken through motions by the mesh, and the network has to find back from each such
+//! copy to the photo. Among several photos copies are mixed in, so that few pairs are not learned by heart.
+
+use std::sync::Arc;
+
+use fastrand::Rng;
+use gioconda_avatar::network_input::{
+    cropped, cropped_landmarks, landmark_planes, network_crop, network_input, planes,
+};
+use gioconda_avatar::{Gains, MeshRenderer, MotionTransfer, Reference, builtin_motions, posture_distance};
+use gioconda_face::warp::View;
+use image::RgbImage;
+
+use super::Check;
+use crate::batch::{Batch, WarpPlanes};
+use crate::footage::Shot;
+
+/// Pairs in a step.
+const BATCH: usize = 4;
+/// Warped copies of all photos together.
+const COPIES: usize = 48;
+/// Share of copies among the pairs of several photos.
+const COPY_SHARE: f64 = 0.25;
+/// From so many photos on, a quarter of them, at most the other number, is held back.
+const ENOUGH_TO_HOLD_BACK: usize = 3;
+const MOST_HELD_BACK: usize = 4;
+/// How strongly copies move: a mesh tears when it moves strongly, and tears are nothing to learn from.
+const COPY_GAIN: f32 = 0.6;
+
+/// A photo and a face to warp it to.
+struct Pair {
+    source: Shot,
+    target: Shot,
+}
+
+/// Draws pairs of one person's photos.
+pub(super) struct Pairs {
+    size: usize,
+    rng: Rng,
+    photos: Vec<Shot>,
+    copies: Vec<Pair>,
+    held_back: Vec<Pair>,
+    check: Check,
+}
+
+impl Pairs {
+    /// Pairs of `photos` at `size` x `size` pixels.
+    pub(super) fn new(photos: &[Reference], size: usize, seed: u64) -> Self {
+        let mut rng = Rng::with_seed(seed);
+        let mut shots: Vec<Shot> = photos.iter().map(|photo| shot(photo, size as u32)).collect();
+        let mut held_back = Vec::new();
+        if shots.len() >= ENOUGH_TO_HOLD_BACK {
+            for _ in 0..shots.len().div_ceil(4).min(MOST_HELD_BACK) {
+                // The first photo is the one that is shown.
+                held_back.push(shots.swap_remove(rng.usize(1..shots.len())));
+            }
+        }
+        let mut copies = copies(&shots, &mut rng);
+        let (check, held_back) = if held_back.is_empty() {
+            (Check::Copies, copies.split_off(copies.len() - copies.len() / 4))
+        } else {
+            let check = Check::Photos(held_back.len());
+            (
+                check,
+                held_back
+                    .into_iter()
+                    .map(|target| Pair { source: nearest(&shots, &target), target })
+                    .collect(),
+            )
+        };
+        Self { size, rng, photos: shots, copies, held_back, check }
+    }
+
+    /// What the held-back pairs are.
+    pub(super) fn check(&self) -> Check {
+        self.check
+    }
+
+    /// The held-back pairs.
+    pub(super) fn held_back(&self) -> impl Iterator<Item = Batch> {
+        self.held_back.iter().map(|pair| batch(self.size, [pair]))
+    }
+
+    /// Pairs for one step.
+    pub(super) fn draw(&mut self) -> Batch {
+        let pairs: Vec<Pair> = (0..BATCH).map(|_| self.pair()).collect();
+        batch(self.size, &pairs)
+    }
+
+    fn pair(&mut self) -> Pair {
+        let count = self.photos.len();
+        if count < 2 || self.rng.f64() < COPY_SHARE {
+            let copy = &self.copies[self.rng.usize(0..self.copies.len())];
+            return Pair { source: copy.source.clone(), target: copy.target.clone() };
+        }
+        let target = self.rng.usize(0..count);
+        let source = (target + self.rng.usize(1..count)) % count;
+        Pair { source: self.photos[source].clone(), target: self.photos[target].clone() }
+    }
+}
+
+/// The square that the networks see of a photo.
+fn shot(photo: &Reference, size: u32) -> Shot {
+    let crop = network_crop(&photo.landmarks, photo.photo.dimensions());
+    Shot {
+        picture: cropped(&photo.photo, &crop, size),
+        landmarks: cropped_landmarks(&photo.landmarks, &crop, size),
+    }
+}
+
+fn nearest(shots: &[Shot], target: &Shot) -> Shot {
+    let apart = |shot: &Shot| posture_distance(&shot.landmarks, &target.landmarks);
+    let nearest = shots.iter().min_by(|a, b| apart(a).total_cmp(&apart(b)));
+    nearest.expect("not all photos are held back").clone()
+}
+
+/// Each photo, performing moments of the built-in motions: sources whose target is the photo itself.
+fn copies(shots: &[Shot], rng: &mut Rng) -> Vec<Pair> {
+    let motions: Vec<_> = builtin_motions::ALL.iter().map(builtin_motions::BuiltinMotion::load).collect();
+    let gains = Gains { pose: COPY_GAIN, expression: COPY_GAIN, ..Gains::default() };
+    let mut copies = Vec::with_capacity(COPIES);
+    let mut painters: Vec<_> = shots
+        .iter()
+        .map(|shot| {
+            let (width, height) = shot.picture.dimensions();
+            let transfer = MotionTransfer::new(&shot.landmarks, (width, height), gains);
+            let renderer = MeshRenderer::new(Arc::new(shot.picture.clone()), &shot.landmarks);
+            (transfer, renderer, View::whole(width, height))
+        })
+        .collect();
+    for index in 0..COPIES.max(shots.len()) {
+        let which = index % shots.len();
+        let (transfer, renderer, view) = &mut painters[which];
+        let motion = &motions[rng.usize(0..motions.len())];
+        let landmarks = transfer.apply(&motion.frame(rng.usize(0..motion.len())));
+        let mut picture = RgbImage::default();
+        renderer.render(&landmarks, view, &mut picture);
+        copies.push(Pair { source: Shot { picture, landmarks }, target: shots[which].clone() });
+    }
+    rng.shuffle(&mut copies);
+    copies
+}
+
+fn batch<'a>(size: usize, pairs: impl IntoIterator<Item = &'a Pair>) -> Batch {
+    let mut batch = Batch {
+        shots: 1,
+        size,
+        source_frames: Vec::new(),
+        source_pictures: Vec::new(),
+        frames: Vec::new(),
+        pictures: Vec::new(),
+        videos: Vec::new(),
+        warp: None,
+        window: None,
+        unreadable: Vec::new(),
+    };
+    let mut warp = WarpPlanes::default();
+    for Pair { source, target } in pairs {
+        let input = network_input(&source.picture, &source.landmarks, &target.landmarks, size);
+        batch.source_frames.extend(planes(&source.picture));
+        batch.source_pictures.extend(landmark_planes(&source.landmarks, size as f32, size));
+        batch.frames.extend(planes(&target.picture));
+        batch.pictures.extend_from_slice(input.picture());
+        batch.videos.push(0);
+        warp.grids.extend_from_slice(input.flow());
+        warp.masks.extend_from_slice(input.masks());
+    }
+    batch.warp = Some(warp);
+    batch
+}
