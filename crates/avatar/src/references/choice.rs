@@ -6,11 +6,11 @@ use gioconda_face::{HeadPose, Landmarks, rotation_vector};
 use nalgebra::Rotation3;
 
 /// What one radian of turning is worth, in units of the mouth's opening over its width ...
-const MOUTH_WEIGHT: f32 = 1.5;
+const MOUTH_WEIGHT: f32 = 3.0;
 /// ... of its width over the distance of the eyes ...
-const SMILE_WEIGHT: f32 = 1.5;
+const SMILE_WEIGHT: f32 = 2.0;
 /// ... and of an eye's opening over its width.
-const EYE_WEIGHT: f32 = 0.7;
+const EYE_WEIGHT: f32 = 1.0;
 
 /// Another photo is taken only when it is nearer than the present one by this share of the present distance and by
 /// this many radians: what is gained is then worth a change that people might notice.
