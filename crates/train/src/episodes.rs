@@ -264,3 +264,125 @@ fn mixed(seed: u64, number: u64) -> u64 {
     z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     z ^ (z >> 31)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Prefetch;
+    use gioconda_face::Landmarks;
+    use gioconda_face::topology::TOPOLOGY;
+    use gioconda_networks::Preset;
+
+    /// Frames of one colour with the canonical face in the middle; every third cannot be read.
+    struct Faces {
+        readable: bool,
+    }
+
+    impl Footage for Faces {
+        fn name(&self) -> String {
+            "faces".to_owned()
+        }
+
+        fn videos(&self) -> usize {
+            3
+        }
+
+        fn video_name(&self, video: usize) -> String {
+            format!("video {video}")
+        }
+
+        fn frames(&self, video: usize) -> usize {
+            video * 20
+        }
+
+        fn shot(&self, video: usize, frame: usize) -> Result<Shot> {
+            if !self.readable || frame.is_multiple_of(3) {
+                return Err(Error::Data { data: self.name(), reason: format!("no frame {frame}") });
+            }
+            let mut landmarks = Landmarks { points: [[48.0, 48.0, 0.0].into(); gioconda_face::LANDMARKS] };
+            for (point, vertex) in landmarks.points.iter_mut().zip(&TOPOLOGY.vertices) {
+                *point = [48.0 + 3.0 * vertex.x, 48.0 - 3.0 * vertex.y, -3.0 * vertex.z].into();
+            }
+            let colour = [(video * 50) as u8, (frame * 6) as u8, 99];
+            Ok(Shot { picture: RgbImage::from_pixel(96, 96, image::Rgb(colour)), landmarks })
+        }
+
+        fn differences(&self, _: usize, from: usize, others: &[usize]) -> Result<Vec<f32>> {
+            Ok(others.iter().map(|other| other.abs_diff(from) as f32).collect())
+        }
+    }
+
+    fn source(preset: Preset, changes: &str) -> EpisodeSource {
+        let mut config = TrainConfig::of(preset).overlaid(changes, "the test").unwrap();
+        config.networks.generator.resolution = 32;
+        config.perceptual.window = config.perceptual.window.min(24);
+        EpisodeSource::new(Arc::new(Faces { readable: true }), &config).unwrap()
+    }
+
+    #[test]
+    fn a_batch_depends_on_seed_and_number_alone() {
+        for preset in Preset::ALL {
+            let source = source(preset, "batch = 3\nshots = 2");
+            let batch = source.batch(5).unwrap();
+            assert_eq!(batch, source.batch(5).unwrap(), "{preset}");
+            assert_ne!(batch, source.batch(6).unwrap(), "{preset}");
+            let other_seed = EpisodeSource { seed: 2, ..source };
+            assert_ne!(batch, other_seed.batch(5).unwrap(), "{preset}");
+            assert_eq!(batch.episodes(), 3);
+            assert_eq!(batch.source_frames.len(), 3 * 2 * 3 * 32 * 32);
+            assert_eq!(batch.warp.is_some(), preset == Preset::Portrait);
+        }
+    }
+
+    #[test]
+    fn prefetched_batches_come_in_order_whatever_the_number_of_threads() {
+        let source = source(Preset::Portrait, "batch = 1");
+        let expected: Vec<Batch> = (7..12).map(|number| source.batch(number).unwrap()).collect();
+        for workers in [1, 3] {
+            let mut prefetch = Prefetch::start(&source, 7, workers, 2);
+            for batch in &expected {
+                assert_eq!(prefetch.next_batch().unwrap(), *batch, "{workers} threads");
+            }
+        }
+    }
+
+    #[test]
+    fn driving_frames_prefer_to_differ() {
+        let mean_distance = |changes: &str| {
+            let source = source(Preset::Portrait, changes);
+            let mut rng = Rng::with_seed(3);
+            let distance = |_| {
+                let (sources, driving) = source.frames_of(2, &mut rng).unwrap();
+                assert_ne!(sources[0], driving);
+                sources[0].abs_diff(driving) as f64
+            };
+            (0..2000).map(distance).sum::<f64>() / 2000.0
+        };
+        let alike = mean_distance("data.difference_power = 0");
+        let differing = mean_distance("data.difference_power = 1");
+        assert!(differing > 1.2 * alike, "{alike} {differing}");
+    }
+
+    #[test]
+    fn unreadable_frames_are_replaced_and_reported() {
+        let source = source(Preset::Portrait, "batch = 8");
+        assert_eq!(source.too_short(), ["video 0"]);
+        let batch = source.batch(0).unwrap();
+        assert_eq!(batch.episodes(), 8);
+        assert!(batch.unreadable.iter().all(|reason| reason.starts_with("faces: no frame ")));
+        assert!(!batch.unreadable.is_empty());
+        let broken = EpisodeSource { footage: Arc::new(Faces { readable: false }), ..source };
+        let message = broken.batch(0).unwrap_err().to_string();
+        assert!(message.starts_with("faces: 8 episodes in a row could not be read; the last: "), "{message}");
+    }
+
+    #[test]
+    fn variation_is_alike_in_all_frames_and_absent_when_unvaried() {
+        let source = source(Preset::Portrait, "batch = 1\ndata.gain = 0.5\ndata.offset = 0.2");
+        let blue = |batch: &Batch| (batch.source_frames[2 * 32 * 32], batch.frames[2 * 32 * 32]);
+        let (photo, driving) = blue(&source.batch(0).unwrap());
+        assert!((photo - driving).abs() < 1e-6 && (photo - (99.0 / 127.5 - 1.0)).abs() > 1e-3, "{photo}");
+        let (photo, driving) = blue(&source.unvaried(1).batch(0).unwrap());
+        assert!((photo - driving).abs() < 1e-6 && (photo - (99.0 / 127.5 - 1.0)).abs() < 1e-6, "{photo}");
+    }
+}

@@ -1,4 +1,4 @@
-//! Adam as configured, and its state as bytes.
+//! Adam as configured.
 
 use gioconda_networks::burn::optim::{AdamConfig, ModuleOptimizer};
 

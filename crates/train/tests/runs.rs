@@ -201,18 +201,23 @@ fn a_run_stops_when_asked_and_keeps_three_checkpoints() {
     assert!(damaged.to_string().contains("average.bpk is not what was written"), "{damaged}");
 }
 
+/// The configuration in the run folder holds from the next resume on, here with a weight that no loss survives.
 #[test]
 fn a_runaway_run_names_its_last_good_checkpoint() {
     let folder = tempfile::tempdir().unwrap();
-    let config = resumable()
-        .overlaid("steps = 400\nbatch = 1\naccumulate = 1\ndivergence = 2\nschedule = 'constant'\n\
-            generator_optimizer.learning_rate = 1.0\noutput.pictures_every = 0\noutput.checkpoint_every = 25\n\
-            discriminator_optimizer.learning_rate = 1.0", "the test")
-        .unwrap();
-    let footage = Arc::new(mona_lisa::footage(1, 4, 32));
-    let error = run(folder.path(), Start::New(Box::new(config)), footage).unwrap_err().to_string();
-    assert!(error.starts_with("training diverged at step "), "{error}");
-    assert!(error.contains("the last good checkpoint is "), "{error}");
+    let footage: Arc<dyn Footage> = Arc::new(mona_lisa::footage(1, 4, 32));
+    let config = TrainConfig { steps: 2, ..resumable() };
+    let summary = run(folder.path(), Start::New(Box::new(config)), footage.clone()).unwrap();
+    assert!(summary.checkpoint.ends_with("checkpoints/step-00000002"));
+
+    let file = folder.path().join("config.toml");
+    let edited = TrainConfig::read_whole(&file).unwrap();
+    let edited = edited.overlaid("steps = 9\nlosses.pixel = 1e39", "the test").unwrap();
+    std::fs::write(&file, edited.to_toml()).unwrap();
+    let error = run(folder.path(), Start::Resume, footage).unwrap_err().to_string();
+    assert!(error.starts_with("training diverged at step 3: the total loss is "), "{error}");
+    let good = summary.checkpoint.display();
+    assert!(error.ends_with(&format!("the last good checkpoint is {good}")), "{error}");
 }
 
 #[test]
