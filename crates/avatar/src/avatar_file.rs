@@ -11,7 +11,7 @@
 //! | `landmarks` | f32 `[T, 478, 3]` | the face in each photo, pixels |
 //! | `embedding` | f32 `[E]` | ê; only with a network, as the next two |
 //! | `psi` | f32 `[P]` | ψ' |
-//! | `weights` | u8 `[n]` | a weight file (`gioconda_networks::WeightFile`) with the tuned generator |
+//! | `weights` | u8 `[n]` | a weight file (`gioconda_networks::WeightFile`) with the person's generator, 16-bit |
 
 mod fields;
 
@@ -107,7 +107,9 @@ impl AvatarFile {
                 let field = Field::floats(numbers.iter().copied(), vec![numbers.len()]);
                 fields.insert(name.to_owned(), field);
             }
-            let writer = WeightWriter::new(network.header.clone()).with(GENERATOR, &network.generator);
+            let writer = WeightWriter::new(network.header.clone())
+                .with(GENERATOR, &network.generator)
+                .half_precision();
             fields.insert(WEIGHTS.to_owned(), Field::bytes(writer.to_bytes(path)?));
         }
         let mut header = BTreeMap::from([
@@ -198,13 +200,16 @@ fn network(path: &Path, fields: &Fields<'_>) -> Result<Option<PersonalNetwork>, 
     let tuning = match fields.entry("tuning") {
         Some("none") => return Ok(None),
         Some("feed-forward") => Tuning::FeedForward,
-        Some(steps) if steps.parse::<u32>().is_ok() => Tuning::Tuned { steps: steps.parse().unwrap_or(0) },
-        _ => return Err(refused(damaged("its header does not say how it was tuned"))),
+        other => {
+            let steps = other.and_then(|steps| steps.parse().ok());
+            let steps = steps.ok_or_else(|| refused(damaged("its header does not say how it was tuned")))?;
+            Tuning::Tuned { steps }
+        }
     };
     let file = WeightFile::parse(path, fields.bytes(WEIGHTS).map_err(refused)?)?
         .require(Preset::Portrait, LANDMARK_PICTURE_VERSION)?;
     let header = file.header().clone();
-    check_sizes(&header.config.generator).map_err(refused)?;
+    check_sizes(&header.config).map_err(refused)?;
     let generator = file.load(GENERATOR, Generator::new(&header.config.generator, &Device::flex())?)?;
     let numbers = |name: &str, length: usize| {
         let (_, numbers) = fields.floats(name)?;

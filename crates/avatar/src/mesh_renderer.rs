@@ -116,7 +116,7 @@ impl MeshRenderer {
                 for (x, (pixel, &[from_x, from_y])) in pixels.iter_mut().zip(flow).enumerate() {
                     let centre = stage.window_view.to_photo(Vector2::new(x as f32 + 0.5, y as f32 + 0.5));
                     let sample = |moved: Vector2<f32>| {
-                        stage.texture.sample(stage.view.to_output(Vector2::new(from_x, from_y) + moved))
+                        stage.texture.sample_one(stage.view.to_output(Vector2::new(from_x, from_y) + moved))
                     };
                     *pixel = change(centre, *pixel, &sample);
                 }

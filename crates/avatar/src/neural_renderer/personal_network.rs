@@ -6,7 +6,7 @@ use std::path::Path;
 use gioconda_face::LANDMARK_PICTURE_VERSION;
 use gioconda_networks::burn::tensor::{Tensor, TensorData};
 use gioconda_networks::{
-    Device, Discriminator, Embedder, Generator, GeneratorConfig, OnnxPsi, Output, Preset, WeightFile,
+    Device, Discriminator, Embedder, Generator, NetworksConfig, OnnxPsi, Output, Preset, WeightFile,
     WeightHeader, export_onnx,
 };
 
@@ -83,7 +83,7 @@ impl PortraitWeights {
     pub fn open(path: &Path) -> Result<Self, Error> {
         let file = WeightFile::open(path)?.require(Preset::Portrait, LANDMARK_PICTURE_VERSION)?;
         let config = &file.header().config;
-        check_sizes(&config.generator).map_err(|what| Error::Weights { path: path.to_owned(), what })?;
+        check_sizes(config).map_err(|what| Error::Weights { path: path.to_owned(), what })?;
         let device = Device::flex();
         let embedder = file.load(EMBEDDER, Embedder::new(&config.embedder, &device)?)?;
         let generator = file.load(GENERATOR, Generator::new(&config.generator, &device)?)?;
@@ -135,24 +135,27 @@ impl PortraitWeights {
     }
 }
 
-/// Refuses generators that the renderer's inputs do not fit, and sizes that no sane file has (before anything of that
-/// size is allocated).
-pub(crate) fn check_sizes(config: &GeneratorConfig) -> Result<(), String> {
-    if config.output != Output::Composition || config.input != INPUT_CHANNELS {
+/// Refuses generators that the renderer's inputs do not fit, and sizes that no sane file has, before anything of such
+/// a size is allocated.
+pub(crate) fn check_sizes(config: &NetworksConfig) -> Result<(), String> {
+    let NetworksConfig { embedder, generator, discriminator } = config;
+    if generator.output != Output::Composition || generator.input != INPUT_CHANNELS {
         return Err(
             "its generator does not correct a mesh warp; use weights of the portrait preset".to_owned()
         );
     }
-    let widest = config.widths.iter().copied().max().unwrap_or(0);
-    let sane = widest <= 1024
-        && config.widths.len() <= 8
-        && config.residual_blocks <= 64
-        && config.embedding <= 8192
-        && config.resolution <= 1024;
-    if sane {
+    let levels = [&embedder.widths, &generator.widths, &discriminator.widths];
+    let resolutions = [embedder.resolution, generator.resolution, discriminator.resolution];
+    let sane = levels.iter().all(|widths| widths.len() <= 8 && widths.iter().all(|&width| width <= 1024))
+        && resolutions.iter().all(|&resolution| resolution <= 1024)
+        && generator.residual_blocks <= 64;
+    if !sane {
+        return Err("its networks are larger than any this program makes; use other weights".to_owned());
+    }
+    if [generator.embedding, discriminator.widths.last().copied().unwrap_or(0)] == [embedder.embedding(); 2] {
         Ok(())
     } else {
-        Err("its networks are larger than any this program makes; use other weights".to_owned())
+        Err("its networks disagree on the embedding's length; use other weights".to_owned())
     }
 }
 

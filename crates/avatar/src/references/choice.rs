@@ -133,8 +133,8 @@ mod tests {
 
     #[test]
     fn pose_and_mouth_decide() {
-        let photos = vec![face(0.0, 0.0), face(0.5, 0.0), face(0.0, 2.0)];
-        let mut choice = Choice::new(photos.iter().map(Posture::of).collect());
+        let photos = [(0.0, 0.0), (0.5, 0.0), (0.0, 2.0)].map(|(yaw, drop)| Posture::of(&face(yaw, drop)));
+        let mut choice = Choice::new(photos.to_vec());
         for (yaw, drop, expected) in [(0.05, 0.1, 0), (0.45, 0.0, 1), (0.0, 1.8, 2), (0.02, 0.0, 0)] {
             assert_eq!(settled(&mut choice, &face(yaw, drop)), expected);
         }
