@@ -67,7 +67,7 @@ impl Cutter<'_> {
         let (lead, follow) = match readers {
             Ok(readers) => readers,
             Err(error) => {
-                cut.break_off(&error);
+                cut.break_off(clip, &error);
                 return Ok(Some(cut));
             }
         };
@@ -88,7 +88,7 @@ impl Cutter<'_> {
                 Ok(()) => {}
                 Err(Trouble::Face(error)) => return Err(error.into()),
                 Err(Trouble::Clip(error)) => {
-                    cut.break_off(&error);
+                    cut.break_off(clip, &error);
                     go_on = false;
                 }
             }
@@ -105,9 +105,12 @@ impl Cutter<'_> {
 }
 
 impl CutClip {
-    fn break_off(&mut self, error: &gioconda_media::Error) {
+    fn break_off(&mut self, clip: &Clip, error: &gioconda_media::Error) {
         self.broken = true;
-        self.rejected.push(error.to_string());
+        let text = error.to_string();
+        // The report names the clip already.
+        let name = format!("{}: ", clip.path.display());
+        self.rejected.push(text.strip_prefix(&name).unwrap_or(&text).to_owned());
     }
 }
 
@@ -149,7 +152,7 @@ impl ShotWriter<'_> {
         } else {
             CropWindow::around(&faces, source_size.0, source_size.1)
         };
-        let first = self.follower.read;
+        let (first, clip) = (self.follower.read, self.clip);
         let window = match window {
             Ok(window) => window,
             Err(reason) => {
@@ -161,8 +164,8 @@ impl ShotWriter<'_> {
         let before = shard.position();
         let fps = self.follower.reader.fps();
         let video_name = match cut.videos.len() {
-            0 => self.clip.name.clone(),
-            others => format!("{}#{}", self.clip.name, others + 1),
+            0 => clip.name.clone(),
+            others => format!("{}#{}", clip.name, others + 1),
         };
         let shot_length = self.shot.len();
         let written = self.write_frames(shard, &window, &video_name)?;
@@ -184,7 +187,7 @@ impl ShotWriter<'_> {
         }
         cut.dropped.add(dropped);
         if let Some(error) = &written.trouble {
-            cut.break_off(error);
+            cut.break_off(clip, error);
         }
         Ok(written.trouble.is_none())
     }
@@ -196,7 +199,7 @@ impl ShotWriter<'_> {
                 Ok(true) => {}
                 Ok(false) => return Ok(false),
                 Err(error) => {
-                    cut.break_off(&error);
+                    cut.break_off(self.clip, &error);
                     return Ok(false);
                 }
             }

@@ -15,7 +15,7 @@ pub(crate) const LONGEST_SHOT: usize = 1500;
 /// Side of the thumbnails that pictures are compared by.
 const THUMBNAIL: u32 = 32;
 /// Mean difference of two thumbnails, in grey levels, below which there is no cut.
-const LEAST_CUT: f32 = 18.0;
+const LEAST_CUT: f32 = 22.0;
 /// A cut stands out from the differences before it by this factor.
 const CUT_FACTOR: f32 = 5.0;
 /// How many differences before a frame say how lively the shot is.
@@ -62,7 +62,7 @@ impl Thumbnail {
 #[derive(Default)]
 struct CutDetector {
     before: Option<Thumbnail>,
-    /// The last differences between neighbouring frames of this shot.
+    /// The last differences between neighbouring frames.
     differences: Vec<f32>,
     face: Option<FaceBox>,
 }
@@ -78,14 +78,13 @@ impl CutDetector {
         };
         let cut = difference > LEAST_CUT.max(CUT_FACTOR * self.usual_difference());
         if cut || jumped {
-            self.differences.clear();
             self.face = None;
-        } else {
-            if self.differences.len() == MEMORY {
-                self.differences.remove(0);
-            }
-            self.differences.push(difference);
         }
+        // The difference at a cut counts too: the median bears it, and a shot that stays lively is not cut again.
+        if self.differences.len() == MEMORY {
+            self.differences.remove(0);
+        }
+        self.differences.push(difference);
         self.before = Some(thumbnail);
         self.face = now.map(|(face, _)| face).or(self.face);
         cut || jumped
@@ -174,8 +173,11 @@ mod tests {
     use super::*;
     use crate::descriptor::tests::face;
 
-    fn stripes(shift: u32, tone: u8) -> RgbImage {
-        RgbImage::from_fn(96, 64, |x, y| image::Rgb([tone, (((x + shift) / 4 + y / 8) % 2 * 90) as u8, 40]))
+    fn waves(shift: u32, tone: u8) -> RgbImage {
+        RgbImage::from_fn(96, 64, |x, y| {
+            let wave = ((x + shift) as f32 * 0.2).sin() * (y as f32 * 0.1).cos();
+            image::Rgb([tone, (120.0 + 90.0 * wave) as u8, 40])
+        })
     }
 
     fn shots(frames: &[(RgbImage, Option<TrackedFace>)]) -> Vec<usize> {
@@ -188,9 +190,9 @@ mod tests {
 
     #[test]
     fn a_cut_stands_out_and_movement_does_not() {
-        let still = |tone| (0..10).map(move |_| (stripes(0, tone), None));
-        let lively = (0..10).map(|i| (stripes(i * 4, 100), None));
-        assert_eq!(shots(&still(100).chain(still(250)).collect::<Vec<_>>()), [10]);
+        let still = |tone| (0..10).map(move |_| (waves(0, tone), None));
+        let lively = (0..10).map(|i| (waves(i, 100), None));
+        assert_eq!(shots(&still(20).chain(still(250)).collect::<Vec<_>>()), [10]);
         assert_eq!(shots(&still(100).chain(lively).collect::<Vec<_>>()), Vec::<usize>::new());
     }
 
@@ -198,9 +200,9 @@ mod tests {
     fn a_face_found_elsewhere_begins_a_shot_and_one_found_again_does_not() {
         let seen = |size: f32, redetected| {
             let landmarks = face(size, 0.0, 0.0);
-            (stripes(0, 100), Some(TrackedFace { landmarks, presence: 0.9, redetected }))
+            (waves(0, 100), Some(TrackedFace { landmarks, presence: 0.9, redetected }))
         };
-        let nobody = || (stripes(0, 100), None);
+        let nobody = || (waves(0, 100), None);
         let frames =
             [seen(90.0, true), seen(91.0, false), nobody(), seen(92.0, true), nobody(), seen(40.0, true)];
         assert_eq!(shots(&frames), [5]);
