@@ -99,6 +99,11 @@ impl Checkpoints {
             return Ok(None);
         }
         let step = trainer.steps_done();
+        let path = self.folder.join(format!("{PREFIX}{step:08}"));
+        if path.exists() {
+            // Nothing was done since it was loaded.
+            return Ok(Some(path));
+        }
         let partial = self.folder.join(format!("{PARTIAL}{step:08}"));
         fs::create_dir(&partial).map_err(Error::io(&partial))?;
         let mut files = BTreeMap::new();
@@ -111,10 +116,6 @@ impl Checkpoints {
         write(&partial.join(MANIFEST), &text)?;
         sync_folder(&partial)?;
 
-        let path = self.folder.join(format!("{PREFIX}{step:08}"));
-        if path.exists() {
-            fs::remove_dir_all(&path).map_err(Error::io(&path))?;
-        }
         fs::rename(&partial, &path).map_err(Error::io(&path))?;
         sync_folder(&self.folder)?;
         let mut all = self.all()?;
