@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
-use gioconda_avatar::{MOST_PHOTOS, builtin_motions};
+use gioconda_avatar::builtin_motions;
 use gioconda_face::FaceChoice;
 
 /// One photo in, a talking portrait out.
@@ -111,7 +111,7 @@ pub(crate) struct AnimateArgs {
     #[arg(long, value_enum)]
     pub(crate) renderer: Option<RendererArg>,
 
-    /// Weights of the portrait preset for the neural renderer
+    /// Weights of the portrait preset for the neural renderer; they replace an avatar's own network
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) weights: Option<PathBuf>,
 
@@ -245,7 +245,7 @@ Without --weights the avatar is painted by the face mesh alone. With weights its
 photos are held back to check that this helps, and where it does not, the untuned network is kept.")]
 pub(crate) struct LearnArgs {
     /// Photos of one person, 1 to 32
-    #[arg(required = true, value_name = "PHOTO", num_args = 1..=MOST_PHOTOS, value_hint = ValueHint::FilePath)]
+    #[arg(required = true, value_name = "PHOTO", value_hint = ValueHint::FilePath)]
     pub(crate) photos: Vec<PathBuf>,
 
     /// The avatar file to write [default: the first photo's name with .avatar, in the current folder]

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
-use gioconda_avatar::{AVATAR_EXTENSION, Avatar, AvatarFile, PortraitWeights, Tuning};
+use gioconda_avatar::{AVATAR_EXTENSION, Avatar, AvatarFile, MOST_PHOTOS, PortraitWeights, Tuning};
 use gioconda_face::{FaceFinder, Threads};
 use gioconda_train::{Check, DEFAULT_LEARNING_STEPS, LearnSettings, Outcome};
 use serde::Serialize;
@@ -28,6 +28,13 @@ struct Learned {
 pub(crate) fn run(arguments: &LearnArgs, terminal: &Terminal) -> Result<(), Failure> {
     let started = Instant::now();
     let output = output(arguments)?;
+    if arguments.photos.len() > MOST_PHOTOS {
+        let count = arguments.photos.len();
+        let line = format!(
+            "an avatar is made of {MOST_PHOTOS} photos at most, not {count}; choose the best of them"
+        );
+        return Err(Failure::Usage(line));
+    }
     let weights = arguments.weights.as_deref().map(PortraitWeights::open).transpose()?;
     let mut finder = FaceFinder::new(Threads::Shared)?;
     let face = arguments.face.unwrap_or_default();
@@ -98,7 +105,7 @@ fn verdict(outcome: &Outcome) -> String {
     }
 }
 
-/// Where the avatar goes; refused before anything is computed when it is no avatar's name or one of the inputs.
+/// Where the avatar goes; refused before anything is computed when it is no avatar's name.
 fn output(arguments: &LearnArgs) -> Result<PathBuf, Failure> {
     let first = Path::new(arguments.photos[0].file_name().unwrap_or("person".as_ref()));
     let output = arguments.output.clone().unwrap_or_else(|| first.with_extension(AVATAR_EXTENSION));

@@ -40,22 +40,22 @@ impl Person {
 
     /// The weighted reconstruction loss of a batch.
     pub(super) fn reconstruction(&self, episode: &Episode) -> f64 {
-        scalar(&self.pixel_loss(&self.compose(episode), episode))
+        scalar(&pixel_loss(&self.compose(episode), episode))
     }
 
     fn compose(&self, episode: &Episode) -> Composition {
         let warp = episode.warp.as_ref().expect("every pair brings its warp");
         compose(self.generator.forward(warp.input(episode.picture.clone()), self.psi.val()), warp)
     }
+}
 
-    /// As in meta-learning: the frame, and to a lesser part the warped photo and the colour it is blended from.
-    fn pixel_loss(&self, made: &Composition, episode: &Episode) -> Tensor<1> {
-        let terms = &LossWeights::PORTRAIT.pixel_terms;
-        let warp = episode.warp.as_ref().expect("every pair brings its warp");
-        let weights = pixel_weights(&warp.masks, terms);
-        let distance = |part: &Tensor<4>| pixel(part.clone(), episode.frame.clone(), weights.clone(), terms);
-        distance(&made.frame) + (distance(&made.warped) + distance(&made.colour)) * terms.branches
-    }
+/// As in meta-learning: the frame, and to a lesser part the warped photo and the colour it is blended from.
+fn pixel_loss(made: &Composition, episode: &Episode) -> Tensor<1> {
+    let terms = &LossWeights::PORTRAIT.pixel_terms;
+    let warp = episode.warp.as_ref().expect("every pair brings its warp");
+    let weights = pixel_weights(&warp.masks, terms);
+    let distance = |part: &Tensor<4>| pixel(part.clone(), episode.frame.clone(), weights.clone(), terms);
+    distance(&made.frame) + (distance(&made.warped) + distance(&made.colour)) * terms.branches
 }
 
 /// D, and the row that tells it whom it judges: `w' = w₀ + ê`, tuned as ê.
@@ -102,7 +102,7 @@ impl Tuner {
             self.judge = Some(self.judge_step(judge, person, episode));
         }
         let made = person.compose(episode);
-        let mut total = person.pixel_loss(&made, episode) * weights.pixel;
+        let mut total = pixel_loss(&made, episode) * weights.pixel;
         if let Some(judge) = &self.judge {
             let judge = judge.clone().no_grad();
             let (fake, real) =
