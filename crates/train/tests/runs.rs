@@ -73,10 +73,10 @@ fn assert_overfits(config: &TrainConfig, frames: usize, steps: u64) {
 
 #[test]
 fn portrait_overfits_two_clips() {
-    let changes = "batch = 8\naccumulate = 1\nema = 0.9\nschedule = 'constant'
+    let changes = "batch = 4\naccumulate = 1\nema = 0.9\nschedule = 'constant'
         generator_optimizer.learning_rate = 2e-3\ndiscriminator.from_step = 0
         data = { flip = 0, gain = 0, offset = 0, zoom = 0 }";
-    assert_overfits(&tiny(Preset::Portrait, 64, &[8, 16, 32], changes), 8, 400);
+    assert_overfits(&tiny(Preset::Portrait, 32, &[8, 16, 32], changes), 4, 600);
 }
 
 #[test]
