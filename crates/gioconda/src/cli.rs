@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use gioconda_avatar::builtin_motions;
+use gioconda_dataset::Part;
 use gioconda_face::FaceChoice;
 
 /// One photo in, a talking portrait out.
@@ -51,6 +52,8 @@ pub(crate) enum Command {
     Train(Box<TrainArgs>),
     /// Write a generator as ONNX, for other programs
     Export(ExportArgs),
+    /// Make training data of a folder of clips: tracked, cropped, thinned
+    Prepare(PrepareArgs),
     /// List the built-in motions
     Motions(ListArgs),
     /// Say what is in a photo, a clip or a motion file, and how well it will work
@@ -339,6 +342,38 @@ pub(crate) struct ExportArgs {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "\
+A run that was stopped goes on when the same command is given again; clips that were added to SOURCE since are added.
+Clips that cannot be used do not stop it: they are named at the end, in OUT/report.json and in OUT/contact-sheet.html.
+
+With --shard, start one job for each I of 1 to N, on as many machines as you like, all with the same SOURCE and OUT.")]
+pub(crate) struct PrepareArgs {
+    /// A folder with a folder per person (as in VoxCeleb2: id/video/utterance.mp4), or with a clip per person
+    #[arg(value_name = "SOURCE", value_hint = ValueHint::DirPath)]
+    pub(crate) source: PathBuf,
+
+    /// The folder for the data: made if need be
+    #[arg(value_name = "OUT", value_hint = ValueHint::DirPath)]
+    pub(crate) output: PathBuf,
+
+    /// Side of the crops that are stored
+    #[arg(long, value_name = "PIXELS", default_value_t = gioconda_dataset::DEFAULT_SIZE, value_parser = clap::value_parser!(u32).range(32..=1024))]
+    pub(crate) size: u32,
+
+    /// How many clips are worked on at once [default: one per core]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=256))]
+    pub(crate) workers: Option<u32>,
+
+    /// Prepare only part I of N, I from 1
+    #[arg(long, value_name = "I/N", default_value_t)]
+    pub(crate) shard: Part,
+
+    /// Print the result as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct InspectArgs {
     /// A photo, a clip, a folder of pictures or a motion file
     #[arg(required = true, value_name = "FILE", value_hint = ValueHint::AnyPath)]
@@ -466,6 +501,10 @@ mod tests {
             &["animate", "a.jpg", "--loop", "0"],
             &["animate", "a.jpg", "--quiet", "--verbose"],
             &["record"],
+            &["prepare", "clips"],
+            &["prepare", "clips", "out", "--size", "8"],
+            &["prepare", "clips", "out", "--workers", "0"],
+            &["prepare", "clips", "out", "--shard", "3/2"],
             &["train", "--resume", "--config", "a.toml"],
             &["export"],
             &["learn"],

@@ -8,5 +8,6 @@ pub(crate) mod learn;
 pub(crate) mod models;
 pub(crate) mod motions;
 pub(crate) mod outputs;
+pub(crate) mod prepare;
 pub(crate) mod record;
 pub(crate) mod train;

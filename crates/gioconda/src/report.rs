@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::fmt::Display;
 use std::io::{self, ErrorKind, Write as _};
 use std::process::ExitCode;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use gioconda_avatar::{Error, Progress, Summary};
 use gioconda_train::LogEntry;
@@ -91,6 +91,14 @@ impl Terminal {
         bar.set_style(style("{prefix} {spinner} {pos} frames  {per_sec}"));
         bar.enable_steady_tick(Duration::from_millis(200));
         Bar { bar, total_known: Cell::new(false) }
+    }
+
+    /// A bar over the clips of a data set, and the frames followed; hidden when quiet or not on a terminal.
+    pub(crate) fn clips(&self) -> ClipsBar {
+        let bar = if self.quiet { ProgressBar::hidden() } else { ProgressBar::no_length() };
+        bar.set_style(style("{wide_bar} {pos}/{len} clips  {msg}  {eta} left"));
+        bar.enable_steady_tick(Duration::from_millis(200));
+        ClipsBar { bar, started: Instant::now() }
     }
 
     /// A bar for `total` steps of learning; hidden when quiet or not on a terminal.
@@ -199,6 +207,28 @@ impl TrainingBar {
 }
 
 impl Drop for TrainingBar {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+/// A progress bar over the clips of a data set.
+pub(crate) struct ClipsBar {
+    bar: ProgressBar,
+    started: Instant,
+}
+
+impl ClipsBar {
+    /// Shows where the work stands; may be called from several threads.
+    pub(crate) fn update(&self, progress: gioconda_dataset::Progress) {
+        self.bar.set_length(progress.clips as u64);
+        self.bar.set_position(progress.clips_done as u64);
+        let rate = progress.frames as f64 / self.started.elapsed().as_secs_f64().max(1e-6);
+        self.bar.set_message(format!("{} frames, {rate:.0} frames/s", progress.frames));
+    }
+}
+
+impl Drop for ClipsBar {
     fn drop(&mut self) {
         self.bar.finish_and_clear();
     }

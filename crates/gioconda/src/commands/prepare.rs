@@ -1,0 +1,70 @@
+//! `gioconda prepare`: a folder of clips becomes training data.
+
+use std::num::NonZero;
+
+use gioconda_dataset::{Settings, Summary};
+
+use crate::cli::PrepareArgs;
+use crate::interrupt;
+use crate::report::{Failure, Terminal, print};
+
+/// Prepares the clips and says what became of them.
+pub(crate) fn run(arguments: &PrepareArgs, terminal: &Terminal) -> Result<(), Failure> {
+    let cores = || std::thread::available_parallelism().map_or(1, NonZero::get);
+    let settings = Settings {
+        size: arguments.size,
+        workers: arguments.workers.map_or_else(cores, |workers| workers as usize),
+        part: arguments.shard,
+    };
+    let bar = terminal.clips();
+    let prepared = gioconda_dataset::prepare(
+        &arguments.source,
+        &arguments.output,
+        &settings,
+        &|progress| bar.update(progress),
+        interrupt::flag(),
+    );
+    drop(bar);
+    let summary = prepared?;
+    if arguments.json {
+        print(serde_json::to_string_pretty(&summary)?)?;
+    }
+    for rejection in &summary.prepared.rejected {
+        let kept = if rejection.videos == 0 { "left out" } else { "partly left out" };
+        terminal.warn(format_args!("{}: {kept}: {}", rejection.clip, rejection.reasons.join("; ")));
+    }
+    terminal.say(in_words(arguments, &summary));
+    Ok(())
+}
+
+/// The one line at the end.
+fn in_words(arguments: &PrepareArgs, summary: &Summary) -> String {
+    let prepared = &summary.prepared;
+    let mut line = format!(
+        "{}: {} frames in {} videos of {} people, from {} clips",
+        arguments.output.display(),
+        prepared.frames,
+        prepared.videos,
+        prepared.people,
+        prepared.clips
+    );
+    if prepared.people_with_one_video > 0 {
+        line += &format!(" ({} people have a single video)", prepared.people_with_one_video);
+    }
+    let dropped = &prepared.dropped;
+    line += &format!(
+        "; left out: {} frames without a trusted face, {} outside the crop, {} near-duplicates, {} in rejected stretches",
+        dropped.no_face, dropped.outside, dropped.duplicates, dropped.rejected
+    );
+    if summary.frames_followed > 0 {
+        let rate = summary.frames_followed as f64 / summary.seconds.max(1e-6);
+        line +=
+            &format!("; {} frames in {:.1} s ({rate:.0} frames/s)", summary.frames_followed, summary.seconds);
+    } else {
+        line += "; nothing was left to do";
+    }
+    match &summary.contact_sheet {
+        Some(page) => line + &format!("; look at {}", page.display()),
+        None => line + "; the contact sheet is made when all parts are done",
+    }
+}
