@@ -54,12 +54,11 @@ pub(crate) fn find(root: &Path) -> Result<Found, Error> {
     for entry in WalkDir::new(root).follow_links(true).min_depth(1) {
         match entry {
             Ok(entry) if entry.file_type().is_file() && is_clip(entry.path()) => {
-                match Clip::new(root, entry.path()) {
-                    Some(clip) => found.clips.push(clip),
-                    None => {
-                        let name = entry.path().to_string_lossy().into_owned();
-                        found.problems.push((name, "its name is not Unicode; rename it".to_owned()));
-                    }
+                if let Some(clip) = Clip::new(root, entry.path()) {
+                    found.clips.push(clip);
+                } else {
+                    let name = entry.path().to_string_lossy().into_owned();
+                    found.problems.push((name, "its name is not Unicode; rename it".to_owned()));
                 }
             }
             Ok(_) => {}

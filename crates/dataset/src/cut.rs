@@ -158,7 +158,7 @@ impl ShotWriter<'_> {
             Err(reason) => {
                 cut.dropped.rejected += self.shot.len();
                 cut.reject(first, self.shot.len(), &reason);
-                return self.skip(cut);
+                return Ok(self.skip(cut));
             }
         };
         let before = shard.position();
@@ -192,19 +192,19 @@ impl ShotWriter<'_> {
         Ok(written.trouble.is_none())
     }
 
-    /// Reads past the shot.
-    fn skip(self, cut: &mut CutClip) -> Result<bool, Error> {
+    /// Reads past the shot; false when the clip cannot be read further.
+    fn skip(self, cut: &mut CutClip) -> bool {
         for _ in self.shot {
             match self.follower.next() {
                 Ok(true) => {}
-                Ok(false) => return Ok(false),
+                Ok(false) => return false,
                 Err(error) => {
                     cut.break_off(self.clip, &error);
-                    return Ok(false);
+                    return false;
                 }
             }
         }
-        Ok(true)
+        true
     }
 
     fn write_frames(

@@ -267,13 +267,11 @@ impl Journal {
         }
         file.seek(SeekFrom::Start(whole)).map_err(Error::write(path))?;
         let mut journal = Self { path: path.into(), file };
-        let index = match index {
-            Some(index) => index,
-            None => {
-                journal.append(&Record::Header(header.clone()))?;
-                let header = header.clone();
-                Index { header, clips: Vec::new(), complete: false, whole: 0, torn: false }
-            }
+        let index = if let Some(index) = index {
+            index
+        } else {
+            journal.append(&Record::Header(header.clone()))?;
+            Index { header: header.clone(), clips: Vec::new(), complete: false, whole: 0, torn: false }
         };
         Ok((journal, index))
     }

@@ -1,4 +1,4 @@
-//! Shards: tar files in WebDataset's layout. A sample is two neighbouring files with one key,
+//! Shards: tar files in `WebDataset`'s layout. A sample is two neighbouring files with one key,
 //!
 //! - `PERSON/VIDEO/000123.jpg`: the crop, JPEG at quality 95 without chroma subsampling;
 //! - `PERSON/VIDEO/000123.landmarks.npy`: `[478, 3]` little-endian `f32`, x, y, z in pixels of the crop;

@@ -204,7 +204,7 @@ mod tests {
         };
         let nobody = || (waves(0, 100), None);
         let frames =
-            [seen(90.0, true), seen(91.0, false), nobody(), seen(92.0, true), nobody(), seen(40.0, true)];
+            vec![seen(90.0, true), seen(91.0, false), nobody(), seen(92.0, true), nobody(), seen(40.0, true)];
         assert_eq!(shots(&frames), [5]);
     }
 

@@ -45,7 +45,7 @@ impl CropWindow {
     /// become stripes that a network learns). The error is a reason for the report.
     pub(crate) fn around(faces: &[FaceBox], width: u32, height: u32) -> Result<Self, String> {
         let face = median(faces.iter().map(|face| face.side));
-        if !(face >= LEAST_FACE) {
+        if face.is_nan() || face < LEAST_FACE {
             return Err(format!("the face is only {face:.0} pixels high, less than {LEAST_FACE:.0}"));
         }
         let available = width.min(height);

@@ -60,8 +60,11 @@ fn run(source: &Path, output: &Path, settings: &Settings) -> Result<Summary, Err
     prepare(source, output, settings, &|_| {}, &AtomicBool::new(false))
 }
 
+/// A frame's number in its clip, its picture, and the tip of its nose.
+type FrameContent = (u32, Vec<u8>, [f32; 3]);
+
 /// Everything a reader sees: names, descriptors, landmarks and pictures.
-fn content(folder: &Path) -> Vec<(String, Vec<(u32, Vec<u8>, [f32; 3])>)> {
+fn content(folder: &Path) -> Vec<(String, Vec<FrameContent>)> {
     let dataset = Dataset::open(folder).unwrap();
     let read = |(index, video): (usize, &gioconda_dataset::Video)| {
         let frames = (0..video.frames).map(|frame| {
