@@ -62,7 +62,7 @@ enum Neutral {
     /// The face at this time.
     At(Duration),
     /// The face most like this portrait's in this part of the clip.
-    Like(FaceState, ReadOptions),
+    Like(Arc<FaceState>, ReadOptions),
 }
 
 struct Placement {
@@ -89,7 +89,7 @@ impl ClipDriver {
             MotionMode::Relative { neutral: None } => {
                 let duration = settings.duration.map_or(NEUTRAL_SEARCH, |d| d.min(NEUTRAL_SEARCH));
                 let part = ReadOptions { duration: Some(duration), ..options };
-                (Neutral::Like(portrait.clone(), part), None)
+                (Neutral::Like(Arc::new(portrait.clone()), part), None)
             }
         };
         let clip = TrackedClip::open(path, &options, face, Threads::Count(1))?;

@@ -322,7 +322,7 @@ pub(crate) struct TrainArgs {
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     pub(crate) perceptual: Vec<String>,
 
-    /// The folder of their files [default: $GIOCONDA_PERCEPTUAL_DIR, else ../shared/models]
+    /// The folder of their files [default: `$GIOCONDA_PERCEPTUAL_DIR`, else ../shared/models]
     #[arg(long, value_name = "FOLDER", value_hint = ValueHint::DirPath)]
     pub(crate) perceptual_dir: Option<PathBuf>,
 }
@@ -348,7 +348,7 @@ Clips that cannot be used do not stop it: they are named at the end, in OUT/repo
 
 With --shard, start one job for each I of 1 to N, on as many machines as you like, all with the same SOURCE and OUT.")]
 pub(crate) struct PrepareArgs {
-    /// A folder with a folder per person (as in VoxCeleb2: id/video/utterance.mp4), or with a clip per person
+    /// A folder with a folder per person (as in `VoxCeleb2`: id/video/utterance.mp4), or with a clip per person
     #[arg(value_name = "SOURCE", value_hint = ValueHint::DirPath)]
     pub(crate) source: PathBuf,
 

@@ -310,7 +310,7 @@ fn overlay(table: &mut Table, changes: Table, path: &str) -> std::result::Result
         };
         match (value, change) {
             (Value::Table(table), Value::Table(changes)) => {
-                overlay(table, changes, &format!("{path}{key}."))?
+                overlay(table, changes, &format!("{path}{key}."))?;
             }
             (Value::Float(value), Value::Integer(change)) => *value = change as f64,
             (value, change) if value.same_type(&change) => *value = change,
@@ -460,7 +460,7 @@ mod tests {
     fn the_learning_rate_falls_to_nothing() {
         let config = TrainConfig { steps: 10, ..TrainConfig::of(Preset::Portrait) };
         let factors = [0, 5, 10].map(|step| config.learning_rate_factor(step));
-        assert_eq!(factors, [1.0, 0.5, 0.0]);
+        assert_eq!(factors.map(|factor| (factor * 100.0).round() as i32), [100, 50, 0]);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! TensorBoard event files: TFRecords of `tensorflow.Event` messages (tensorflow/core/util/event.proto, and
+//! `TensorBoard` event files: `TFRecord`s of `tensorflow.Event` messages (tensorflow/core/util/event.proto, and
 //! summary.proto), of which only the fields below are written.
 
 use std::fs::File;
@@ -74,8 +74,8 @@ impl EventWriter {
         let name = format!("events.out.tfevents.{:010}.{}", seconds as u64, std::process::id());
         let mut writer = Self { file: BufWriter::new(File::create(folder.join(name))?) };
         let version = Event { file_version: Some("brain.Event:2".to_owned()), ..Event::default() };
-        writer.append(Event { wall_time: seconds, ..version })?;
-        writer.append(Event { session_log: Some(SessionLog { status: START }), ..at(step + 1) })?;
+        writer.append(&Event { wall_time: seconds, ..version })?;
+        writer.append(&Event { session_log: Some(SessionLog { status: START }), ..at(step + 1) })?;
         Ok(writer)
     }
 
@@ -86,7 +86,7 @@ impl EventWriter {
             simple_value: Some(*value as f32),
             image: None,
         });
-        self.append(Event { summary: Some(Summary { value: value.collect() }), ..at(step) })
+        self.append(&Event { summary: Some(Summary { value: value.collect() }), ..at(step) })
     }
 
     /// A picture, encoded as PNG.
@@ -98,11 +98,11 @@ impl EventWriter {
             encoded_image_string: png,
         };
         let value = SummaryValue { tag: tag.to_owned(), simple_value: None, image: Some(image) };
-        self.append(Event { summary: Some(Summary { value: vec![value] }), ..at(step) })
+        self.append(&Event { summary: Some(Summary { value: vec![value] }), ..at(step) })
     }
 
-    /// One TFRecord: length, its checksum, content, its checksum.
-    fn append(&mut self, event: Event) -> io::Result<()> {
+    /// One `TFRecord`: length, its checksum, content, its checksum.
+    fn append(&mut self, event: &Event) -> io::Result<()> {
         let content = event.encode_to_vec();
         let length = (content.len() as u64).to_le_bytes();
         self.file.write_all(&length)?;
@@ -130,7 +130,7 @@ fn masked_checksum(bytes: &[u8]) -> u32 {
 mod tests {
     use super::*;
 
-    /// `masked_crc32c(b"123456789")` of the PyPI package crc32c: crc 0xe3069283.
+    /// `masked_crc32c(b"123456789")` of the `PyPI` package crc32c: crc 0xe3069283.
     #[test]
     fn checksums_are_masked() {
         assert_eq!(crc32c::crc32c(b"123456789"), 0xe306_9283);

@@ -1,4 +1,4 @@
-//! What a run writes down: `log.jsonl`, a line per entry, and TensorBoard event files.
+//! What a run writes down: `log.jsonl`, a line per entry, and `TensorBoard` event files.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::Write as _;
@@ -83,7 +83,7 @@ impl Logs {
         self.events.scalars(entry.step, &values).map_err(Error::io(&self.folder))
     }
 
-    /// Writes a picture grid as PNG and shows it to TensorBoard.
+    /// Writes a picture grid as PNG and shows it to `TensorBoard`.
     pub(crate) fn picture(&mut self, step: u64, grid: &RgbImage) -> Result<PathBuf> {
         let path = self.folder.join(PICTURES).join(format!("step-{step:08}.png"));
         let mut png = std::io::Cursor::new(Vec::new());

@@ -61,7 +61,7 @@ impl Meter {
             learning_rate,
             steps_per_second,
             samples_per_second: steps_per_second * self.samples_per_step as f64,
-            waiting: (waited - recent.waited_before).as_secs_f64() / seconds,
+            waiting: waited.saturating_sub(recent.waited_before).as_secs_f64() / seconds,
             losses: recent.sums * (1.0 / recent.steps as f64),
         }
     }

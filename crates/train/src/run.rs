@@ -17,7 +17,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use gioconda_networks::{Device, Episode, PerceptualNetwork, perceptual_spec};
 use sha2::{Digest, Sha256};
 
-use crate::checkpoint::{self, Checkpoints, WEIGHTS};
+use crate::checkpoint::{self, Checkpoints, WEIGHTS, hexadecimal};
 use crate::config::TrainConfig;
 use crate::episodes::EpisodeSource;
 use crate::footage::Footage;
@@ -103,7 +103,7 @@ pub struct RunSummary {
 
 /// Trains on `footage` until the configured steps are done or `stop` is set; either way the last state is saved.
 pub fn train(
-    footage: Arc<dyn Footage>,
+    footage: &Arc<dyn Footage>,
     settings: &RunSettings,
     observe: &mut dyn FnMut(Event<'_>),
     stop: &AtomicBool,
@@ -149,7 +149,7 @@ struct Run {
 
 impl Run {
     fn open(
-        footage: Arc<dyn Footage>,
+        footage: &Arc<dyn Footage>,
         settings: &RunSettings,
         observe: &mut dyn FnMut(Event<'_>),
     ) -> Result<Self> {
@@ -164,7 +164,7 @@ impl Run {
 
         let perceptual = perceptual_networks(&config, settings)?;
         let mut trainer = Trainer::new(&config, footage.videos(), &settings.devices, perceptual)?;
-        let data = fingerprint(&*footage);
+        let data = fingerprint(&**footage);
         let mut next_batch = 0;
         if let Some(path) = newest {
             let manifest = checkpoint::load(&path, &mut trainer)?;
@@ -326,5 +326,5 @@ fn fingerprint(footage: &dyn Footage) -> String {
     for video in 0..footage.videos() {
         hash.update(format!("{}\0{}\n", footage.video_name(video), footage.frames(video)));
     }
-    hash.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+    hexadecimal(&hash.finalize()[..16])
 }

@@ -39,7 +39,7 @@ fn settings(folder: &Path, start: Start) -> RunSettings {
 }
 
 fn run(folder: &Path, start: Start, footage: Arc<dyn Footage>) -> gioconda_train::Result<RunSummary> {
-    train(footage, &settings(folder, start), &mut |_| {}, &AtomicBool::new(false))
+    train(&footage, &settings(folder, start), &mut |_| {}, &AtomicBool::new(false))
 }
 
 /// Mean absolute difference between output and driving frame, colours -1..1, on unvaried episodes.
@@ -180,7 +180,7 @@ fn a_run_stops_when_asked_and_keeps_three_checkpoints() {
         _ => {}
     };
     let start = Start::New(Box::new(resumable()));
-    let summary = train(footage.clone(), &settings(folder.path(), start), &mut observe, &stop).unwrap();
+    let summary = train(&footage, &settings(folder.path(), start), &mut observe, &stop).unwrap();
     assert!(summary.interrupted && summary.step == 13 && summary.steps_taken == 13);
     let mut checkpoints: Vec<_> = std::fs::read_dir(folder.path().join("checkpoints"))
         .unwrap()

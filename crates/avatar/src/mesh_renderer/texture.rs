@@ -3,6 +3,9 @@
 //! The photo is resampled once per view with an antialiased filter, on exactly the pixel grid of the view. A warp
 //! that moves nothing therefore samples texel centres and reproduces the background bit by bit, and a view smaller
 //! than the photo does not alias.
+//!
+//! What samples a row is inlined into [`SimdOp::eval`]: only code inside it is compiled for the instruction set found.
+#![allow(clippy::inline_always)]
 
 use gioconda_face::warp::View;
 use image::RgbImage;

@@ -1,4 +1,7 @@
 //! The arithmetic, on the widest vectors that the machine turns out to have.
+//!
+//! Everything is inlined into [`Forward::eval`]: only code inside it is compiled for the instruction set that was found.
+#![allow(clippy::inline_always)]
 
 use rten_simd::ops::{BitOps, NumOps};
 use rten_simd::{Isa, SimdOp};
@@ -215,7 +218,7 @@ impl<O: NumOps<f32>, const VECTORS: usize, const PIXELS: usize> Lanes<O, VECTORS
         }
     }
 
-    /// Depthwise convolution, expansion, residual and PReLU, a row at a time: the depthwise row stays in the cache.
+    /// Depthwise convolution, expansion, residual and `PReLU`, a row at a time: the depthwise row stays in the cache.
     #[inline(always)]
     fn expand(self, side: usize, block: &Expansion, to: &mut Scratch) {
         let ops = self.0;
@@ -331,7 +334,7 @@ impl<O: NumOps<f32>, const VECTORS: usize, const PIXELS: usize> Lanes<O, VECTORS
         }
     }
 
-    /// PReLU.
+    /// `PReLU`.
     #[inline(always)]
     fn leaky(self, mut panel: Panel<O, VECTORS>, slope: &[f32; PANEL]) -> Panel<O, VECTORS> {
         let ops = self.0;

@@ -25,7 +25,7 @@ use rten_simd::SimdOp as _;
 /// Side of the input, pixels.
 pub(super) const INPUT: usize = 256;
 
-/// The slopes of a PReLU, as its matrix has its outputs.
+/// The slopes of a `PReLU`, as its matrix has its outputs.
 type Slope = Vec<[f32; PANEL]>;
 
 /// The network's weights, in the order in which they are used.

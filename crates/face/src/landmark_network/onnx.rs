@@ -57,6 +57,9 @@ struct TensorProto {
     raw_data: Vec<u8>,
 }
 
+/// Weights `[out, in, kernel, kernel]`, their dimensions, and biases.
+type Weights = (Vec<f32>, Vec<usize>, Vec<f32>);
+
 /// A parsed file.
 pub(super) struct Graph {
     nodes: Vec<NodeProto>,
@@ -116,7 +119,7 @@ impl<'a> Layers<'a> {
         attribute(node, "kernel_shape")?.ints.first().copied()
     }
 
-    /// A PReLU's slopes, one a channel.
+    /// A `PReLU`'s slopes, one a channel.
     pub(super) fn slope(&mut self) -> Result<Vec<[f32; PANEL]>, String> {
         let node = self.expect("PRelu")?;
         Ok(in_panels(&self.graph.tensor(node, 1)?.0))
@@ -139,13 +142,12 @@ impl<'a> Layers<'a> {
         Ok(Depthwise::new(dims[0], &weights, &bias))
     }
 
-    /// Weights `[out, in, kernel, kernel]`, their dimensions, and biases.
     fn weights(
         &mut self,
         kernel: usize,
         stride: i64,
         grouped: impl Fn(i64, &[usize]) -> bool,
-    ) -> Result<(Vec<f32>, Vec<usize>, Vec<f32>), String> {
+    ) -> Result<Weights, String> {
         let at = self.next;
         let node = self.expect("Conv")?;
         let (weights, dims) = self.graph.tensor(node, 1)?;

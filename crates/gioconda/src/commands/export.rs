@@ -46,9 +46,5 @@ fn of_avatar(path: &Path) -> Result<Vec<u8>, Failure> {
 }
 
 fn metadata(header: &WeightHeader) -> [(&'static str, &str); 3] {
-    [
-        ("preset", header.preset.name()),
-        ("training_data", &header.training_data),
-        ("licence", &header.licence),
-    ]
+    [("preset", header.preset.name()), ("training_data", &header.training_data), ("licence", &header.licence)]
 }

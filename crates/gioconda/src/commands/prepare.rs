@@ -40,29 +40,29 @@ pub(crate) fn run(arguments: &PrepareArgs, terminal: &Terminal) -> Result<(), Fa
 /// The one line at the end.
 fn in_words(arguments: &PrepareArgs, summary: &Summary) -> String {
     let prepared = &summary.prepared;
-    let mut line = format!(
-        "{}: {} frames in {} videos of {} people, from {} clips",
+    let single = match prepared.people_with_one_video {
+        0 => String::new(),
+        people => format!(" ({people} people have a single video)"),
+    };
+    let dropped = &prepared.dropped;
+    let rate = if summary.frames_followed > 0 {
+        let rate = summary.frames_followed as f64 / summary.seconds.max(1e-6);
+        format!("{} frames in {:.1} s ({rate:.0} frames/s)", summary.frames_followed, summary.seconds)
+    } else {
+        "nothing was left to do".to_owned()
+    };
+    let line = format!(
+        "{}: {} frames in {} videos of {} people, from {} clips{single}; left out: {} frames without a trusted face, {} outside the crop, {} near-duplicates, {} in rejected stretches; {rate}",
         arguments.output.display(),
         prepared.frames,
         prepared.videos,
         prepared.people,
-        prepared.clips
+        prepared.clips,
+        dropped.no_face,
+        dropped.outside,
+        dropped.duplicates,
+        dropped.rejected
     );
-    if prepared.people_with_one_video > 0 {
-        line += &format!(" ({} people have a single video)", prepared.people_with_one_video);
-    }
-    let dropped = &prepared.dropped;
-    line += &format!(
-        "; left out: {} frames without a trusted face, {} outside the crop, {} near-duplicates, {} in rejected stretches",
-        dropped.no_face, dropped.outside, dropped.duplicates, dropped.rejected
-    );
-    if summary.frames_followed > 0 {
-        let rate = summary.frames_followed as f64 / summary.seconds.max(1e-6);
-        line +=
-            &format!("; {} frames in {:.1} s ({rate:.0} frames/s)", summary.frames_followed, summary.seconds);
-    } else {
-        line += "; nothing was left to do";
-    }
     match &summary.contact_sheet {
         Some(page) => line + &format!("; look at {}", page.display()),
         None => line + "; the contact sheet is made when all parts are done",

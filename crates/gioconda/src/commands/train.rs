@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use gioconda_dataset::Dataset;
 use gioconda_networks::{Preset, device};
-use gioconda_train::{Event, PerceptualTerm, RunSettings, RunSummary, Start, TrainConfig, train};
+use gioconda_train::{Event, Footage, PerceptualTerm, RunSettings, RunSummary, Start, TrainConfig, train};
 
 use crate::cli::TrainArgs;
 use crate::interrupt;
@@ -31,7 +31,7 @@ pub(crate) fn run(arguments: &TrainArgs, terminal: &Terminal) -> Result<(), Fail
     let named = named.or_else(|| std::env::var_os(PERCEPTUAL_VARIABLE).map(PathBuf::from));
     let perceptual = named.unwrap_or_else(|| PathBuf::from(PERCEPTUAL_DIR));
     let settings = RunSettings { folder: folder.clone(), start, devices, perceptual };
-    let footage = Arc::new(Dataset::open(data)?);
+    let footage: Arc<dyn Footage> = Arc::new(Dataset::open(data)?);
 
     let bar = terminal.training();
     let mut observe = |event: Event<'_>| match event {
@@ -44,7 +44,7 @@ pub(crate) fn run(arguments: &TrainArgs, terminal: &Terminal) -> Result<(), Fail
         Event::Saved(path) => tracing::info!("saved {}", path.display()),
         Event::Picture(path) => tracing::info!("{}", path.display()),
     };
-    let trained = train(footage, &settings, &mut observe, interrupt::flag());
+    let trained = train(&footage, &settings, &mut observe, interrupt::flag());
     drop(bar);
     let summary = trained?;
     terminal.say(in_words(arguments, &summary));
