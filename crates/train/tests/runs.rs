@@ -38,8 +38,8 @@ fn settings(folder: &Path, start: Start) -> RunSettings {
     RunSettings { folder: folder.to_owned(), start, devices, perceptual: PathBuf::new() }
 }
 
-fn run(folder: &Path, start: Start, footage: Arc<dyn Footage>) -> gioconda_train::Result<RunSummary> {
-    train(&footage, &settings(folder, start), &mut |_| {}, &AtomicBool::new(false))
+fn run(folder: &Path, start: Start, footage: &Arc<dyn Footage>) -> gioconda_train::Result<RunSummary> {
+    train(footage, &settings(folder, start), &mut |_| {}, &AtomicBool::new(false))
 }
 
 /// Mean absolute difference between output and driving frame, colours -1..1, on unvaried episodes.
@@ -104,7 +104,8 @@ fn child_process() {
     let folder = Path::new(&folder);
     let resume = folder.join("config.toml").is_file();
     let start = if resume { Start::Resume } else { Start::New(Box::new(resumable())) };
-    run(folder, start, Arc::new(mona_lisa::footage(2, 4, 32))).unwrap();
+    let footage: Arc<dyn Footage> = Arc::new(mona_lisa::footage(2, 4, 32));
+    run(folder, start, &footage).unwrap();
 }
 
 fn child(folder: &Path) -> Child {
@@ -143,9 +144,9 @@ fn a_killed_run_ends_like_an_uninterrupted_one() {
         if !ended {
             // On Unix this is SIGKILL: nothing of the process runs any more.
             process.kill().unwrap();
-            process.wait().unwrap();
             kills += 1;
         }
+        process.wait().unwrap();
     }
     println!("killed {kills} times");
     let (whole_weights, killed_weights) = (weights(&whole), weights(&killed));
@@ -191,13 +192,14 @@ fn a_run_stops_when_asked_and_keeps_three_checkpoints() {
     let grid = image::open(&pictures[0]).unwrap();
     assert_eq!((grid.width(), grid.height()), (5 * 34 - 2, 2 * 34 - 2));
 
-    let again = run(folder.path(), Start::New(Box::new(resumable())), footage.clone()).unwrap_err();
+    let again = run(folder.path(), Start::New(Box::new(resumable())), &footage).unwrap_err();
     assert!(again.to_string().ends_with("continue it with --resume or choose another --out"), "{again}");
-    let other = run(folder.path(), Start::Resume, Arc::new(mona_lisa::footage(2, 4, 32))).unwrap_err();
+    let others: Arc<dyn Footage> = Arc::new(mona_lisa::footage(2, 4, 32));
+    let other = run(folder.path(), Start::Resume, &others).unwrap_err();
     assert!(other.to_string().contains("not a usable checkpoint"), "{other}");
     let file = folder.path().join("checkpoints/step-00000013/average.bpk");
     std::fs::write(&file, "something else").unwrap();
-    let damaged = run(folder.path(), Start::Resume, footage).unwrap_err();
+    let damaged = run(folder.path(), Start::Resume, &footage).unwrap_err();
     assert!(damaged.to_string().contains("average.bpk is not what was written"), "{damaged}");
 }
 
@@ -207,14 +209,14 @@ fn a_runaway_run_names_its_last_good_checkpoint() {
     let folder = tempfile::tempdir().unwrap();
     let footage: Arc<dyn Footage> = Arc::new(mona_lisa::footage(1, 4, 32));
     let config = TrainConfig { steps: 2, ..resumable() };
-    let summary = run(folder.path(), Start::New(Box::new(config)), footage.clone()).unwrap();
+    let summary = run(folder.path(), Start::New(Box::new(config)), &footage).unwrap();
     assert!(summary.checkpoint.ends_with("checkpoints/step-00000002"));
 
     let file = folder.path().join("config.toml");
     let edited = TrainConfig::read_whole(&file).unwrap();
     let edited = edited.overlaid("steps = 9\nlosses.pixel = 1e39", "the test").unwrap();
     std::fs::write(&file, edited.to_toml()).unwrap();
-    let error = run(folder.path(), Start::Resume, footage).unwrap_err().to_string();
+    let error = run(folder.path(), Start::Resume, &footage).unwrap_err().to_string();
     assert!(error.starts_with("training diverged at step 3: the total loss is "), "{error}");
     let good = summary.checkpoint.display();
     assert!(error.ends_with(&format!("the last good checkpoint is {good}")), "{error}");
@@ -225,7 +227,7 @@ fn bad_input_is_refused_in_one_line() {
     let footage: Arc<dyn Footage> = Arc::new(mona_lisa::footage(1, 2, 32));
     let folder = tempfile::tempdir().unwrap();
     let new = |config: TrainConfig| Start::New(Box::new(config));
-    let message = |folder: &Path, start: Start| run(folder, start, footage.clone()).unwrap_err().to_string();
+    let message = |folder: &Path, start: Start| run(folder, start, &footage).unwrap_err().to_string();
 
     let many = TrainConfig { shots: 2, ..resumable() };
     assert!(
