@@ -38,7 +38,7 @@ pub(crate) trait Driver {
 
 /// How much of a clip is looked at for its neutral frame, and how closely: enough to find a moment of rest in
 /// nearly every clip, little enough to keep the first frame near half a second from the start.
-const NEUTRAL_SEARCH: Duration = Duration::from_millis(2500);
+const NEUTRAL_SEARCH: Duration = Duration::from_secs(2);
 const NEUTRAL_SEARCH_FPS: f64 = 5.0;
 
 /// Follows the face of a clip.

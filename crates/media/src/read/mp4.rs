@@ -1,9 +1,10 @@
 //! The mp4 and mov container: sample tables, edit lists and rotation of the first video and the first audio track.
 //!
 //! Boxes are parsed by `mp4-atom`: unlike `re_mp4` it leaves the media data in the file, unlike `shiguredo_mp4` it
-//! has releases that are not canaries; it allocates nothing on a size it only read, and it writes boxes as well.
-//! Only `moov` is read into memory, and each track is parsed on its own, so that an exotic data track or metadata
-//! box does not cost the video. Everything it says about sizes and offsets is checked against the file here.
+//! has releases that are not canaries, and it writes boxes as well. Only `moov` is read into memory, and each track
+//! is parsed on its own, so that an exotic data track or metadata box does not cost the video. It is shown only the
+//! boxes that are used: a sample group description of four kilobytes makes it allocate gigabytes. Everything it says
+//! about sizes and offsets is checked against the file here.
 
 use crate::Error;
 use mp4_atom::{Audio, Codec, Decode, FourCC, Header, Mp4a, ReadFrom, StszSamples, Trak};
@@ -93,7 +94,7 @@ impl Movie {
             if slot.is_some() {
                 continue;
             }
-            match <Trak as mp4_atom::Atom>::decode_body(&mut &*body) {
+            match <Trak as mp4_atom::Atom>::decode_body(&mut used_boxes(body).as_slice()) {
                 Ok(trak) => *slot = Some(Track::new(path, &trak, movie_timescale, length)?),
                 // Sound that cannot be parsed must not cost the pictures.
                 Err(error) if &handler == b"soun" => tracing::debug!(%error, "unreadable audio track"),
@@ -111,6 +112,31 @@ fn split_box(bytes: &[u8]) -> Option<([u8; 4], &[u8], &[u8])> {
     let size = header.size.unwrap_or(cursor.len());
     let body = cursor.get(..size)?;
     Some((header.kind.into(), body, &cursor[size..]))
+}
+
+/// A track's boxes without those that nothing here reads.
+fn used_boxes(mut boxes: &[u8]) -> Vec<u8> {
+    let mut used = Vec::with_capacity(boxes.len());
+    while let Some((kind, body, rest)) = split_box(boxes) {
+        let nested;
+        let body = match &kind {
+            b"mdia" | b"minf" | b"stbl" => {
+                nested = used_boxes(body);
+                Some(nested.as_slice())
+            }
+            b"tkhd" | b"edts" | b"mdhd" | b"hdlr" | b"vmhd" | b"smhd" | b"dinf" | b"stsd" | b"stts"
+            | b"ctts" | b"stsc" | b"stsz" | b"stco" | b"co64" | b"stss" => Some(body),
+            _ => None,
+        };
+        // `moov` is bounded, so that the size of a box fits.
+        if let Some((body, size)) = body.and_then(|body| Some((body, u32::try_from(body.len() + 8).ok()?))) {
+            used.extend(size.to_be_bytes());
+            used.extend(kind);
+            used.extend(body);
+        }
+        boxes = rest;
+    }
+    used
 }
 
 fn child(bytes: &[u8], kind: [u8; 4]) -> Option<&[u8]> {
@@ -383,5 +409,34 @@ impl<'a> Chunks<'a> {
         let offset = self.at;
         self.at = self.at.checked_add(u64::from(size)).filter(|&end| i64::try_from(end).is_ok())?;
         Some(offset)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn boxed(kind: &[u8; 4], body: &[u8]) -> Vec<u8> {
+        [&(body.len() as u32 + 8).to_be_bytes()[..], kind, body].concat()
+    }
+
+    /// Found by fuzzing: sample group descriptions without a length, counted in millions, took two gigabytes.
+    #[test]
+    fn boxes_that_nothing_reads_are_not_parsed() {
+        let track = |stbl: Vec<u8>| {
+            let media = boxed(b"mdia", &boxed(b"minf", &boxed(b"stbl", &stbl)));
+            [boxed(b"tkhd", b"header"), media].concat()
+        };
+        let wanted = [boxed(b"stts", b"times"), boxed(b"stsz", b"sizes")].concat();
+        let bomb = boxed(b"sgpd", &[0x5d; 16]);
+        let hostile = track([bomb.clone(), wanted.clone(), bomb.clone()].concat());
+        assert_eq!(used_boxes(&[hostile, bomb].concat()), track(wanted));
+    }
+
+    #[test]
+    fn a_file_that_once_took_gigabytes_is_read_or_refused() {
+        let file: &[u8] = include_bytes!("../../../../fuzz/seeds/mp4/sample_group_descriptions.mp4");
+        let movie = Movie::parse(Path::new("bomb.mp4"), &mut std::io::Cursor::new(file), file.len() as u64);
+        assert!(movie.is_ok_and(|movie| movie.video.is_some()));
     }
 }
