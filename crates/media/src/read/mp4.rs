@@ -416,19 +416,19 @@ impl<'a> Chunks<'a> {
 mod tests {
     use super::*;
 
-    fn boxed(kind: &[u8; 4], body: &[u8]) -> Vec<u8> {
-        [&(body.len() as u32 + 8).to_be_bytes()[..], kind, body].concat()
+    fn boxed(kind: [u8; 4], body: &[u8]) -> Vec<u8> {
+        [&(body.len() as u32 + 8).to_be_bytes()[..], &kind, body].concat()
     }
 
     /// Found by fuzzing: sample group descriptions without a length, counted in millions, took two gigabytes.
     #[test]
     fn boxes_that_nothing_reads_are_not_parsed() {
         let track = |stbl: Vec<u8>| {
-            let media = boxed(b"mdia", &boxed(b"minf", &boxed(b"stbl", &stbl)));
-            [boxed(b"tkhd", b"header"), media].concat()
+            let media = boxed(*b"mdia", &boxed(*b"minf", &boxed(*b"stbl", &stbl)));
+            [boxed(*b"tkhd", b"header"), media].concat()
         };
-        let wanted = [boxed(b"stts", b"times"), boxed(b"stsz", b"sizes")].concat();
-        let bomb = boxed(b"sgpd", &[0x5d; 16]);
+        let wanted = [boxed(*b"stts", b"times"), boxed(*b"stsz", b"sizes")].concat();
+        let bomb = boxed(*b"sgpd", &[0x5d; 16]);
         let hostile = track([bomb.clone(), wanted.clone(), bomb.clone()].concat());
         assert_eq!(used_boxes(&[hostile, bomb].concat()), track(wanted));
     }
