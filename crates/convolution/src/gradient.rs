@@ -1,0 +1,74 @@
+//! What a loss's gradient with respect to a convolution's output says about its input, weight and bias.
+
+use crate::geometry::{Convolution, area};
+use crate::pack::pack_weight;
+use crate::plan::{Pass, Plan};
+
+impl Convolution {
+    /// Gradient with respect to the input, `[batch, inputs, height, width]`. `gradient` is with respect to the output.
+    ///
+    /// It is the transposed convolution of `gradient`.
+    ///
+    /// # Panics
+    /// When a slice has another length than the sizes say, or the kernel does not fit.
+    pub fn input_gradient(&self, gradient: &[f32], weight: &[f32]) -> Vec<f32> {
+        assert_eq!(gradient.len(), self.output_len(), "output gradient of {self:?}");
+        assert_eq!(weight.len(), self.weight_len(), "weight of {self:?}");
+        let convolution = self.with_long_rows();
+        let passes = (0..self.stride[0])
+            .map(|y| (0..self.stride[1]).map(|x| self.transposed([y, x], weight)).collect());
+        let plan = Plan {
+            batch: self.batch,
+            inputs: self.outputs,
+            outputs: self.inputs,
+            source: convolution.output_size(),
+            size: convolution.size,
+            advance: [1, 1],
+            step: self.stride,
+            passes: passes.collect(),
+        };
+        plan.run(gradient, &[])
+    }
+
+    /// The pass for the input rows and columns `first + stride·i`. Kernel row k of output row o reads input row
+    /// `o·stride + k - padding`, so input row `first + stride·i` gets something from the kernel rows k that leave the
+    /// remainder of `first + padding`, from output row `i + (first + padding - k) / stride`.
+    fn transposed(&self, first: [usize; 2], weight: &[f32]) -> Pass {
+        let along = |axis: usize| {
+            let (stride, origin) = (self.stride[axis], first[axis] + self.padding[axis]);
+            (origin % stride..self.kernel[axis])
+                .step_by(stride)
+                .map(move |k| (k, (origin as isize - k as isize) / stride as isize))
+        };
+        let pairs: Vec<_> = along(0).flat_map(|y| along(1).map(move |x| (y, x))).collect();
+        let weight = pack_weight(self.inputs, self.outputs, pairs.len(), |input, output, tap| {
+            let ((y, _), (x, _)) = pairs[tap];
+            weight[((output * self.inputs + input) * self.kernel[0] + y) * self.kernel[1] + x]
+        });
+        Pass { taps: pairs.iter().map(|&((_, y), (_, x))| [y, x]).collect(), weight }
+    }
+
+    /// Gradient with respect to the bias, `[outputs]`: the sum of the output's over pictures and pixels.
+    ///
+    /// # Panics
+    /// When the slice has another length than the sizes say, or the kernel does not fit.
+    pub fn bias_gradient(&self, gradient: &[f32]) -> Vec<f32> {
+        assert_eq!(gradient.len(), self.output_len(), "output gradient of {self:?}");
+        let pixels = area(self.output_size());
+        let mut sums = vec![0.0; self.outputs];
+        for (number, plane) in gradient.chunks_exact(pixels).enumerate() {
+            sums[number % self.outputs] += sum(plane);
+        }
+        sums
+    }
+}
+
+/// In sixteen partial sums, which run on vectors and err less than one.
+fn sum(values: &[f32]) -> f32 {
+    let (chunks, rest) = values.as_chunks::<16>();
+    let mut sums = [0.0; 16];
+    for chunk in chunks {
+        sums.iter_mut().zip(chunk).for_each(|(sum, value)| *sum += value);
+    }
+    sums.iter().sum::<f32>() + rest.iter().sum::<f32>()
+}

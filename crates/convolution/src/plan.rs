@@ -1,0 +1,126 @@
+//! Correlating pictures with a packed weight: what forward and input gradient have in common.
+//!
+//! Forward is one [`Pass`]. The input gradient of a convolution with stride s falls apart into s·s passes, each with
+//! the taps that reach the rows and columns of one remainder, each writing every s-th row and column.
+use std::cell::RefCell;
+
+use rayon::prelude::*;
+use rten_simd::SimdOp;
+
+use crate::geometry::area;
+use crate::run::{Run, Scratch};
+use crate::tile::CHANNELS;
+
+/// Bytes of a packed band: it is read once per block of outputs and should stay in a core's second-level cache.
+const BAND_BYTES: usize = 192 << 10;
+
+/// Tasks for each thread, at least, so that a thread that is held up does not keep the others waiting for long.
+const TASKS_PER_THREAD: usize = 2;
+
+/// The outputs of one remainder of rows and one of columns.
+pub(crate) struct Pass {
+    /// Source row and column that each tap reads for the pass's output row 0 and column 0.
+    pub(crate) taps: Vec<[isize; 2]>,
+    /// [`pack_weight`](crate::pack::pack_weight) of the taps.
+    pub(crate) weight: Vec<f32>,
+}
+
+/// Everything about a correlation but the pictures.
+pub(crate) struct Plan {
+    pub(crate) batch: usize,
+    pub(crate) inputs: usize,
+    pub(crate) outputs: usize,
+    /// Height and width of the sources.
+    pub(crate) source: [usize; 2],
+    /// Height and width of the outputs.
+    pub(crate) size: [usize; 2],
+    /// Distance in the source of what neighbouring outputs of a pass read.
+    pub(crate) advance: [usize; 2],
+    /// Distance of neighbouring outputs of a pass.
+    pub(crate) step: [usize; 2],
+    /// `step[0] x step[1]` passes: pass `[y][x]` writes rows y, y + step[0], ... and columns x, x + step[1], ...
+    pub(crate) passes: Vec<Vec<Pass>>,
+}
+
+/// The rows of some channels of one picture that one task writes.
+pub(crate) struct Band<'a> {
+    pub(crate) picture: &'a [f32],
+    /// In rows of a pass.
+    pub(crate) rows: std::ops::Range<usize>,
+    pub(crate) first_block: usize,
+    /// `[channels, rows·step, width]`; the picture's last band may be shorter.
+    pub(crate) planes: Vec<&'a mut [f32]>,
+}
+
+thread_local! {
+    static SCRATCH: RefCell<Scratch> = RefCell::default();
+}
+
+impl Plan {
+    /// `source`: `[batch, inputs, height, width]`; `bias`: one per output or empty; out `[batch, outputs, height, width]`.
+    pub(crate) fn run(&self, source: &[f32], bias: &[f32]) -> Vec<f32> {
+        let mut out = vec![0.0; self.batch * self.outputs * area(self.size)];
+        if out.is_empty() {
+            return out;
+        }
+        self.bands(source, &mut out).into_par_iter().for_each(|band| {
+            SCRATCH.with_borrow_mut(|scratch| Run { plan: self, band, bias, scratch }.dispatch());
+        });
+        out
+    }
+
+    /// Rows of the pass that has most.
+    fn rows(&self) -> usize {
+        self.size[0].div_ceil(self.step[0])
+    }
+
+    fn bands<'a>(&self, source: &'a [f32], out: &'a mut [f32]) -> Vec<Band<'a>> {
+        let tasks = rayon::current_num_threads() * TASKS_PER_THREAD;
+        let row_bytes = size_of::<f32>() * self.inputs * self.source[1] * self.advance[0];
+        let by_cache = (BAND_BYTES / row_bytes.max(1)).max(4);
+        let by_tasks = self.rows().div_ceil(tasks.div_ceil(self.batch)).max(4);
+        let rows = self.rows().min(by_cache).min(by_tasks);
+        let bands = self.batch * self.rows().div_ceil(rows);
+        let blocks = self.outputs.div_ceil(CHANNELS);
+        let blocks_per_task = blocks.div_ceil(tasks.div_ceil(bands)).max(1);
+
+        let mut all = Vec::with_capacity(bands * blocks.div_ceil(blocks_per_task));
+        let pictures = source.chunks_exact(source.len() / self.batch);
+        for (picture, out) in pictures.zip(out.chunks_exact_mut(self.outputs * area(self.size))) {
+            let groups = out.chunks_mut(blocks_per_task * CHANNELS * area(self.size));
+            for (group, out) in groups.enumerate() {
+                let start = all.len();
+                all.extend((0..self.rows()).step_by(rows).map(|first| Band {
+                    picture,
+                    rows: first..(first + rows).min(self.rows()),
+                    first_block: group * blocks_per_task,
+                    planes: Vec::with_capacity(blocks_per_task * CHANNELS),
+                }));
+                for plane in out.chunks_exact_mut(area(self.size)) {
+                    let parts = plane.chunks_mut(rows * self.step[0] * self.size[1]);
+                    all[start..].iter_mut().zip(parts).for_each(|(band, part)| band.planes.push(part));
+                }
+            }
+        }
+        all
+    }
+
+    /// Smallest and largest source row (axis 0) or column (axis 1) that a tap reads for output 0.
+    pub(crate) fn extent(&self, axis: usize) -> [isize; 2] {
+        let taps = || self.passes.iter().flatten().flat_map(|pass| &pass.taps).map(|tap| tap[axis]);
+        [taps().min().unwrap_or(0), taps().max().unwrap_or(0)]
+    }
+
+    /// Weights and biases of one block of outputs in pass `[y][x]`.
+    pub(crate) fn coefficients(
+        &self,
+        [y, x]: [usize; 2],
+        block: usize,
+        bias: &[f32],
+    ) -> (&[f32], [f32; CHANNELS]) {
+        let weight = &self.passes[y][x].weight;
+        let len = weight.len() / self.outputs.div_ceil(CHANNELS);
+        let bias = |lane| bias.get(block * CHANNELS + lane).copied().unwrap_or(0.0);
+        (&weight[block * len..][..len], std::array::from_fn(bias))
+    }
+}
