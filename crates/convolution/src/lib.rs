@@ -20,6 +20,7 @@
 mod forward;
 mod geometry;
 mod gradient;
+mod norm;
 mod pack;
 mod plan;
 mod run;
@@ -27,3 +28,4 @@ mod tile;
 mod weight_gradient;
 
 pub use geometry::Convolution;
+pub use norm::{InstanceNorm, Moments, NormGradient};

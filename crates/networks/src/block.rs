@@ -97,35 +97,35 @@ impl ResidualBlock {
     /// When the block's norm is adaptive: it needs [`forward_adaptive`](Self::forward_adaptive).
     pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
         assert!(self.config.norm != Norm::Adaptive, "an AdaIN block needs psi");
-        let normalized = |norm: &Option<InstanceNorm>, x| match norm {
-            Some(norm) => norm.forward(x),
+        let activated = |norm: &Option<InstanceNorm>, x, active| match norm {
+            Some(norm) => norm.forward(x, active),
+            None if active => activation::relu(x),
             None => x,
         };
-        let hidden = self.first_half(normalized(&self.norm1, x.clone()));
-        let out = self.second_half(normalized(&self.norm2, hidden));
+        let hidden = self.first_half(activated(&self.norm1, x.clone(), self.config.leading_relu));
+        let out = self.second_half(activated(&self.norm2, hidden, true));
         self.add_skip(x, out)
     }
 
     /// `[B, in, H, W] -> [B, out, H', W']`, AdaIN values taken from `psi`: first 2·in, then 2·out.
     pub fn forward_adaptive(&self, x: Tensor<4>, psi: &mut Psi) -> Tensor<4> {
-        let hidden = self.first_half(psi.adain(x.clone()));
-        let out = self.second_half(psi.adain(hidden));
+        let hidden = self.first_half(psi.adain(x.clone(), self.config.leading_relu));
+        let out = self.second_half(psi.adain(hidden, true));
         self.add_skip(x, out)
     }
 
-    fn first_half(&self, mut x: Tensor<4>) -> Tensor<4> {
-        if self.config.leading_relu {
-            x = activation::relu(x);
+    fn first_half(&self, x: Tensor<4>) -> Tensor<4> {
+        match self.config.resample {
+            Resample::Up => self.conv1.forward_upsampled(x), // [B, out, 2H, 2W]
+            _ => self.conv1.forward(x),
         }
-        if self.config.resample == Resample::Up {
-            x = upsampled(x); // [B, in, 2H, 2W]
-        }
-        self.conv1.forward(x) // [B, out, ..]
     }
 
     fn second_half(&self, x: Tensor<4>) -> Tensor<4> {
-        let out = self.conv2.forward(activation::relu(x));
-        if self.config.resample == Resample::Pool { pooled(out) } else { out }
+        match self.config.resample {
+            Resample::Pool => self.conv2.forward_pooled(x), // [B, out, H / 2, W / 2]
+            _ => self.conv2.forward(x),
+        }
     }
 
     /// A 1x1 convolution commutes with nearest upsampling and with averaging, so it runs where the map is small.

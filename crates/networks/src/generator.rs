@@ -244,7 +244,7 @@ impl Generator {
                 x = Tensor::cat(vec![x, skip], 1); // [B, 2·widths[i], ..]
             }
         }
-        let x = self.output.forward(activation::relu(psi.adain(x))); // [B, 3 or 6, H, W]
+        let x = self.output.forward(psi.adain(x, true)); // [B, 3 or 6, H, W]
         match self.config.output {
             Output::Rgb => x.tanh(),
             Output::Composition => composition_channels(x),

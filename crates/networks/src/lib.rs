@@ -7,6 +7,7 @@
 mod attention;
 mod block;
 mod composition;
+mod cpu;
 mod device;
 mod discriminator;
 mod embedder;

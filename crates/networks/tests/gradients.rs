@@ -100,12 +100,16 @@ fn layers() {
     });
 
     let norm = InstanceNorm::new(3, &device);
-    check("instance norm input", x.clone(), |x| norm.forward(x));
-    check("instance norm scale", normal([3]), |scale| with(&norm, "scale", scale).forward(x.clone()));
-
     let psi = normal([2, 6]);
-    check("AdaIN input", x.clone(), |x| Psi::new(psi.clone()).adain(x));
-    check("AdaIN psi", psi.clone(), |psi| Psi::new(psi).adain(x.clone()));
+    for relu in [false, true] {
+        check("instance norm input", x.clone(), |x| norm.forward(x, relu));
+        check("instance norm scale", normal([3]), |scale| {
+            with(&norm, "scale", scale).forward(x.clone(), relu)
+        });
+        check("AdaIN input", x.clone(), |x| Psi::new(psi.clone()).adain(x, relu));
+        check("AdaIN psi", psi.clone(), |psi| Psi::new(psi).adain(x.clone(), relu));
+        check("shared AdaIN psi", normal([1, 6]), |psi| Psi::new(psi).adain(x.clone(), relu));
+    }
 
     let attention = with(&SelfAttention::new(8, &device), "gamma", Tensor::<1>::ones([1], &device));
     check("attention input", normal([1, 8, 4, 3]), |x| attention.forward(x));
@@ -132,6 +136,34 @@ fn a_whole_block() {
     let (x, psi) = (normal([1, 4, 5, 5]), normal([1, 14]) + Tensor::from_floats([offset], &device));
     check("block input", x.clone(), |x| block.forward_adaptive(x, &mut Psi::new(psi.clone())));
     check("block psi", psi, |psi| block.forward_adaptive(x.clone(), &mut Psi::new(psi)));
+}
+
+#[test]
+fn convolutions_that_resample() {
+    seed();
+    let device = Device::flex();
+    for resample in [Resample::Up, Resample::Pool, Resample::Stride] {
+        let config = BlockConfig {
+            input: 4,
+            output: 3,
+            resample,
+            norm: Norm::None,
+            leading_relu: false,
+            spectral_norm: false,
+            self_attention: false,
+        };
+        // A first bias of 8 keeps the activation in the middle away from its kink.
+        let block =
+            with(&ResidualBlock::new(config, &device), "conv1.bias", Tensor::<1>::ones([3], &device) * 8.0);
+        let x = normal([2, 4, 6, 6]);
+        check("resampling input", x.clone(), |x| block.forward(x));
+        for weight in ["conv1.weight", "conv2.weight"] {
+            let inputs = if weight.starts_with("conv1") { 4 } else { 3 };
+            check("resampling weight", normal([3, inputs, 3, 3]) * 0.2, |value| {
+                with(&block, weight, value).forward(x.clone())
+            });
+        }
+    }
 }
 
 #[test]
