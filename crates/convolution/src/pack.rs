@@ -77,8 +77,11 @@ impl Window {
                 _ if inside == 0 => {}
                 1 => packed.copy_from_slice(&row[start..start + inside]),
                 2 => {
-                    let pairs = row[start..].chunks(2);
+                    let (pairs, rest) = row[start..].as_chunks::<2>();
                     packed.iter_mut().zip(pairs).for_each(|(value, pair)| *value = pair[0]);
+                    if let (Some(value), [last]) = (packed.get_mut(pairs.len()), rest) {
+                        *value = *last;
+                    }
                 }
                 step => {
                     let columns = row[start..].iter().step_by(step);

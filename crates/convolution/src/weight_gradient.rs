@@ -14,7 +14,7 @@ use crate::tile::{COLUMNS, GRADIENTS, Steps, inner_products};
 
 /// Output pixels over which sums stay in registers: enough that adding up the lanes at their end costs little, few
 /// enough for the cache. Small pictures are taken together, large ones in bands.
-const PIXELS_TOGETHER: usize = 2048;
+const PIXELS_TOGETHER: usize = 1024;
 
 impl Convolution {
     /// Gradient with respect to the weight, `[outputs, inputs, kernel height, kernel width]`. `x` is the input,

@@ -12,6 +12,7 @@ use burn::tensor::ops::{ConvOptions, MaxPoolOptions};
 use burn::tensor::{Device, Tensor, TensorData, activation};
 use safetensors::tensor::{Dtype, SafeTensors};
 
+use crate::cpu::convolve;
 use crate::{Error, Result};
 
 /// How a network wants its pictures.
@@ -170,8 +171,12 @@ struct FrozenConv {
 impl FrozenConv {
     fn forward(&self, x: Tensor<4>) -> Tensor<4> {
         let padding = self.weight.dims()[2] / 2;
-        let options = ConvOptions::new([self.stride; 2], [padding; 2], [1, 1], self.groups);
-        let out = conv2d(x, self.weight.clone(), Some(self.bias.clone()), options);
+        let (weight, bias) = (self.weight.clone(), Some(self.bias.clone()));
+        let out = if self.groups == 1 {
+            convolve(x, weight, bias, self.stride, padding)
+        } else {
+            conv2d(x, weight, bias, ConvOptions::new([self.stride; 2], [padding; 2], [1, 1], self.groups))
+        };
         match self.activation {
             Activation::None => out,
             Activation::Relu => activation::relu(out),
