@@ -1,6 +1,7 @@
 //! The commands, a file each.
 
 pub(crate) mod animate;
+pub(crate) mod eval;
 pub(crate) mod export;
 pub(crate) mod generate;
 pub(crate) mod inspect;

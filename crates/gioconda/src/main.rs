@@ -25,6 +25,7 @@ fn main() -> ExitCode {
         Command::Learn(arguments) => commands::learn::run(&arguments, &terminal),
         Command::Train(arguments) => commands::train::run(&arguments, &terminal),
         Command::Export(arguments) => commands::export::run(&arguments, &terminal),
+        Command::Eval(arguments) => commands::eval::run(&arguments, &terminal),
         Command::Prepare(arguments) => commands::prepare::run(&arguments, &terminal),
         Command::Motions(arguments) => commands::motions::run(&arguments),
         Command::Inspect(arguments) => commands::inspect::run(&arguments),
