@@ -2,8 +2,8 @@
 //!
 //! The network is `identity_512.onnx` (npm faceplugin-face-recognition-js, training data undeclared): never shipped, and
 //! never a loss of ours, or it would flatter what was trained on it. Faces are aligned by five points to the template of
-//! ArcFace (Deng et al. 2019), 112 x 112. Its input convention is not documented; [`SCALE`] and the order of colours are
-//! those that tell the people of the validation clips apart best (the test below prints all of them).
+//! ArcFace (Deng et al. 2019), 112 x 112. Its input convention is not documented: RGB in -1..1 tells the people of the
+//! validation clips apart as well as any (the test below prints what it tried).
 
 use std::path::{Path, PathBuf};
 

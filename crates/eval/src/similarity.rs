@@ -133,7 +133,8 @@ mod tests {
         let [ours, theirs] = [ssim(&a, &b, &all).unwrap(), number(&fixtures, "ssim")];
         assert!((ours - theirs).abs() < 1e-9, "{ours} {theirs}");
         let [ours, theirs] = [ms_ssim(&a, &b).unwrap(), number(&fixtures, "ms_ssim")];
-        assert!((ours - theirs).abs() < 1e-6, "{ours} {theirs}");
+        // pytorch-msssim's window is f32 whatever the pictures are.
+        assert!((ours - theirs).abs() < 5e-6, "{ours} {theirs}");
     }
 
     #[test]
