@@ -87,12 +87,23 @@ pub(crate) struct Driving {
     pub(crate) regions: Option<Regions>,
 }
 
+/// How thoroughly a picture is looked at; the networks take most of the time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Depth {
+    /// Its face.
+    Face,
+    /// Whose face it is, and its features for the Fréchet distance.
+    Identity,
+    /// Its features too, to be compared with the truth's.
+    Features,
+}
+
 /// What is found in a picture.
 struct Examined {
     picture: RgbImage,
     face: Option<Face>,
-    /// Whether the fields below were asked for.
-    whole: bool,
+    /// How thoroughly.
+    depth: Depth,
     perceptual: Option<Features>,
     lpips: Option<Features>,
     identity: Option<Vec<f32>>,
@@ -192,7 +203,7 @@ impl<'a> Scorer<'a> {
     pub(crate) fn lead_in(&mut self, driving: &Driving, outputs: &[RgbImage]) -> Result<()> {
         self.driver.add(driving.index, &driving.landmarks, "jitter_driver");
         for (row, output) in self.rows.iter_mut().zip(outputs) {
-            let examined = examine(output, row.last.take(), false, self.networks, self.models)?;
+            let examined = examine(output, row.last.take(), Depth::Face, self.networks, self.models)?;
             if let Some(face) = &examined.face {
                 row.jitter.add(driving.index, &face.landmarks, "jitter");
             }
@@ -204,14 +215,15 @@ impl<'a> Scorer<'a> {
     /// Scores a frame's outputs, one for each row; the last row's are what is judged.
     pub(crate) fn score(&mut self, driving: &Driving, outputs: &[RgbImage]) -> Result<()> {
         self.driver.add(driving.index, &driving.landmarks, "jitter_driver");
-        let real = examine(&driving.picture, None, true, self.networks, self.models)?;
+        let depth = if driving.regions.is_some() { Depth::Features } else { Depth::Identity };
+        let real = examine(&driving.picture, None, depth, self.networks, self.models)?;
         if let Some(feature) = &real.frechet {
             self.real.add(feature);
         }
         let truth = Planes::of(&driving.picture);
         let mut badness = 0.0;
         for (row, output) in self.rows.iter_mut().zip(outputs) {
-            let examined = examine(output, row.last.take(), true, self.networks, self.models)?;
+            let examined = examine(output, row.last.take(), depth, self.networks, self.models)?;
             row.outputs += 1;
             let mut frame = Means::default();
             if let Some(regions) = &driving.regions {
@@ -275,24 +287,27 @@ impl<'a> Scorer<'a> {
 fn examine(
     picture: &RgbImage,
     last: Option<Examined>,
-    whole: bool,
+    depth: Depth,
     networks: &Networks,
     models: &mut FaceModels,
 ) -> Result<Examined> {
-    if let Some(last) = last.filter(|last| last.picture == *picture && (last.whole || !whole)) {
+    if let Some(last) = last.filter(|last| last.picture == *picture && last.depth >= depth) {
         return Ok(last);
     }
     let face = models.face(picture)?;
     let identity = match (&networks.identity, &face) {
-        (Some(network), Some(face)) if whole => Some(network.embedding(picture, &face.landmarks)?),
+        (Some(network), Some(face)) if depth >= Depth::Identity => {
+            Some(network.embedding(picture, &face.landmarks)?)
+        }
         _ => None,
     };
     let features = |network: &Option<crate::perceptual::PerceptualDistance>| {
-        network.as_ref().filter(|_| whole).map(|network| network.features(picture))
+        network.as_ref().filter(|_| depth >= Depth::Features).map(|network| network.features(picture))
     };
     let (perceptual, lpips) = (features(&networks.perceptual), features(&networks.lpips));
-    let frechet = networks.frechet.as_ref().filter(|_| whole).map(|network| network.of(picture));
-    Ok(Examined { picture: picture.clone(), face, whole, perceptual, lpips, identity, frechet })
+    let frechet =
+        networks.frechet.as_ref().filter(|_| depth >= Depth::Identity).map(|network| network.of(picture));
+    Ok(Examined { picture: picture.clone(), face, depth, perceptual, lpips, identity, frechet })
 }
 
 fn compare_pictures(output: &RgbImage, truth: &Planes, regions: &Regions, frame: &mut Means) {
