@@ -44,5 +44,5 @@ pub use requirement::Requirement;
 pub use run::{default_workers, evaluate};
 pub use score::{Case, RowValues};
 pub use settings::{HELD_OUT_FRAMES, Progress, Protocol, Settings};
-pub use similarity::{ms_ssim, ssim};
+pub use similarity::{SimilarityMap, ms_ssim};
 pub use table::markdown;

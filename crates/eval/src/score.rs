@@ -14,7 +14,7 @@ use crate::instruments::{FaceModels, Networks};
 use crate::measures::{Means, Values, rounded};
 use crate::perceptual::Features;
 use crate::planes::{Planes, Weights};
-use crate::similarity::{ms_ssim, ssim};
+use crate::similarity::{SimilarityMap, ms_ssim};
 
 /// One renderer's values.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -312,6 +312,7 @@ fn examine(
 
 fn compare_pictures(output: &RgbImage, truth: &Planes, regions: &Regions, frame: &mut Means) {
     let output = Planes::of(output);
+    let similarity = SimilarityMap::new(&output, truth);
     let parts = [
         (&regions.whole, ["psnr", "l1", "ssim"]),
         (&regions.face, ["psnr_face", "l1_face", "ssim_face"]),
@@ -323,7 +324,7 @@ fn compare_pictures(output: &RgbImage, truth: &Planes, regions: &Regions, frame:
     {
         frame.add(psnr_name, psnr(&output, truth, weights));
         frame.add(l1_name, l1(&output, truth, weights));
-        frame.add(ssim_name, ssim(&output, truth, weights));
+        frame.add(ssim_name, similarity.as_ref().and_then(|map| map.mean(weights)));
     }
     if regions.mouth_eyes.is_measurable() {
         frame.add("psnr_mouth_eyes", psnr(&output, truth, &regions.mouth_eyes));

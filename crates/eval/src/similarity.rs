@@ -18,26 +18,42 @@ const SCALES: [f64; 5] = [0.0448, 0.2856, 0.3001, 0.2363, 0.1333];
 /// Least side of a picture for [`ms_ssim`]: the coarsest scale must hold a window.
 const LEAST_SIDE: usize = (2 * REACH + 1) << (SCALES.len() - 1);
 
-/// Structural similarity, -1..1; with weights, the mean over the windows around weighted pixels. `None` where no window
-/// counts.
-pub fn ssim(a: &Planes, b: &Planes, weights: &Weights) -> Option<f64> {
-    let (width, height) = (a.width, a.height);
-    if width <= 2 * REACH || height <= 2 * REACH {
-        return None;
+/// Structural similarity of two pictures, window by window: computed once, averaged over any part.
+pub struct SimilarityMap {
+    /// Pixels across, of the pictures.
+    width: usize,
+    height: usize,
+    /// The mean of the channels, for each window inside the pictures.
+    windows: Vec<f64>,
+}
+
+impl SimilarityMap {
+    /// `None` for pictures smaller than a window.
+    pub fn new(a: &Planes, b: &Planes) -> Option<Self> {
+        let (width, height) = (a.width, a.height);
+        if width <= 2 * REACH || height <= 2 * REACH {
+            return None;
+        }
+        let mut windows = vec![0.0; (width - 2 * REACH) * (height - 2 * REACH)];
+        for (a, b) in a.channels.iter().zip(&b.channels) {
+            for (sum, [luminance, contrast]) in windows.iter_mut().zip(terms(a, b, width)) {
+                *sum += luminance * contrast / 3.0;
+            }
+        }
+        Some(Self { width, height, windows })
     }
-    let inner = Weights {
-        width: width - 2 * REACH,
-        values: (REACH..height - REACH)
-            .flat_map(|y| weights.values[y * width + REACH..(y + 1) * width - REACH].iter().copied())
-            .collect(),
-    };
-    let channels = a.channels.iter().zip(&b.channels);
-    let means: Option<Vec<f64>> = channels
-        .map(|(a, b)| {
-            inner.mean(terms(a, b, width).into_iter().map(|[luminance, contrast]| luminance * contrast))
-        })
-        .collect();
-    means.map(|means| means.iter().sum::<f64>() / means.len() as f64)
+
+    /// The mean over the windows around weighted pixels, -1..1; `None` where no window counts.
+    pub fn mean(&self, weights: &Weights) -> Option<f64> {
+        let width = self.width;
+        let inner = Weights {
+            width: width - 2 * REACH,
+            values: (REACH..self.height - REACH)
+                .flat_map(|y| weights.values[y * width + REACH..(y + 1) * width - REACH].iter().copied())
+                .collect(),
+        };
+        inner.mean(self.windows.iter().copied())
+    }
 }
 
 /// Multi-scale structural similarity, 0..1; `None` for pictures with a side below 176 pixels.
@@ -124,6 +140,10 @@ mod tests {
 
     use super::*;
     use crate::fixtures::{self, number};
+
+    fn ssim(a: &Planes, b: &Planes, weights: &Weights) -> Option<f64> {
+        SimilarityMap::new(a, b)?.mean(weights)
+    }
 
     #[test]
     fn agrees_with_scikit_image_and_pytorch_msssim() {
