@@ -37,17 +37,27 @@ fn a_folder_becomes_a_report() {
     scratch.film("clips/dark.mp4", 3, 0);
     scratch.film("clips/single.mp4", 1, 1);
     fs::write(scratch.path("clips/page.mp4"), "<html>").expect("a file");
-    let run = scratch.succeed("eval clips --protocol self,cross --drivers 1 --frames 4 --models none --out out");
+    let run =
+        scratch.succeed("eval clips --protocol self,cross --drivers 1 --frames 4 --models none --out out");
     for name in ["dark.mp4", "single.mp4", "page.mp4"] {
         assert!(run.stderr.contains(&format!("warning: {name}: not scored: ")), "{name}\n{}", run.stderr);
     }
-    assert!(run.stdout.contains("| PSNR face, dB ↑") && run.stdout.contains("Not measured: CSIM"), "{}", run.stdout);
+    assert!(
+        run.stdout.contains("| PSNR face, dB ↑") && run.stdout.contains("Not measured: CSIM"),
+        "{}",
+        run.stdout
+    );
     let report = report(&scratch, "out");
     assert_eq!(report["protocols"][0]["cases"].as_array().map(Vec::len), Some(2));
-    assert!(value(&report, 0, "mesh", "psnr_face") > value(&report, 0, "copy", "psnr_face") + 1.0, "{report}");
+    assert!(
+        value(&report, 0, "mesh", "psnr_face") > value(&report, 0, "copy", "psnr_face") + 1.0,
+        "{report}"
+    );
     assert!(value(&report, 0, "mesh", "pose") < 3.0 && value(&report, 1, "mesh", "no_face") < 1e-9);
     let page = fs::read_to_string(scratch.path("out/report.html")).expect("a page");
-    assert!(page.contains("data:image/jpeg;base64,") && page.contains("<svg") && !page.contains("src=\"http"));
+    assert!(
+        page.contains("data:image/jpeg;base64,") && page.contains("<svg") && !page.contains("src=\"http")
+    );
     let pairs = fs::read_to_string(scratch.path("out/pairs.json")).expect("pairs");
     assert!(pairs.contains("ann/one.mp4"), "{pairs}");
 }
@@ -67,7 +77,8 @@ fn runs_resume_and_repeat_to_the_last_digit() {
     assert_eq!(first, report(&scratch, "second"));
     // One clip is scored already, the other one is lost.
     let kept = scratch.names("first/cases");
-    let json: Vec<&String> = kept.iter().filter(|name| Path::new(name).extension().is_some_and(|e| e == "json")).collect();
+    let json: Vec<&String> =
+        kept.iter().filter(|name| Path::new(name).extension().is_some_and(|e| e == "json")).collect();
     assert_eq!(json.len(), 2, "{kept:?}");
     fs::remove_file(scratch.path("first/cases").join(json[0])).expect("it was kept");
     let untouched = scratch.path("first/cases").join(json[1]);
@@ -81,10 +92,15 @@ fn runs_resume_and_repeat_to_the_last_digit() {
 fn a_report_compares_with_itself_and_thresholds_fail_runs() {
     let scratch = Scratch::new();
     clips(&scratch);
-    let run = scratch.run("eval clips --frames 2 --models none --out out --require psnr>=1 --require psnr_face>=59");
+    let run = scratch
+        .run("eval clips --frames 2 --models none --out out --require psnr>=1 --require psnr_face>=59");
     let error = run.only_error(1);
-    assert!(error.contains("required psnr_face>=59, but self gave ") && !error.contains("psnr>=1"), "{error}");
-    let missing = scratch.run("eval clips --frames 2 --models none --out out --no-pictures --require csim>=0");
+    assert!(
+        error.contains("required psnr_face>=59, but self gave ") && !error.contains("psnr>=1"),
+        "{error}"
+    );
+    let missing =
+        scratch.run("eval clips --frames 2 --models none --out out --no-pictures --require csim>=0");
     assert!(missing.only_error(1).contains("it was not measured"));
     let page = fs::read_to_string(scratch.path("out/report.html")).expect("a page");
     assert!(!page.contains("data:image"), "a page without pictures shows one");
@@ -149,14 +165,22 @@ fn the_mesh_renderer_on_real_clips() {
         }
     }
     let models = models.display();
-    scratch.succeed(&format!("eval clips --protocol self,cross --drivers 1 --frames 3 --models {models} --out out"));
+    scratch.succeed(&format!(
+        "eval clips --protocol self,cross --drivers 1 --frames 3 --models {models} --out out"
+    ));
     let report = report(&scratch, "out");
     for (measure, at_least) in [("psnr_face", 2.0), ("csim", -1.0), ("ssim_face", 0.02)] {
         let gain = value(&report, 0, "mesh", measure) - value(&report, 0, "copy", measure);
         assert!(gain > at_least, "{measure}: {gain}");
     }
     for measure in ["perceptual", "akd", "expression", "pose", "mouth_opening"] {
-        assert!(value(&report, 0, "mesh", measure) < value(&report, 0, "copy", measure), "{measure}\n{report}");
+        assert!(
+            value(&report, 0, "mesh", measure) < value(&report, 0, "copy", measure),
+            "{measure}\n{report}"
+        );
     }
-    assert!(value(&report, 0, "mesh", "csim_truth") > 0.5 && value(&report, 1, "mesh", "csim") > 0.5, "{report}");
+    assert!(
+        value(&report, 0, "mesh", "csim_truth") > 0.5 && value(&report, 1, "mesh", "csim") > 0.5,
+        "{report}"
+    );
 }
