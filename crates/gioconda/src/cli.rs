@@ -10,6 +10,7 @@ use gioconda_avatar::builtin_motions;
 use gioconda_dataset::Part;
 use gioconda_eval::{Protocol, Requirement};
 use gioconda_face::FaceChoice;
+use gioconda_provenance::Subject;
 
 /// One photo in, a talking portrait out.
 #[derive(Debug, Parser)]
@@ -21,7 +22,8 @@ Examples:
   gioconda animate family/ --drive smile --format gif        one animation for each photo of a folder
   gioconda record me.mp4 -o wink.motion                      your wink, for anyone's face
   gioconda learn me1.jpg me2.jpg -o me.avatar                one avatar from several photos of one person
-  gioconda inspect portrait.jpg                              will it work? where is the face?")]
+  gioconda inspect portrait.jpg                              will it work? where is the face?
+  gioconda verify clip.mp4                                   is it marked as made by AI? was it changed?")]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -57,6 +59,8 @@ pub(crate) enum Command {
     Eval(Box<EvalArgs>),
     /// Make training data of a folder of clips: tracked, cropped, thinned
     Prepare(PrepareArgs),
+    /// Say whether a file is marked as made by AI, by whom, and whether it was changed since
+    Verify(VerifyArgs),
     /// List the built-in motions
     Motions(ListArgs),
     /// Say what is in a photo, a clip or a motion file, and how well it will work
@@ -112,6 +116,9 @@ pub(crate) struct AnimateArgs {
 
     #[command(flatten)]
     pub(crate) motion: MotionOptions,
+
+    #[command(flatten)]
+    pub(crate) provenance: ProvenanceOptions,
 
     /// Who paints the frames [default: neural where an avatar or --weights brings a network, else mesh]
     #[arg(long, value_enum)]
@@ -200,6 +207,63 @@ pub(crate) struct MotionOptions {
 }
 
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Provenance")]
+pub(crate) struct ProvenanceOptions {
+    /// Who is shown: self, consented, historical, artwork or fictional; it is kept in the output [default: what the
+    /// avatar says, else undeclared]
+    #[arg(long, value_name = "WHO")]
+    pub(crate) subject: Option<Subject>,
+
+    /// Who agreed to what; it is kept in the output
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) consent: Option<String>,
+
+    /// Name the photo's and the driver's files in the output's statement
+    #[arg(long)]
+    pub(crate) credit: bool,
+
+    /// Sign with these certificates (PEM, the signer's first) instead of ones of your own
+    #[arg(long, value_name = "FILE.pem", requires = "sign_key", value_hint = ValueHint::FilePath)]
+    pub(crate) sign_cert: Option<PathBuf>,
+
+    /// The private key of --sign-cert (PEM, PKCS#8)
+    #[arg(long, value_name = "FILE.pem", requires = "sign_cert", value_hint = ValueHint::FilePath)]
+    pub(crate) sign_key: Option<PathBuf>,
+
+    /// Show a small label in the corner that says the picture is made by AI
+    #[arg(long, value_name = "LANGUAGE", value_enum)]
+    pub(crate) label: Option<LabelArg>,
+
+    /// Neither sign nor mark the output
+    #[arg(long, conflicts_with_all = ["credit", "sign_cert", "sign_key"])]
+    pub(crate) no_provenance: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LabelArg {
+    /// AI-generated
+    En,
+    /// Generato con IA
+    It,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Two things are looked for: a signed statement in the file (C2PA Content Credentials), of any program, and Gioconda's
+invisible mark in the picture, which outlives scaling, cropping and compression. Nothing is sent anywhere.
+
+Exit codes: 0 every file is marked and unchanged, 3 one is not marked, 4 one was changed since it was signed.")]
+pub(crate) struct VerifyArgs {
+    /// Pictures, clips, or folders of them
+    #[arg(required = true, value_name = "FILE|FOLDER", value_hint = ValueHint::AnyPath)]
+    pub(crate) files: Vec<PathBuf>,
+
+    /// Print the findings as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct RecordArgs {
     /// A clip or a folder of pictures with a face in it
     #[arg(value_name = "CLIP", value_hint = ValueHint::AnyPath)]
@@ -269,6 +333,10 @@ pub(crate) struct LearnArgs {
     /// Do not tune: the instant version
     #[arg(long, requires = "weights", conflicts_with = "steps")]
     pub(crate) feed_forward: bool,
+
+    /// Who is shown: self, consented, historical, artwork or fictional; kept in the file
+    #[arg(long, value_name = "WHO")]
+    pub(crate) subject: Option<Subject>,
 
     /// Who agreed to this avatar and to what; kept in the file
     #[arg(long, value_name = "TEXT")]
@@ -630,6 +698,11 @@ mod tests {
             &["learn", "a.jpg", "--steps", "0", "--weights", "w"],
             &["learn", "a.jpg", "--steps", "5"],
             &["learn", "a.jpg", "--feed-forward"],
+            &["learn", "a.jpg", "--subject", "me"],
+            &["animate", "a.jpg", "--subject", "anyone"],
+            &["animate", "a.jpg", "--sign-cert", "c.pem"],
+            &["animate", "a.jpg", "--no-provenance", "--credit"],
+            &["verify"],
             &["learn", "a.jpg", "--feed-forward", "--steps", "5", "--weights", "w"],
         ] {
             let parsed = Cli::try_parse_from(std::iter::once("gioconda").chain(arguments.iter().copied()));

@@ -10,5 +10,7 @@ pub(crate) mod models;
 pub(crate) mod motions;
 pub(crate) mod outputs;
 pub(crate) mod prepare;
+pub(crate) mod provenance;
 pub(crate) mod record;
 pub(crate) mod train;
+pub(crate) mod verify;
