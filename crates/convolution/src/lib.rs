@@ -23,9 +23,12 @@ mod gradient;
 mod norm;
 mod pack;
 mod plan;
+mod prepared;
 mod run;
 mod tile;
 mod weight_gradient;
 
 pub use geometry::Convolution;
 pub use norm::{InstanceNorm, Moments, NormGradient};
+pub use pack::Activation;
+pub use prepared::Prepared;

@@ -7,6 +7,7 @@ use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
 use burn::backend::autodiff::grads::Gradients;
 use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
 use burn::backend::flex::FlexTensor;
+use burn::backend::ops::ModuleOps;
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Autodiff, Backend, Dispatch, Flex, TensorMetadata, backend_extension};
 use burn::tensor::module::{conv_transpose2d, conv2d};
@@ -16,8 +17,12 @@ use gioconda_convolution::{Convolution, InstanceNorm, Moments};
 
 use crate::layers::NORM_EPSILON;
 
-/// `x`: `[B, in, H, W]`; `weight`: `[out, in, k, k]`; `bias`: `[out]`.
-pub(crate) fn convolve(
+/// 2-D convolution with zero padding: `x`: `[B, in, H, W]`; `weight`: `[out, in, k, k]`; `bias`: `[out]`; out
+/// `[B, out, (H + 2 padding - k) / stride + 1, ..]`.
+///
+/// # Panics
+/// When the shapes do not fit.
+pub fn convolve(
     x: Tensor<4>,
     weight: Tensor<4>,
     bias: Option<Tensor<1>>,
@@ -138,6 +143,54 @@ fn convolution(x: [usize; 4], weight: &FlexTensor, stride: usize, padding: usize
     }
 }
 
+/// Where Burn's matrix products are faster than our loops (`cargo bench -p gioconda-networks --bench convolutions`): a 1x1
+/// kernel is one product without any copying, and rows shorter than a vector leave most of it empty.
+fn is_one_product(sizes: &Convolution) -> bool {
+    sizes.kernel == [1, 1] && sizes.stride == [1, 1] && sizes.padding == [0, 0]
+}
+
+fn has_short_rows(sizes: &Convolution) -> bool {
+    const LANES: usize = 8;
+    sizes.output_size()[1] < LANES
+}
+
+/// So few pixels that adding up the lanes of our sums costs more than the sums.
+fn has_few_pixels(sizes: &Convolution) -> bool {
+    const FEW: usize = 1024;
+    sizes.batch * sizes.output_size().iter().product::<usize>() < FEW
+}
+
+fn options(sizes: &Convolution) -> ConvOptions<2> {
+    ConvOptions::new(sizes.stride, sizes.padding, [1, 1], 1)
+}
+
+fn forward(sizes: &Convolution, x: &Dense, weight: &Dense, bias: Option<&Dense>) -> FlexTensor {
+    if is_one_product(sizes) || has_short_rows(sizes) {
+        return Flex::conv2d(x.0.clone(), weight.0.clone(), bias.map(|bias| bias.0.clone()), options(sizes));
+    }
+    let bias = bias.map_or(&[][..], Dense::values);
+    tensor(sizes.forward(x.values(), weight.values(), bias), output_shape(sizes))
+}
+
+fn input_gradient(sizes: &Convolution, gradient: &Dense, weight: &Dense) -> FlexTensor {
+    if is_one_product(sizes) {
+        return Flex::conv2d(gradient.0.clone(), weight.0.transpose(0, 1), None, options(sizes));
+    }
+    if has_short_rows(sizes) {
+        let x = FlexTensor::empty(input_shape(sizes).into(), DType::F32); // only its shape is read
+        return Flex::conv2d_x_backward(x, weight.0.clone(), gradient.0.clone(), options(sizes));
+    }
+    tensor(sizes.input_gradient(gradient.values(), weight.values()), input_shape(sizes))
+}
+
+fn weight_gradient(sizes: &Convolution, x: &Dense, gradient: &Dense) -> FlexTensor {
+    if has_few_pixels(sizes) {
+        let weight = FlexTensor::empty(weight_shape(sizes).into(), DType::F32); // only its shape is read
+        return Flex::conv2d_weight_backward(x.0.clone(), weight, gradient.0.clone(), options(sizes));
+    }
+    tensor(sizes.weight_gradient(x.values(), gradient.values()), weight_shape(sizes))
+}
+
 fn output_shape(sizes: &Convolution) -> [usize; 4] {
     let [height, width] = sizes.output_size();
     [sizes.batch, sizes.outputs, height, width]
@@ -170,13 +223,13 @@ impl CpuKernels for Flex {
     ) -> FlexTensor {
         let sizes = convolution(dims(&x), &weight, stride, padding);
         let [x, weight, bias] = [x, weight, bias].map(Dense::new);
-        tensor(sizes.forward(x.values(), weight.values(), bias.values()), output_shape(&sizes))
+        forward(&sizes, &x, &weight, Some(&bias))
     }
 
     fn convolve_transposed(x: FlexTensor, weight: FlexTensor, stride: usize, padding: usize) -> FlexTensor {
         let sizes = transposed(&x, &weight, stride, padding);
         let [x, weight] = [x, weight].map(Dense::new);
-        tensor(sizes.input_gradient(x.values(), weight.values()), input_shape(&sizes))
+        input_gradient(&sizes, &x, &weight)
     }
 
     fn normalize(x: FlexTensor, scale: FlexTensor, bias: FlexTensor, relu: bool) -> FlexTensor {
@@ -234,12 +287,10 @@ impl Backward<Flex, 3> for ConvolveBackward {
         let [of_x, of_weight, of_bias] = ops.parents;
         let gradient = Dense::new(gradients.consume::<Flex>(&ops.node));
         if let Some(node) = of_x {
-            let values = sizes.input_gradient(gradient.values(), weight.values());
-            gradients.register::<Flex>(node.id, tensor(values, input_shape(&sizes)));
+            gradients.register::<Flex>(node.id, input_gradient(&sizes, &gradient, &weight));
         }
         if let Some(node) = of_weight {
-            let values = sizes.weight_gradient(x.values(), gradient.values());
-            gradients.register::<Flex>(node.id, tensor(values, weight_shape(&sizes)));
+            gradients.register::<Flex>(node.id, weight_gradient(&sizes, &x, &gradient));
         }
         if let Some(node) = of_bias {
             let values = sizes.bias_gradient(gradient.values());
@@ -259,12 +310,10 @@ impl Backward<Flex, 2> for TransposedBackward {
         let [of_x, of_weight] = ops.parents;
         let gradient = Dense::new(gradients.consume::<Flex>(&ops.node));
         if let Some(node) = of_x {
-            let values = sizes.forward(gradient.values(), weight.values(), &[]);
-            gradients.register::<Flex>(node.id, tensor(values, output_shape(&sizes)));
+            gradients.register::<Flex>(node.id, forward(&sizes, &gradient, &weight, None));
         }
         if let Some(node) = of_weight {
-            let values = sizes.weight_gradient(gradient.values(), x.values());
-            gradients.register::<Flex>(node.id, tensor(values, weight_shape(&sizes)));
+            gradients.register::<Flex>(node.id, weight_gradient(&sizes, &gradient, &x));
         }
     }
 }
@@ -296,7 +345,7 @@ impl<C: CheckpointStrategy> CpuKernels for Autodiff<Flex, C> {
         let prepared = ConvolveBackward.prepare::<C>([x.node(), weight.node(), bias.node()]);
         let [x, weight, bias] = [x, weight, bias].map(|tensor| Dense::new(tensor.into_primitive()));
         let sizes = convolution(dims(&x.0), &weight.0, stride, padding);
-        let out = tensor(sizes.forward(x.values(), weight.values(), bias.values()), output_shape(&sizes));
+        let out = forward(&sizes, &x, &weight, Some(&bias));
         match prepared.compute_bound().stateful() {
             OpsKind::Tracked(prepared) => prepared.finish((sizes, x, weight), out),
             OpsKind::UnTracked(prepared) => prepared.finish(out),
@@ -312,7 +361,7 @@ impl<C: CheckpointStrategy> CpuKernels for Autodiff<Flex, C> {
         let prepared = TransposedBackward.prepare::<C>([x.node(), weight.node()]);
         let [x, weight] = [x, weight].map(|tensor| Dense::new(tensor.into_primitive()));
         let sizes = transposed(&x.0, &weight.0, stride, padding);
-        let out = tensor(sizes.input_gradient(x.values(), weight.values()), input_shape(&sizes));
+        let out = input_gradient(&sizes, &x, &weight);
         match prepared.compute_bound().stateful() {
             OpsKind::Tracked(prepared) => prepared.finish((sizes, x, weight), out),
             OpsKind::UnTracked(prepared) => prepared.finish(out),
