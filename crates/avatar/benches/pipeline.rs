@@ -116,7 +116,7 @@ fn animated(avatar: &Avatar, driver: &Path, repeat: u32, folder: &Path) -> Resul
         renderer: RendererKind::Mesh,
     };
     let output = folder.join("portrait.mp4");
-    Ok(animate(avatar, &settings, &output, &|_| {}, &AtomicBool::new(false))?)
+    Ok(animate(avatar, &settings, &output, Box::new(|_| {}), &|_| {}, &AtomicBool::new(false))?)
 }
 
 fn print_stages(summary: &Summary) {

@@ -2,7 +2,7 @@
 //!
 //! A [safetensors](https://github.com/huggingface/safetensors) file, described for users in `docs/avatar-files.md`.
 //! Metadata: `format` = `gioconda-avatar`, `version`, `landmark_picture_version`, `tuning` (`none`, `feed-forward` or
-//! the number of steps), `consent`, and `checksums`, a JSON object with the SHA-256 of each tensor's bytes and of the
+//! the number of steps), `subject`, `consent`, and `checksums`, a JSON object with the SHA-256 of each tensor's bytes and of the
 //! other metadata (`header`). Tensors:
 //!
 //! | name | type, shape | meaning |
@@ -61,21 +61,30 @@ const SMALLEST_FACE: f32 = 8.0;
 pub struct AvatarFile {
     /// The photos, the face in them, and the network if there is one.
     pub avatar: Avatar,
-    /// Who agreed to this, in free words.
+    /// What was declared about who is shown; nothing in it was checked.
+    pub declaration: Declaration,
+}
+
+/// What the maker of an avatar declared about who it shows.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Declaration {
+    /// One word: `self`, `consented`, `historical`, `artwork`, `fictional`; `None` is undeclared.
+    pub subject: Option<String>,
+    /// Who agreed to what, in free words.
     pub consent: Option<String>,
 }
 
 impl AvatarFile {
     /// Brings an avatar to the form in which it is stored: a large photo is made smaller, and of further photos only
     /// the head is kept.
-    pub fn new(mut avatar: Avatar, consent: Option<String>) -> Self {
+    pub fn new(mut avatar: Avatar, declaration: Declaration) -> Self {
         let shown =
             Reference { photo: avatar.photo, landmarks: avatar.landmarks }.scaled(1.0, DEFAULT_LONGEST_SIDE);
         (avatar.photo, avatar.landmarks) = (shown.photo, shown.landmarks);
         for other in &mut avatar.others {
             *other = other.head(REFERENCE_CROP).scaled(1.0, LARGEST_HEAD);
         }
-        Self { avatar, consent }
+        Self { avatar, declaration }
     }
 
     /// Writes the file, whole or not at all.
@@ -118,8 +127,9 @@ impl AvatarFile {
             ("landmark_picture_version".to_owned(), LANDMARK_PICTURE_VERSION.to_string()),
             ("tuning".to_owned(), tuning),
         ]);
-        if let Some(consent) = &self.consent {
-            header.insert("consent".to_owned(), consent.clone());
+        let Declaration { subject, consent } = &self.declaration;
+        for (name, declared) in [("subject", subject), ("consent", consent)] {
+            header.extend(declared.clone().map(|text| (name.to_owned(), text)));
         }
         fields::serialize(header, &fields).map_err(refused)
     }
@@ -156,7 +166,8 @@ impl AvatarFile {
             others: photos.collect(),
             network: network.map(Arc::new),
         };
-        Ok(Self { avatar, consent: fields.entry("consent").map(str::to_owned) })
+        let entry = |name: &str| fields.entry(name).map(str::to_owned);
+        Ok(Self { avatar, declaration: Declaration { subject: entry("subject"), consent: entry("consent") } })
     }
 }
 

@@ -13,6 +13,9 @@ use crate::stopwatch::Stopwatch;
 
 const QUEUE: usize = 3;
 
+/// What is done to every frame before it is encoded.
+pub type FrameFinish = Box<dyn FnMut(&mut RgbImage) + Send>;
+
 /// Takes frames and writes them; dropped before [`EncodeStage::finish`] it leaves no file.
 pub(crate) struct EncodeStage {
     /// `None` once no more frames will come.
@@ -25,15 +28,18 @@ pub(crate) struct EncodeStage {
 }
 
 impl EncodeStage {
-    pub(crate) fn start(path: &Path, options: &WriteOptions) -> Result<Self, Error> {
+    pub(crate) fn start(path: &Path, options: &WriteOptions, mut finish: FrameFinish) -> Result<Self, Error> {
         let mut writer = ClipWriter::create(path, options)?;
         let (frames, waiting) = sync_channel::<RgbImage>(QUEUE);
         let (give_back, used) = sync_channel(2 * QUEUE);
         let watch = Arc::new(Stopwatch::default());
         let clock = Arc::clone(&watch);
         let thread = std::thread::spawn(move || {
-            for frame in waiting {
-                clock.time(|| writer.write(&frame))?;
+            for mut frame in waiting {
+                clock.time(|| {
+                    finish(&mut frame);
+                    writer.write(&frame)
+                })?;
                 // A full queue needs no more pictures.
                 let _ = give_back.try_send(frame);
             }

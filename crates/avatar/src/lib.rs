@@ -33,9 +33,10 @@ mod transfer;
 
 pub use animate::{Drive, MotionMode, Progress, Settings, Stages, Summary, animate};
 pub use avatar::{Avatar, Reference};
-pub use avatar_file::{AVATAR_EXTENSION, AVATAR_VERSION, AvatarFile, MOST_PHOTOS};
+pub use avatar_file::{AVATAR_EXTENSION, AVATAR_VERSION, AvatarFile, Declaration, MOST_PHOTOS};
 pub use canvas::{Canvas, DEFAULT_HEAD_SIDE, DEFAULT_LONGEST_SIDE, Framing, Window};
 pub use continuity::Continuity;
+pub use encode_stage::FrameFinish;
 pub use error::Error;
 pub use mesh_renderer::MeshRenderer;
 pub use motion::{CLOSED_EYE, CLOSED_MOUTH, FaceState, MotionFrame};

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use gioconda_avatar::{Avatar, AvatarFile, PersonalNetwork, Reference, Tuning};
+use gioconda_avatar::{Avatar, AvatarFile, Declaration, PersonalNetwork, Reference, Tuning};
 use gioconda_face::topology::TOPOLOGY;
 use gioconda_face::{HeadPose, LANDMARK_PICTURE_VERSION, LANDMARKS, Landmarks};
 use gioconda_networks::{Device, Generator, GeneratorConfig, Preset, WeightHeader};
@@ -68,9 +68,13 @@ impl Scratch {
     }
 
     fn written(&self, avatar: Avatar) -> Vec<u8> {
-        AvatarFile::new(avatar, Some("me, for tests".to_owned())).write(&self.path()).expect("written");
+        AvatarFile::new(avatar, declaration()).write(&self.path()).expect("written");
         std::fs::read(self.path()).expect("just written")
     }
+}
+
+fn declaration() -> Declaration {
+    Declaration { subject: Some("self".to_owned()), consent: Some("me, for tests".to_owned()) }
 }
 
 fn refusal(bytes: &[u8]) -> String {
@@ -101,8 +105,8 @@ fn changed(
 fn what_is_written_is_read() {
     let scratch = Scratch::new();
     scratch.written(avatar(Some(network(Preset::Portrait))));
-    let AvatarFile { avatar: read, consent } = AvatarFile::read(&scratch.path()).expect("read");
-    assert_eq!(consent.as_deref(), Some("me, for tests"));
+    let AvatarFile { avatar: read, declaration: declared } = AvatarFile::read(&scratch.path()).expect("read");
+    assert_eq!(declared, declaration());
     assert_eq!(*read.photo, *reference(10).photo);
     assert_eq!(read.landmarks, reference(10).landmarks);
     assert_eq!(read.others.len(), 2);

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use gioconda_avatar::builtin_motions::BuiltinMotion;
 use gioconda_avatar::{
-    Avatar, AvatarFile, Drive, Framing, Gains, MotionMode, RendererKind, Settings, animate,
+    Avatar, AvatarFile, Declaration, Drive, Framing, Gains, MotionMode, RendererKind, Settings, animate,
 };
 use gioconda_face::{FaceChoice, FaceFinder, Threads};
 use image::RgbImage;
@@ -44,13 +44,13 @@ fn photos_become_an_avatar_file_that_moves() {
     let mut finder = FaceFinder::new(Threads::default()).expect("the models are compiled in");
     let avatar = Avatar::from_photos(&[&shown, &other], FaceChoice::Largest, &mut finder).expect("faces");
     let file = folder.path().join("mona.avatar");
-    AvatarFile::new(avatar, None).write(&file).expect("written");
+    AvatarFile::new(avatar, Declaration::default()).write(&file).expect("written");
     let read = AvatarFile::read(&file).expect("read").avatar;
     assert_eq!(read.others.len(), 1);
     assert!(Arc::strong_count(&read.photo) == 1 && *read.photo == photo);
     let output = folder.path().join("frames");
-    let summary =
-        animate(&read, &settings(), &output, &|_| {}, &AtomicBool::new(false)).expect("an animation");
+    let summary = animate(&read, &settings(), &output, Box::new(|_| {}), &|_| {}, &AtomicBool::new(false))
+        .expect("an animation");
     assert_eq!((summary.frames, summary.size), (5, (128, 128)));
 
     let refused = Avatar::from_photos(&[&shown, &faceless], FaceChoice::Largest, &mut finder);

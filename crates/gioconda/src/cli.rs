@@ -8,7 +8,9 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use gioconda_avatar::builtin_motions;
 use gioconda_dataset::Part;
+use gioconda_eval::{Protocol, Requirement};
 use gioconda_face::FaceChoice;
+use gioconda_provenance::Subject;
 
 /// One photo in, a talking portrait out.
 #[derive(Debug, Parser)]
@@ -20,7 +22,8 @@ Examples:
   gioconda animate family/ --drive smile --format gif        one animation for each photo of a folder
   gioconda record me.mp4 -o wink.motion                      your wink, for anyone's face
   gioconda learn me1.jpg me2.jpg -o me.avatar                one avatar from several photos of one person
-  gioconda inspect portrait.jpg                              will it work? where is the face?")]
+  gioconda inspect portrait.jpg                              will it work? where is the face?
+  gioconda verify clip.mp4                                   is it marked as made by AI? was it changed?")]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -52,8 +55,12 @@ pub(crate) enum Command {
     Train(Box<TrainArgs>),
     /// Write a generator as ONNX, for other programs
     Export(ExportArgs),
+    /// Say how good the pictures are: score a renderer on clips, or compare two reports
+    Eval(Box<EvalArgs>),
     /// Make training data of a folder of clips: tracked, cropped, thinned
     Prepare(PrepareArgs),
+    /// Say whether a file is marked as made by AI, by whom, and whether it was changed since
+    Verify(VerifyArgs),
     /// List the built-in motions
     Motions(ListArgs),
     /// Say what is in a photo, a clip or a motion file, and how well it will work
@@ -109,6 +116,9 @@ pub(crate) struct AnimateArgs {
 
     #[command(flatten)]
     pub(crate) motion: MotionOptions,
+
+    #[command(flatten)]
+    pub(crate) provenance: ProvenanceOptions,
 
     /// Who paints the frames [default: neural where an avatar or --weights brings a network, else mesh]
     #[arg(long, value_enum)]
@@ -197,6 +207,63 @@ pub(crate) struct MotionOptions {
 }
 
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Provenance")]
+pub(crate) struct ProvenanceOptions {
+    /// Who is shown: self, consented, historical, artwork or fictional; it is kept in the output [default: what the
+    /// avatar says, else undeclared]
+    #[arg(long, value_name = "WHO")]
+    pub(crate) subject: Option<Subject>,
+
+    /// Who agreed to what; it is kept in the output
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) consent: Option<String>,
+
+    /// Name the photo's and the driver's files in the output's statement
+    #[arg(long)]
+    pub(crate) credit: bool,
+
+    /// Sign with these certificates (PEM, the signer's first) instead of ones of your own
+    #[arg(long, value_name = "FILE.pem", requires = "sign_key", value_hint = ValueHint::FilePath)]
+    pub(crate) sign_cert: Option<PathBuf>,
+
+    /// The private key of --sign-cert (PEM, PKCS#8)
+    #[arg(long, value_name = "FILE.pem", requires = "sign_cert", value_hint = ValueHint::FilePath)]
+    pub(crate) sign_key: Option<PathBuf>,
+
+    /// Show a small label in the corner that says the picture is made by AI
+    #[arg(long, value_name = "LANGUAGE", value_enum)]
+    pub(crate) label: Option<LabelArg>,
+
+    /// Neither sign nor mark the output
+    #[arg(long, conflicts_with_all = ["credit", "sign_cert", "sign_key"])]
+    pub(crate) no_provenance: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LabelArg {
+    /// AI-generated
+    En,
+    /// Generato con IA
+    It,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Two things are looked for: a signed statement in the file (C2PA Content Credentials), of any program, and Gioconda's
+invisible mark in the picture, which outlives scaling, cropping and compression. Nothing is sent anywhere.
+
+Exit codes: 0 every file is marked and unchanged, 3 one is not marked, 4 one was changed since it was signed.")]
+pub(crate) struct VerifyArgs {
+    /// Pictures, clips, or folders of them
+    #[arg(required = true, value_name = "FILE|FOLDER", value_hint = ValueHint::AnyPath)]
+    pub(crate) files: Vec<PathBuf>,
+
+    /// Print the findings as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct RecordArgs {
     /// A clip or a folder of pictures with a face in it
     #[arg(value_name = "CLIP", value_hint = ValueHint::AnyPath)]
@@ -266,6 +333,10 @@ pub(crate) struct LearnArgs {
     /// Do not tune: the instant version
     #[arg(long, requires = "weights", conflicts_with = "steps")]
     pub(crate) feed_forward: bool,
+
+    /// Who is shown: self, consented, historical, artwork or fictional; kept in the file
+    #[arg(long, value_name = "WHO")]
+    pub(crate) subject: Option<Subject>,
 
     /// Who agreed to this avatar and to what; kept in the file
     #[arg(long, value_name = "TEXT")]
@@ -374,6 +445,91 @@ pub(crate) struct PrepareArgs {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  gioconda eval clips/ --out report                          the mesh renderer, self-reenactment
+  gioconda eval clips/ --protocol self,cross --frames 16     quicker, and driven by other people too
+  gioconda eval clips/ --renderer neural --weights new.safetensors --require 'psnr_face>=25'
+  gioconda eval --compare old/report.json new/report.json    what changed, and how sure that is
+
+A run that was stopped goes on when the same command is given again. Clips that cannot be scored are named in the
+report. The exit code is 1 only when nothing could be scored or a --require is missed.")]
+pub(crate) struct EvalArgs {
+    /// A folder with a folder per person, or with a clip per person
+    #[arg(value_name = "DATA", value_hint = ValueHint::DirPath, required_unless_present = "compare")]
+    pub(crate) data: Option<PathBuf>,
+
+    /// What is done, several separated by commas: self, cross, few-shot
+    #[arg(long, value_name = "NAMES", value_delimiter = ',', value_parser = protocol, default_value = "self")]
+    pub(crate) protocol: Vec<Protocol>,
+
+    /// The photos: the first frame of each clip, or for few-shot their numbers [default: first; T=1,8,32 for few-shot]
+    #[arg(long, value_name = "first|T=1,8,32", value_parser = avatar_source)]
+    pub(crate) avatar_from: Option<AvatarSource>,
+
+    /// Whose pictures are judged; copy and mesh are always beside it [default: neural with --weights, else mesh]
+    #[arg(long, value_enum)]
+    pub(crate) renderer: Option<RendererArg>,
+
+    /// Weights of the portrait preset for the neural renderer
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) weights: Option<PathBuf>,
+
+    /// Frames of each clip, spread evenly [default: all; 32 held-out ones for few-shot]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) frames: Option<u32>,
+
+    /// Drivers of each photo in cross-reenactment
+    #[arg(long, value_name = "M", default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub(crate) drivers: u32,
+
+    /// Steps that few-shot avatars are tuned for
+    #[arg(long, value_name = "N", default_value_t = gioconda_train::DEFAULT_LEARNING_STEPS, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub(crate) steps: u32,
+
+    /// What chance begins with: the same number, the same pairs and values
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(crate) seed: u64,
+
+    /// The folder for the report and what it is made of: made if need be
+    #[arg(long = "out", value_name = "DIR", default_value = "eval", value_hint = ValueHint::DirPath)]
+    pub(crate) output: PathBuf,
+
+    /// The folder of the measuring networks; what is missing there is named in the report and not measured
+    #[arg(long, value_name = "FOLDER", default_value = "../shared/models", value_hint = ValueHint::DirPath)]
+    pub(crate) models: PathBuf,
+
+    /// How many clips are worked on at once [default: one per core]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=256))]
+    pub(crate) workers: Option<u32>,
+
+    /// Fail when a mean misses a threshold, such as psnr>=24 or cross.no_face<=0; may be given several times
+    #[arg(long, value_name = "MEASURE>=X")]
+    pub(crate) require: Vec<Requirement>,
+
+    /// Show nobody on the page: for pages that leave the house
+    #[arg(long)]
+    pub(crate) no_pictures: bool,
+
+    /// Compare two reports instead
+    #[arg(long, num_args = 2, value_names = ["A.json", "B.json"], value_hint = ValueHint::FilePath, conflicts_with_all = ["data", "require", "weights", "renderer", "avatar_from", "frames"])]
+    pub(crate) compare: Option<Vec<PathBuf>>,
+
+    /// Print the result as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Where photos come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum AvatarSource {
+    /// A clip's first frame.
+    First,
+    /// So many photos of a person, ascending.
+    Photos(Vec<usize>),
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct InspectArgs {
     /// A photo, a clip, a folder of pictures or a motion file
     #[arg(required = true, value_name = "FILE", value_hint = ValueHint::AnyPath)]
@@ -453,6 +609,28 @@ fn face_choice(text: &str) -> Result<FaceChoice, String> {
     }
 }
 
+fn protocol(text: &str) -> Result<Protocol, String> {
+    let known = Protocol::ALL.into_iter().find(|protocol| protocol.name() == text);
+    known.ok_or_else(|| "not self, cross or few-shot".to_owned())
+}
+
+fn avatar_source(text: &str) -> Result<AvatarSource, String> {
+    if text == "first" {
+        return Ok(AvatarSource::First);
+    }
+    let numbers = text.strip_prefix("T=").unwrap_or_default().split(',').map(str::parse);
+    let Ok(mut numbers) = numbers.collect::<Result<Vec<usize>, _>>() else {
+        return Err("not `first` nor numbers of photos, such as T=1,8,32".to_owned());
+    };
+    numbers.sort_unstable();
+    numbers.dedup();
+    if numbers.iter().all(|number| (1..=gioconda_avatar::MOST_PHOTOS).contains(number)) {
+        Ok(AvatarSource::Photos(numbers))
+    } else {
+        Err(format!("an avatar has 1 to {} photos", gioconda_avatar::MOST_PHOTOS))
+    }
+}
+
 /// A number within `LOW..=HIGH`.
 fn number<const LOW: i32, const HIGH: i32>(text: &str) -> Result<f64, String> {
     match text.parse() {
@@ -506,11 +684,25 @@ mod tests {
             &["prepare", "clips", "out", "--workers", "0"],
             &["prepare", "clips", "out", "--shard", "3/2"],
             &["train", "--resume", "--config", "a.toml"],
+            &["eval"],
+            &["eval", "clips", "--protocol", "other"],
+            &["eval", "clips", "--avatar-from", "T=0"],
+            &["eval", "clips", "--avatar-from", "T=33"],
+            &["eval", "clips", "--avatar-from", "8"],
+            &["eval", "clips", "--frames", "0"],
+            &["eval", "clips", "--require", "beauty>=1"],
+            &["eval", "--compare", "a.json"],
+            &["eval", "clips", "--compare", "a.json", "b.json"],
             &["export"],
             &["learn"],
             &["learn", "a.jpg", "--steps", "0", "--weights", "w"],
             &["learn", "a.jpg", "--steps", "5"],
             &["learn", "a.jpg", "--feed-forward"],
+            &["learn", "a.jpg", "--subject", "me"],
+            &["animate", "a.jpg", "--subject", "anyone"],
+            &["animate", "a.jpg", "--sign-cert", "c.pem"],
+            &["animate", "a.jpg", "--no-provenance", "--credit"],
+            &["verify"],
             &["learn", "a.jpg", "--feed-forward", "--steps", "5", "--weights", "w"],
         ] {
             let parsed = Cli::try_parse_from(std::iter::once("gioconda").chain(arguments.iter().copied()));

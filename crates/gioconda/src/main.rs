@@ -1,6 +1,7 @@
 //! The `gioconda` command line: parse, dispatch, report once, exit with the right code.
 //!
 //! Exit codes: 0 done; 1 something could not be done, and a line on standard error says what; 2 wrong usage.
+//! `verify` adds two: 3 for a file without marks, 4 for one that was changed.
 
 mod cli;
 mod commands;
@@ -25,7 +26,9 @@ fn main() -> ExitCode {
         Command::Learn(arguments) => commands::learn::run(&arguments, &terminal),
         Command::Train(arguments) => commands::train::run(&arguments, &terminal),
         Command::Export(arguments) => commands::export::run(&arguments, &terminal),
+        Command::Eval(arguments) => commands::eval::run(&arguments, &terminal),
         Command::Prepare(arguments) => commands::prepare::run(&arguments, &terminal),
+        Command::Verify(arguments) => commands::verify::run(&arguments),
         Command::Motions(arguments) => commands::motions::run(&arguments),
         Command::Inspect(arguments) => commands::inspect::run(&arguments),
         Command::Models(arguments) => commands::models::run(&arguments),

@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 use std::fmt::Display;
-use std::io::{self, ErrorKind, Write as _};
+use std::io::{self, ErrorKind, IsTerminal as _, Write as _};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -19,6 +19,10 @@ pub(crate) enum Failure {
     Usage(String),
     /// Everything has been said already; exit code 1.
     Reported,
+    /// `verify` has found, and said, that a file bears no marks; exit code 3.
+    Unmarked,
+    /// `verify` has found, and said, that a file was changed; exit code 4.
+    Tampered,
 }
 
 impl Failure {
@@ -27,13 +31,18 @@ impl Failure {
         match self {
             Self::Failed(line) => eprintln!("error: {line}"),
             Self::Usage(line) => eprintln!("error: {line}\n\nFor more information, try '--help'."),
-            Self::Reported => {}
+            Self::Reported | Self::Unmarked | Self::Tampered => {}
         }
     }
 
-    /// 2 for wrong usage, 1 for everything else.
+    /// What the program ends with.
     pub(crate) fn exit_code(&self) -> ExitCode {
-        ExitCode::from(if matches!(self, Self::Usage(_)) { 2 } else { 1 })
+        ExitCode::from(match self {
+            Self::Failed(_) | Self::Reported => 1,
+            Self::Usage(_) => 2,
+            Self::Unmarked => 3,
+            Self::Tampered => 4,
+        })
     }
 }
 
@@ -65,6 +74,16 @@ pub(crate) struct Terminal {
 }
 
 impl Terminal {
+    /// Asks a question and returns the line that is answered; nothing where nobody is there to answer.
+    pub(crate) fn ask(&self, question: impl Display) -> Option<String> {
+        if self.quiet || !io::stdin().is_terminal() || !io::stderr().is_terminal() {
+            return None;
+        }
+        eprint!("{question} ");
+        let mut answer = String::new();
+        io::stdin().read_line(&mut answer).ok().map(|_| answer.trim().to_owned())
+    }
+
     /// `quiet` silences everything but errors.
     pub(crate) fn new(quiet: bool) -> Self {
         Self { quiet }

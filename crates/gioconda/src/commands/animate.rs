@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use gioconda_avatar::builtin_motions::{self, BuiltinMotion};
 use gioconda_avatar::{
-    AVATAR_EXTENSION, Avatar, AvatarFile, DEFAULT_HEAD_SIDE, DEFAULT_LONGEST_SIDE, Drive, Framing, Gains,
-    Motion, MotionMode, PortraitWeights, RendererKind, Settings, Summary,
+    AVATAR_EXTENSION, Avatar, AvatarFile, DEFAULT_HEAD_SIDE, DEFAULT_LONGEST_SIDE, Declaration, Drive,
+    Framing, Gains, Motion, MotionMode, PortraitWeights, RendererKind, Settings, Summary,
 };
 use gioconda_face::{FaceFinder, Threads};
 use gioconda_media::InputKind;
@@ -15,6 +15,7 @@ use serde::Serialize;
 
 use crate::cli::{AnimateArgs, MotionArg, RendererArg};
 use crate::commands::outputs;
+use crate::commands::provenance::Provenance;
 use crate::interrupt;
 use crate::report::{self, Failure, Terminal, print};
 
@@ -49,6 +50,10 @@ pub(crate) fn run(arguments: &AnimateArgs, terminal: &Terminal) -> Result<(), Fa
         weights: arguments.weights.as_deref().map(PortraitWeights::open).transpose()?,
         finder: FaceFinder::new(Threads::Shared)?,
     };
+    let driver = Path::new(&arguments.drive);
+    let weights = arguments.weights.as_deref();
+    let mut provenance =
+        Provenance::prepare(&arguments.provenance, &settings.drive, driver, weights, terminal)?;
     let cancel = interrupt::flag();
     let wanted = photos.len();
     let mut outcomes = Vec::new();
@@ -56,7 +61,8 @@ pub(crate) fn run(arguments: &AnimateArgs, terminal: &Terminal) -> Result<(), Fa
         if cancel.load(Ordering::Relaxed) {
             break;
         }
-        let result = match animate(&photo, &output, &settings, &mut source, terminal, cancel) {
+        let result = match animate(&photo, &output, &settings, &mut source, &mut provenance, terminal, cancel)
+        {
             Ok(summary) => OutcomeResult::Summary(summary),
             Err(error) => {
                 // Ctrl-C reaches the ffmpeg program too, and what it complains of then is no news.
@@ -89,19 +95,24 @@ fn animate(
     output: &Path,
     settings: &Settings,
     source: &mut AvatarSource<'_>,
+    provenance: &mut Provenance<'_>,
     terminal: &Terminal,
     cancel: &AtomicBool,
 ) -> Result<Summary, String> {
-    let avatar = source.open(photo).map_err(|error| report::in_words(&error, "--face"))?;
+    let (avatar, declared) = source.open(photo).map_err(|error| report::in_words(&error, "--face"))?;
     let renderer = source.renderer(&avatar);
     let settings = &Settings { renderer, ..settings.clone() };
     for warning in &avatar.warnings {
         terminal.warn(format_args!("{}: {warning}", photo.display()));
     }
+    let statement =
+        provenance.statement(photo, &avatar, &declared, renderer, terminal).map_err(|e| e.to_string())?;
+    let finish = provenance.finish(&statement);
     let bar = terminal.bar(&output.display().to_string());
-    let summary = gioconda_avatar::animate(&avatar, settings, output, &|p| bar.update(p), cancel);
+    let summary = gioconda_avatar::animate(&avatar, settings, output, finish, &|p| bar.update(p), cancel);
     drop(bar);
     let summary = summary.map_err(|error| report::in_words(&error, "--driver-face"))?;
+    provenance.sign(&statement, output).map_err(|error| error.to_string())?;
     for warning in &summary.warnings {
         terminal.warn(warning);
     }
@@ -117,17 +128,20 @@ struct AvatarSource<'a> {
 }
 
 impl AvatarSource<'_> {
-    fn open(&mut self, path: &Path) -> Result<Avatar, gioconda_avatar::Error> {
+    /// The avatar, and what its file declares about who is shown.
+    fn open(&mut self, path: &Path) -> Result<(Avatar, Declaration), gioconda_avatar::Error> {
         let is_avatar = path.extension().is_some_and(|extension| extension == AVATAR_EXTENSION);
-        let mut avatar = if is_avatar {
-            AvatarFile::read(path)?.avatar
+        let (mut avatar, declared) = if is_avatar {
+            let file = AvatarFile::read(path)?;
+            (file.avatar, file.declaration)
         } else {
-            Avatar::from_photo(path, self.arguments.face.unwrap_or_default(), &mut self.finder)?
+            let face = self.arguments.face.unwrap_or_default();
+            (Avatar::from_photo(path, face, &mut self.finder)?, Declaration::default())
         };
         if let Some(weights) = &self.weights {
             avatar.network = Some(Arc::new(weights.feed_forward(&avatar.photos())));
         }
-        Ok(avatar)
+        Ok((avatar, declared))
     }
 
     /// The renderer asked for, or the best there is.

@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
-use gioconda_avatar::{AVATAR_EXTENSION, Avatar, AvatarFile, MOST_PHOTOS, PortraitWeights, Tuning};
+use gioconda_avatar::{
+    AVATAR_EXTENSION, Avatar, AvatarFile, Declaration, MOST_PHOTOS, PortraitWeights, Tuning,
+};
 use gioconda_face::{FaceFinder, Threads};
 use gioconda_train::{Check, DEFAULT_LEARNING_STEPS, LearnSettings, Outcome};
 use serde::Serialize;
@@ -53,7 +55,11 @@ pub(crate) fn run(arguments: &LearnArgs, terminal: &Terminal) -> Result<(), Fail
     }
     let network = avatar.network.as_ref().map(|network| network.tuning);
     let photos = arguments.photos.len();
-    AvatarFile::new(avatar, arguments.consent.clone()).write(&output)?;
+    let declaration = Declaration {
+        subject: arguments.subject.map(|subject| subject.to_string()),
+        consent: arguments.consent.clone(),
+    };
+    AvatarFile::new(avatar, declaration).write(&output)?;
 
     let bytes = std::fs::metadata(&output).map_or(0, |metadata| metadata.len());
     let network = network.as_ref().map_or_else(|| "none".to_owned(), Tuning::to_string);

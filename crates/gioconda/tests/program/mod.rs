@@ -21,6 +21,8 @@ const CLIP_FPS: f64 = 25.0;
 /// A folder that holds `mona.jpg` and goes away with this.
 pub(crate) struct Scratch {
     folder: TempDir,
+    /// Where the program makes its keys: not in the home of whoever runs the tests.
+    config: TempDir,
 }
 
 /// What the program said, and how it ended.
@@ -34,7 +36,7 @@ impl Scratch {
     pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         fs::copy(workspace("assets/mona_lisa.jpg"), folder.path().join("mona.jpg")).expect("the Mona Lisa");
-        Self { folder }
+        Self { folder, config: tempfile::tempdir().expect("a temporary folder") }
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
@@ -45,6 +47,7 @@ impl Scratch {
     pub(crate) fn command(&self, arguments: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_gioconda"));
         command.current_dir(self.folder.path()).args(arguments.split_whitespace()).stdin(Stdio::null());
+        command.env("XDG_CONFIG_HOME", self.config.path());
         command
     }
 

@@ -1,0 +1,216 @@
+//! Few-shot (Zakharov et al. 2019, §4): T photos from some clips of a person, held-out frames from the others.
+//!
+//! The clips of a person, sorted by name, are split in two halves: photos come from the first, held-out frames from the
+//! second. A held-out frame's head is brought to the place and size of the first photo's, and drives it there; what is
+//! compared is the square around the photo's face. T photos make a mesh avatar, and, with weights, a feed-forward and a
+//! tuned one.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use gioconda_avatar::network_input::{cropped, cropped_landmarks, network_crop};
+use gioconda_avatar::{Avatar, Canvas, Framing, PersonalNetwork, Reference, Renderer, RendererKind};
+use gioconda_face::warp::{MeshWarp, SourceMesh, View};
+use gioconda_face::{HeadPose, Landmarks, Region};
+use gioconda_train::{LearnSettings, learn};
+use image::{Rgb, RgbImage};
+use nalgebra::Vector2;
+
+use crate::clips::{Clip, SIDE, Unfit};
+use crate::face_measures::Wanted;
+use crate::instruments::{FaceModels, Networks};
+use crate::reenactment::Bench;
+use crate::score::{Driving, Regions, Scored, Scorer};
+use crate::settings::HELD_OUT_FRAMES;
+use crate::{Error, Result};
+
+/// A renderer fades from one photo to another: so many frames later it has settled.
+const SETTLED: usize = 6;
+
+/// Larger photos are not made larger still.
+const LONGEST_SIDE: u32 = 4096;
+
+/// What the protocol is told.
+pub(crate) struct Plan<'a> {
+    /// Numbers of photos, ascending.
+    pub(crate) photos: &'a [usize],
+    pub(crate) steps: u32,
+    pub(crate) seed: u64,
+    pub(crate) cancel: &'a AtomicBool,
+}
+
+/// A way to paint: its row, and its renderer.
+struct Painter {
+    name: String,
+    renderer: Box<dyn Renderer>,
+}
+
+/// Scores one person's avatars; `None` when stopped.
+pub(crate) fn score_person(
+    person: &str,
+    clips: &[Clip],
+    plan: &Plan<'_>,
+    bench: Bench<'_>,
+) -> std::result::Result<Option<Scored>, Unfit> {
+    let Bench { networks, models, renderer, frames, go_on } = bench;
+    let (first, second) = clips.split_at(clips.len() / 2);
+    if first.is_empty() {
+        return Err(Unfit::Clip(
+            "has a single clip; few-shot needs photos from one and frames of another".to_owned(),
+        ));
+    }
+    let most = plan.photos.last().copied().unwrap_or(1);
+    let photos = faces_of(first, most, models)?;
+    let held_out = faces_of(second, frames.unwrap_or(HELD_OUT_FRAMES), models)?;
+    if photos.len() < most || held_out.is_empty() {
+        let found = format!("{} photos with a face were found, {most} are needed", photos.len());
+        return Err(Unfit::Clip(found));
+    }
+    let shown = &photos[0];
+    let canvas = Canvas::new(&shown.photo, &shown.landmarks, Framing::Full { longest_side: LONGEST_SIDE });
+    let painters = match painters(&photos, &canvas, plan, networks, renderer) {
+        Err(Error::Train(gioconda_train::Error::Avatar(gioconda_avatar::Error::Cancelled))) => {
+            return Ok(None);
+        }
+        painters => painters?,
+    };
+    let mut painters = painters;
+    let crop = network_crop(&shown.landmarks, shown.photo.dimensions());
+    let photo = cropped(&shown.photo, &crop, SIDE);
+    let mesh = SourceMesh::new(photo.dimensions(), &cropped_landmarks(&shown.landmarks, &crop, SIDE));
+    let mut warp = MeshWarp::default();
+    let names: Vec<String> = std::iter::once("copy".to_owned())
+        .chain(painters.iter().map(|painter| painter.name.clone()))
+        .collect();
+    let mut scorer = Scorer::new(networks, models, &photo, &names)?;
+    let mut lost = 0;
+    // Held-out frames are far apart: no two are consecutive.
+    for (index, test) in (0..).step_by(3).zip(&held_out) {
+        let placement = Placement::of(test, shown);
+        let landmarks = placement.landmarks(test);
+        let picture = placement.picture(test, &crop);
+        let Some(face) = scorer.models().face(&picture)? else {
+            lost += 1;
+            continue;
+        };
+        let mut outputs = vec![photo.clone()];
+        for painter in &mut painters {
+            let mut frame = RgbImage::new(canvas.window.width, canvas.window.height);
+            let driving = landmarks.scaled_and_shifted(canvas.scale, canvas.origin);
+            for _ in 0..SETTLED {
+                painter.renderer.render(&driving, &mut frame)?;
+            }
+            outputs.push(cropped(&frame, &scaled(&crop, canvas.scale), SIDE));
+        }
+        mesh.warp(&cropped_landmarks(&landmarks, &crop, SIDE), &View::whole(SIDE, SIDE), &mut warp);
+        let (wanted, regions) = (Wanted::truth(&face), Some(Regions::of(&warp)));
+        let driving = Driving { index, picture, landmarks: face.landmarks, wanted, regions };
+        scorer.score(&driving, &outputs)?;
+        if !go_on() {
+            return Ok(None);
+        }
+    }
+    Ok(Some(scorer.finish(person.to_owned(), lost)))
+}
+
+/// A mesh avatar for each number of photos, and where there are weights, a feed-forward and a tuned one.
+fn painters(
+    photos: &[Reference],
+    canvas: &Canvas,
+    plan: &Plan<'_>,
+    networks: &Networks,
+    kind: RendererKind,
+) -> Result<Vec<Painter>> {
+    let mut painters = Vec::new();
+    for &count in plan.photos {
+        let photos = &photos[..count];
+        let mut add = |way: &str, network: Option<PersonalNetwork>| -> Result<()> {
+            let Reference { photo, landmarks } = photos[0].clone();
+            let kind = if network.is_some() { RendererKind::Neural } else { RendererKind::Mesh };
+            let network = network.map(Arc::new);
+            let avatar =
+                Avatar { photo, landmarks, warnings: Vec::new(), others: photos[1..].to_vec(), network };
+            painters
+                .push(Painter { name: format!("{way} T={count}"), renderer: avatar.renderer(kind, canvas)? });
+            Ok(())
+        };
+        add("mesh", None)?;
+        if let Some(weights) = networks.weights.as_ref().filter(|_| kind == RendererKind::Neural) {
+            add("feed-forward", Some(weights.feed_forward(photos)))?;
+            let settings = LearnSettings { steps: plan.steps, seed: plan.seed };
+            add("tuned", Some(learn(weights, photos, &settings, &|_| {}, plan.cancel)?.0))?;
+        }
+    }
+    Ok(painters)
+}
+
+fn scaled(region: &Region, scale: f32) -> Region {
+    Region { center: region.center * scale, size: region.size * scale, ..*region }
+}
+
+/// `count` frames with a face, from one clip after the other, at other moments each round.
+fn faces_of(
+    clips: &[Clip],
+    count: usize,
+    models: &mut FaceModels,
+) -> std::result::Result<Vec<Reference>, Unfit> {
+    let mut found: Vec<Option<Reference>> = vec![None; count];
+    for (first, clip) in clips.iter().enumerate() {
+        let total = clip.frames()?;
+        let at = |slot: usize| ((slot * 7 + 5) % 11 * 2 + 1) * total / 22;
+        let slots: Vec<usize> = (first..count).step_by(clips.len()).collect();
+        let last = slots.iter().map(|&slot| at(slot)).max();
+        clip.for_each_frame(|index, picture| {
+            for &slot in slots.iter().filter(|&&slot| at(slot) == index) {
+                if let Some(landmarks) = models.landmarks(picture)? {
+                    found[slot] = Some(Reference { photo: Arc::new(picture.clone()), landmarks });
+                }
+            }
+            Ok(last.is_some_and(|last| index < last))
+        })?;
+    }
+    Ok(found.into_iter().flatten().collect())
+}
+
+/// The similarity that brings a head to the place and size of the photo's: scale, then shift.
+struct Placement {
+    scale: f32,
+    shift: Vector2<f32>,
+}
+
+impl Placement {
+    fn of(test: &Reference, photo: &Reference) -> Self {
+        let (here, there) = (HeadPose::fit(&test.landmarks), HeadPose::fit(&photo.landmarks));
+        let scale = there.scale / here.scale;
+        let position = |pose: &HeadPose| Vector2::new(pose.translation.x, -pose.translation.y);
+        Self { scale, shift: position(&there) - position(&here) * scale }
+    }
+
+    /// The landmarks that the photo is to take.
+    fn landmarks(&self, test: &Reference) -> Landmarks {
+        test.landmarks.scaled_and_shifted(self.scale, self.shift)
+    }
+
+    /// What should be seen in the photo's square.
+    fn picture(&self, test: &Reference, crop: &Region) -> RgbImage {
+        RgbImage::from_fn(SIDE, SIDE, |x, y| {
+            let in_square = Vector2::new(x as f32 + 0.5, y as f32 + 0.5) / SIDE as f32;
+            bilinear(&test.photo, (crop.to_picture(in_square) - self.shift) / self.scale)
+        })
+    }
+}
+
+/// The colour between the four nearest pixels; beyond the border the border's.
+fn bilinear(picture: &RgbImage, at: Vector2<f32>) -> Rgb<u8> {
+    let within = |position: f32, length: u32| (position - 0.5).clamp(0.0, (length - 1) as f32);
+    let (x, y) = (within(at.x, picture.width()), within(at.y, picture.height()));
+    let (left, top) = (x as u32, y as u32);
+    let (right, bottom) = ((left + 1).min(picture.width() - 1), (top + 1).min(picture.height() - 1));
+    let (across, down) = (x - left as f32, y - top as f32);
+    let value = |x, y, channel: usize| f32::from(picture.get_pixel(x, y).0[channel]);
+    Rgb(std::array::from_fn(|c| {
+        let upper = value(left, top, c) * (1.0 - across) + value(right, top, c) * across;
+        let lower = value(left, bottom, c) * (1.0 - across) + value(right, bottom, c) * across;
+        (upper * (1.0 - down) + lower * down + 0.5) as u8
+    }))
+}

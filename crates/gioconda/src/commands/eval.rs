@@ -1,0 +1,103 @@
+//! `gioconda eval`: how good the pictures are, or what changed between two reports.
+
+use std::path::PathBuf;
+
+use gioconda_avatar::RendererKind;
+use gioconda_eval::{Progress, Protocol, Report, Settings, comparison_markdown, markdown};
+
+use crate::cli::{AvatarSource, EvalArgs, RendererArg};
+use crate::interrupt;
+use crate::report::{Failure, Terminal, print};
+
+/// Photos of the few-shot protocol unless told otherwise (Zakharov et al. 2019, §4).
+const PHOTOS: [usize; 3] = [1, 8, 32];
+
+/// Scores a folder, or compares two reports.
+pub(crate) fn run(arguments: &EvalArgs, terminal: &Terminal) -> Result<(), Failure> {
+    if let Some([a, b]) = arguments.compare.as_deref() {
+        let comparisons = gioconda_eval::compare(a, b)?;
+        return if arguments.json {
+            print(serde_json::to_string_pretty(&comparisons)?)
+        } else {
+            print(comparison_markdown(&comparisons).trim_end())
+        };
+    }
+    let settings = settings(arguments)?;
+    let bar = terminal.clips();
+    let show = |progress: Progress| {
+        let Progress { done, total, frames } = progress;
+        bar.update(gioconda_dataset::Progress { clips_done: done, clips: total, frames });
+    };
+    let evaluated = gioconda_eval::evaluate(&settings, &show, interrupt::flag());
+    drop(bar);
+    let report = evaluated?;
+    if arguments.json {
+        print(report.to_json().trim_end())?;
+    } else {
+        print(markdown(&report).trim_end())?;
+    }
+    for part in &report.protocols {
+        for skipped in &part.skipped {
+            terminal.warn(format_args!("{}: not scored: {}", skipped.name, skipped.reason));
+        }
+    }
+    terminal.say(format_args!("look at {}", settings.output.join("report.html").display()));
+    require(arguments, &report)
+}
+
+/// Fails, in one line, where a threshold is missed.
+fn require(arguments: &EvalArgs, report: &Report) -> Result<(), Failure> {
+    let misses: Vec<String> =
+        arguments.require.iter().flat_map(|requirement| requirement.misses(report)).collect();
+    if misses.is_empty() { Ok(()) } else { Err(Failure::Failed(misses.join("; "))) }
+}
+
+fn settings(arguments: &EvalArgs) -> Result<Settings, Failure> {
+    let usage = |line: &str| Err(Failure::Usage(line.to_owned()));
+    let renderer = match (arguments.renderer, &arguments.weights) {
+        (Some(RendererArg::Neural), None) => {
+            return usage("--renderer neural needs --weights FILE");
+        }
+        (Some(RendererArg::Mesh), Some(_)) => {
+            return usage("--renderer mesh takes no --weights; choose one");
+        }
+        (Some(RendererArg::Neural), Some(_)) | (None, Some(_)) => RendererKind::Neural,
+        (Some(RendererArg::Mesh) | None, None) => RendererKind::Mesh,
+    };
+    let mut protocols = Vec::new();
+    for &protocol in &arguments.protocol {
+        if !protocols.contains(&protocol) {
+            protocols.push(protocol);
+        }
+    }
+    let few_shot = protocols.contains(&Protocol::FewShot);
+    let photos = match &arguments.avatar_from {
+        None => PHOTOS.to_vec(),
+        Some(AvatarSource::First) if few_shot => {
+            return usage("--avatar-from first is for self and cross; few-shot takes T=1,8,32");
+        }
+        Some(AvatarSource::First) => PHOTOS.to_vec(),
+        Some(AvatarSource::Photos(_)) if !few_shot => {
+            return usage(
+                "--avatar-from T=... is for --protocol few-shot; self and cross take the first frame",
+            );
+        }
+        Some(AvatarSource::Photos(photos)) => photos.clone(),
+    };
+    Ok(Settings {
+        data: arguments.data.clone().unwrap_or_else(PathBuf::new),
+        protocols,
+        renderer,
+        weights: arguments.weights.clone(),
+        frames: arguments.frames.map(|frames| frames as usize),
+        drivers: arguments.drivers as usize,
+        photos,
+        tuning_steps: arguments.steps,
+        seed: arguments.seed,
+        models: arguments.models.clone(),
+        output: arguments.output.clone(),
+        workers: arguments.workers.map_or_else(gioconda_eval::default_workers, |workers| workers as usize),
+        pictures: !arguments.no_pictures,
+        program_version: env!("CARGO_PKG_VERSION").to_owned(),
+    })
+}

@@ -1,0 +1,174 @@
+//! What `animate` puts on everything it writes: the mark in the frames, the signed statement in the file.
+
+use std::path::{Path, PathBuf};
+
+use gioconda_avatar::{Avatar, Declaration, Drive, FrameFinish, RendererKind, expression_basis};
+use gioconda_media::{ClipReader, Frame, ReadOptions};
+use gioconda_provenance::watermark::{AvatarId, Day, Marker, Payload, Version};
+use gioconda_provenance::{Error, Identity, Input, Label, Language, Model, Source, Statement, Subject};
+
+use crate::cli::{LabelArg, ProvenanceOptions};
+use crate::report::{Failure, Terminal};
+
+/// What is said each time provenance is left out.
+const LEFT_OUT: &str = "--no-provenance: the output will not say that it is made by AI, neither in a signed statement \
+    nor in an invisible mark; whoever publishes it must say so (EU AI Act, Article 50)";
+
+/// Asked once, of people at a terminal.
+const QUESTION: &str =
+    "Who is shown? self, consented, historical, artwork or fictional (Enter leaves it undeclared):";
+
+/// What all outputs of one run have in common.
+pub(crate) struct Provenance<'a> {
+    options: &'a ProvenanceOptions,
+    /// `None` leaves provenance out.
+    identity: Option<Identity>,
+    /// What was declared for this run, on the command line or at the terminal.
+    subject: Option<Subject>,
+    /// The clip or the motion file that drives, where it is a file.
+    driver: Option<Input>,
+    weights: Option<Input>,
+}
+
+impl<'a> Provenance<'a> {
+    /// Asks, reads and makes what is needed, before anything is computed.
+    pub(crate) fn prepare(
+        options: &'a ProvenanceOptions,
+        drive: &Drive,
+        driver: &Path,
+        weights: Option<&Path>,
+        terminal: &Terminal,
+    ) -> Result<Self, Failure> {
+        if options.no_provenance {
+            terminal.warn(LEFT_OUT);
+            return Ok(Self { options, identity: None, subject: None, driver: None, weights: None });
+        }
+        let identity = match (&options.sign_cert, &options.sign_key) {
+            (Some(certificates), Some(key)) => Identity::from_files(certificates, key)?,
+            _ => Identity::of_user()?,
+        };
+        if let Some(warning) = &identity.warning {
+            terminal.warn(warning);
+        }
+        let driver = match drive {
+            Drive::Clip(path) => {
+                Some(Input::read("driver", path, first_frame(path).as_ref(), options.credit)?)
+            }
+            Drive::Motion(_) if driver.is_file() => {
+                Some(Input::read("motion", driver, None, options.credit)?)
+            }
+            Drive::Motion(_) => None,
+        };
+        let weights = weights.map(|path| Input::read("weights", path, None, options.credit)).transpose()?;
+        Ok(Self { options, identity: Some(identity), subject: None, driver, weights })
+    }
+
+    /// What is said of an output made of the photo or avatar file at `path`.
+    ///
+    /// The first photo about which nothing was declared brings up the question; the answer holds for the whole run.
+    pub(crate) fn statement(
+        &mut self,
+        path: &Path,
+        avatar: &Avatar,
+        declared: &Declaration,
+        renderer: RendererKind,
+        terminal: &Terminal,
+    ) -> Result<Statement, Error> {
+        let portrait = Input::read("portrait", path, Some(&avatar.photo), self.options.credit)?;
+        let subject = match declared.subject.as_deref().map(str::parse) {
+            _ if self.options.subject.is_some() => self.options.subject.unwrap_or_default(),
+            Some(Ok(subject)) => subject,
+            _ => self.ask(terminal),
+        };
+        if subject == Subject::Undeclared && self.identity.is_some() {
+            terminal.say(format_args!("{}: who is shown is undeclared; --subject says it", path.display()));
+        }
+        let watermark = Payload {
+            version: Version::current(),
+            date: Day::today(),
+            avatar: AvatarId::from_hash(portrait.sha256),
+        };
+        Ok(Statement {
+            // Both renderers keep the photo's own pixels; the neural one paints what the photo does not show.
+            source: Source::Composite,
+            inputs: std::iter::once(portrait).chain(self.driver.clone()).collect(),
+            models: self.models(renderer),
+            subject,
+            consent: self.options.consent.clone().or_else(|| declared.consent.clone()),
+            watermark,
+        })
+    }
+
+    fn ask(&mut self, terminal: &Terminal) -> Subject {
+        if self.identity.is_none() {
+            return Subject::Undeclared;
+        }
+        *self.subject.get_or_insert_with(|| {
+            let answer = terminal.ask(QUESTION).filter(|answer| !answer.is_empty());
+            answer.map_or(Subject::Undeclared, |answer| {
+                answer.parse::<Subject>().unwrap_or_else(|fault| {
+                    terminal.warn(fault);
+                    Subject::Undeclared
+                })
+            })
+        })
+    }
+
+    fn models(&self, renderer: RendererKind) -> Vec<Model> {
+        let inside = gioconda_face::models().iter().chain([&expression_basis::CARD]);
+        let mut models: Vec<Model> =
+            inside.map(|card| Model { name: card.name.to_owned(), sha256: card.sha256.to_owned() }).collect();
+        if let (RendererKind::Neural, Some(weights)) = (renderer, &self.weights) {
+            models.push(Model { name: "portrait network".to_owned(), sha256: weights.sha256_hex() });
+        }
+        models
+    }
+
+    /// What is done to every frame before it is encoded: the label, then the mark.
+    pub(crate) fn finish(&self, statement: &Statement) -> FrameFinish {
+        let mut label = self.options.label.map(|language| {
+            Label::new(match language {
+                LabelArg::En => Language::English,
+                LabelArg::It => Language::Italian,
+            })
+        });
+        let mut marker = self.identity.as_ref().map(|_| Marker::new(&statement.watermark));
+        Box::new(move |frame| {
+            if let Some(label) = &mut label {
+                label.draw(frame);
+            }
+            if let Some(marker) = &mut marker {
+                marker.mark(frame);
+            }
+        })
+    }
+
+    /// Signs a finished output, each picture of a folder. One that cannot be signed is removed: nothing leaves this
+    /// program unsigned unasked.
+    pub(crate) fn sign(&self, statement: &Statement, output: &Path) -> Result<(), Error> {
+        let Some(identity) = &self.identity else { return Ok(()) };
+        let signed = files_of(output)
+            .and_then(|files| files.iter().try_for_each(|file| statement.sign(file, identity)));
+        if signed.is_err() {
+            // The error that is returned matters more than a file that stays.
+            let _ =
+                if output.is_dir() { std::fs::remove_dir_all(output) } else { std::fs::remove_file(output) };
+        }
+        signed
+    }
+}
+
+fn files_of(output: &Path) -> Result<Vec<PathBuf>, Error> {
+    if !output.is_dir() {
+        return Ok(vec![output.to_owned()]);
+    }
+    gioconda_media::pictures_in(output)
+        .map_err(|error| Error::Signing { path: output.to_owned(), what: error.to_string() })
+}
+
+/// `None` where it cannot be read: the driver is opened again, and complained about, when it is needed.
+fn first_frame(clip: &Path) -> Option<image::RgbImage> {
+    let mut reader = ClipReader::open(clip, &ReadOptions::default()).ok()?;
+    let mut frame = Frame::default();
+    reader.read(&mut frame).ok()?.then_some(frame.image)
+}
