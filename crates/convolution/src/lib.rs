@@ -17,6 +17,10 @@
 //! assert_eq!(blur.forward(&[4.0, 0.0, 0.0, 8.0], &[0.25, 0.5, 0.25], &[]), [2.0, 1.0, 2.0, 4.0]);
 //! ```
 
+// Vector code is compiled for an instruction set only where it is inlined into the function that chose it, and loops over
+// a fixed number of registers read best by number.
+#![allow(clippy::inline_always, clippy::needless_range_loop)]
+
 mod forward;
 mod geometry;
 mod gradient;

@@ -1,5 +1,4 @@
 //! Instance norm with scale and bias, and the activation behind it, in one go.
-#![allow(clippy::inline_always)]
 
 use rayon::prelude::*;
 use rten_simd::ops::{BitOps, NumOps};
@@ -62,7 +61,7 @@ impl InstanceNorm {
         (y, moments)
     }
 
-    /// What the norm and a ReLU behind it do to each channel of each picture, for
+    /// What the norm and a `ReLU` behind it do to each channel of each picture, for
     /// [`Prepared::run`](crate::Prepared::run).
     ///
     /// # Panics

@@ -10,7 +10,7 @@ pub(crate) struct Picture<'a> {
     pub(crate) size: [usize; 2],
 }
 
-/// A norm with its ReLU, as it acts on one channel of one picture: `max(factor · x + offset, 0)`.
+/// A norm with its `ReLU`, as it acts on one channel of one picture: `max(factor · x + offset, 0)`.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Activation {
     /// Inverse deviation times scale.
@@ -99,7 +99,9 @@ impl Window {
                 }
             }
             if let Some(activation) = activation {
-                packed.iter_mut().for_each(|value| *value = activation.of(*value));
+                for value in packed {
+                    *value = activation.of(*value);
+                }
             }
         }
     }
@@ -161,9 +163,9 @@ mod tests {
         let picture = Picture { values: &[1.0, 2.0, 3.0, 4.0], channels: 2, size: [1, 2] };
         let window = Window { top: 0, left: -1, rows: 1, step: 1, columns: 4 };
         let activations = [Activation { factor: 2.0, offset: 1.0 }, Activation { factor: -1.0, offset: 3.5 }];
-        let mut packed = [9.0; 8];
+        let mut packed = vec![9.0; 8];
         window.pack(picture, &activations, &mut packed);
-        assert_eq!(packed, [0.0, 3.0, 5.0, 0.0, 0.0, 0.5, 0.0, 0.0]);
+        assert_eq!(packed, vec![0.0, 3.0, 5.0, 0.0, 0.0, 0.5, 0.0, 0.0]);
     }
 
     #[test]

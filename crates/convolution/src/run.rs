@@ -1,7 +1,6 @@
 //! One band of a [`Plan`], on the widest vectors that the machine turns out to have.
 //!
 //! Everything is inlined into [`Run::eval`]: only code inside it is compiled for the instruction set that was found.
-#![allow(clippy::inline_always)]
 
 use rten_simd::ops::BitOps;
 use rten_simd::{Isa, Simd, SimdOp};

@@ -1,5 +1,4 @@
 //! The gradient of a convolution's weight: inner products of output gradients with shifted inputs.
-#![allow(clippy::inline_always)]
 
 use std::cell::RefCell;
 use std::ops::Range;

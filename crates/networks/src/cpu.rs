@@ -60,7 +60,7 @@ pub(crate) fn convolve_transposed(
     Tensor::from_dispatch(<Dispatch as CpuKernels>::convolve_transposed(x, weight, stride, padding))
 }
 
-/// Instance norm of `x`, `[B, C, H, W]`, then `scale` and `bias`, `[1 or B, C]`, then ReLU where asked for.
+/// Instance norm of `x`, `[B, C, H, W]`, then `scale` and `bias`, `[1 or B, C]`, then `ReLU` where asked for.
 ///
 /// `(x - μ) / sqrt(σ² + ε)`, σ² over H·W without Bessel's correction. The root is taken of σ² + ε, not of σ², so that
 /// the gradient on a constant map is finite.

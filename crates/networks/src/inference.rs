@@ -111,9 +111,9 @@ impl Layer {
 
 /// What stands before a convolution.
 enum Norm {
-    /// Nothing, or a ReLU.
+    /// Nothing, or a `ReLU`.
     None { channels: usize, relu: bool },
-    /// Instance norm with these values, and a ReLU.
+    /// Instance norm with these values, and a `ReLU`.
     Instance { scale: Vec<f32>, bias: Vec<f32> },
 }
 

@@ -220,7 +220,7 @@ impl InstanceNorm {
         }
     }
 
-    /// `[B, C, H, W] -> [B, C, H, W]`, with the ReLU behind it where `relu` says so.
+    /// `[B, C, H, W] -> [B, C, H, W]`, with the `ReLU` behind it where `relu` says so.
     pub fn forward(&self, x: Tensor<4>, relu: bool) -> Tensor<4> {
         normalize(x, self.scale.val().unsqueeze(), self.bias.val().unsqueeze(), relu)
     }
@@ -245,7 +245,7 @@ impl Psi {
         Self { values, taken: 0 }
     }
 
-    /// Adaptive instance norm of `x`, `[B, C, H, W]`, with the next 2·C values, and the ReLU behind it where `relu`
+    /// Adaptive instance norm of `x`, `[B, C, H, W]`, with the next 2·C values, and the `ReLU` behind it where `relu`
     /// says so.
     ///
     /// # Panics
