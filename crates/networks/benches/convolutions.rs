@@ -76,7 +76,9 @@ fn main() {
         if asked(name) {
             println!("{name}, batch {batch}               forward GFLOP/s          forward and backward");
             println!("  in  out size  k s |  ours   flex  ratio  peak |  ours   flex  ratio");
-            shapes.iter().for_each(|&shape| row(shape, batch, peak));
+            for &shape in shapes {
+                row(shape, batch, peak);
+            }
             println!();
         }
     }

@@ -120,7 +120,7 @@ struct Dense(FlexTensor);
 
 impl Dense {
     fn new(tensor: FlexTensor) -> Self {
-        Self(tensor.to_contiguous())
+        Self(if tensor.is_contiguous() { tensor } else { tensor.to_contiguous() })
     }
 
     fn values(&self) -> &[f32] {
@@ -240,7 +240,7 @@ impl CpuKernels for Flex {
 /// What the norm's gradient needs.
 #[derive(Clone, Debug)]
 struct Norm {
-    norm: InstanceNorm,
+    sizes: InstanceNorm,
     x: Dense,
     scale: Dense,
     bias: Dense,
@@ -257,14 +257,14 @@ impl Norm {
         let norm = InstanceNorm { pixels: height * width, epsilon: NORM_EPSILON as f32, relu };
         let [x, scale, bias] = [x, scale, bias].map(Dense::new);
         let (y, moments) = norm.forward(x.values(), scale.values(), bias.values());
-        (tensor(y, [people, channels, height, width]), Self { norm, x, scale, bias, moments })
+        (tensor(y, [people, channels, height, width]), Self { sizes: norm, x, scale, bias, moments })
     }
 
     /// With respect to input, scale and bias.
     fn gradient(&self, gradient: FlexTensor) -> [FlexTensor; 3] {
         let gradient = Dense::new(gradient);
         let values = [&self.x, &self.scale, &self.bias].map(Dense::values);
-        let found = self.norm.gradient(values[0], &self.moments, values[1], values[2], gradient.values());
+        let found = self.sizes.gradient(values[0], &self.moments, values[1], values[2], gradient.values());
         let shape: [usize; 2] = dims(&self.scale.0);
         // A scale that everyone shares gets the sum over everyone.
         let shared = |of_all: Vec<f32>| {
@@ -375,7 +375,7 @@ impl<C: CheckpointStrategy> CpuKernels for Autodiff<Flex, C> {
         relu: bool,
     ) -> FloatTensor<Self> {
         let prepared = NormalizeBackward.prepare::<C>([x.node(), scale.node(), bias.node()]);
-        let [x, scale, bias] = [x, scale, bias].map(|tensor| tensor.into_primitive());
+        let [x, scale, bias] = [x.into_primitive(), scale.into_primitive(), bias.into_primitive()];
         let (out, state) = Norm::new(x, scale, bias, relu);
         match prepared.compute_bound().stateful() {
             OpsKind::Tracked(prepared) => prepared.finish(state, out),

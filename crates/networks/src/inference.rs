@@ -72,12 +72,16 @@ impl Inference {
             Output::Rgb => 3 * pixels,
             Output::Composition => 2 * pixels,
         });
-        match self.activation {
-            Output::Rgb => flow.iter_mut().for_each(|value| *value = value.tanh()),
-            Output::Composition => {
-                flow.iter_mut().for_each(|value| *value = value.tanh() * FLOW_RANGE as f32);
-                rest[..pixels].iter_mut().for_each(|value| *value = 1.0 / (1.0 + (-*value).exp()));
-            }
+        let range = match self.activation {
+            Output::Rgb => 1.0,
+            Output::Composition => FLOW_RANGE as f32,
+        };
+        for value in flow {
+            *value = value.tanh() * range;
+        }
+        // The mask. RGB has none.
+        for value in rest.iter_mut().take(pixels) {
+            *value = 1.0 / (1.0 + (-*value).exp());
         }
         out
     }
@@ -217,8 +221,8 @@ impl Maker<'_> {
         let [_, width] = self.size;
         let norm1 = self.norm(block.norm1.as_ref(), block, config.input, config.leading_relu);
         let skip = block.skip.as_ref().map(|skip| match config.resample {
-            Resample::Keep | Resample::Up => self.at(self.size, skip),
-            Resample::Pool | Resample::Stride => self.at(self.size.map(|side| side / 2), skip),
+            Resample::Keep | Resample::Up => layer_at(self.size, skip),
+            Resample::Pool | Resample::Stride => layer_at(self.size.map(|side| side / 2), skip),
         });
         let halved = match config.resample {
             Resample::Pool | Resample::Stride => vec![0.0; config.input * self.size[0] * self.size[1] / 4],
@@ -275,11 +279,6 @@ impl Maker<'_> {
         self.prepared(conv, weight, conv.stride_value(), padding)
     }
 
-    /// `conv` on pictures of another size than the next layer's.
-    fn at(&self, size: [usize; 2], conv: &Conv2d) -> Layer {
-        Maker { psi: &[], size }.layer(conv)
-    }
-
     fn prepared(&mut self, conv: &Conv2d, weight: Tensor<4>, stride: usize, padding: usize) -> Layer {
         let [outputs, inputs, height, width] = weight.dims();
         let sizes = Convolution {
@@ -311,6 +310,11 @@ impl Maker<'_> {
         let bias = conv.bias_value().map(values).unwrap_or_default();
         Layer::new(Prepared::transposed(&sizes, &values(weight), bias))
     }
+}
+
+/// `conv` beside the others, on pictures of this size.
+fn layer_at(size: [usize; 2], conv: &Conv2d) -> Layer {
+    Maker { psi: &[], size }.layer(conv)
 }
 
 fn values<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {

@@ -15,7 +15,7 @@ pub(crate) struct Session {
 
 enum Engine {
     /// Weights and buffers made once; one frame at a time.
-    Prepared(Mutex<Inference>),
+    Prepared(Box<Mutex<Inference>>),
     /// For generators that [`Inference`] does not know.
     Burn { generator: Box<Generator>, psi: Vec<f32> },
 }
@@ -25,7 +25,7 @@ impl Session {
     pub(crate) fn new(generator: &Generator, psi: &[f32]) -> Self {
         let size = generator.config().resolution;
         let engine = match Inference::new(generator, psi, [size; 2]) {
-            Some(inference) => Engine::Prepared(Mutex::new(inference)),
+            Some(inference) => Engine::Prepared(Box::new(Mutex::new(inference))),
             None => Engine::Burn { generator: Box::new(generator.clone()), psi: psi.to_vec() },
         };
         Self { engine, size }
