@@ -44,7 +44,7 @@ fn every_format_holds_the_frames_asked_for() {
 fn the_whole_photo_keeps_its_size_and_its_background() {
     let scratch = Scratch::new();
     scratch.film("nod.mp4", 10, 10);
-    scratch.succeed("animate mona.jpg -d nod.mp4 --duration 0.2 -o whole");
+    scratch.succeed("animate mona.jpg -d nod.mp4 --duration 0.2 --no-provenance -o whole");
     let (info, pictures) = scratch.read("whole");
     let photo = scratch.photo();
     assert_eq!((info.width, info.height), (photo.width() & !1, photo.height() & !1));

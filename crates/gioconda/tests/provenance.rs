@@ -9,7 +9,7 @@ use program::{BRIEF, Run, Scratch};
 use serde_json::Value;
 
 /// Large enough for a mark to be read after compression.
-const CLIP: &str = "animate mona.jpg --crop --size 256 --duration 1 -o clip.mp4";
+const CLIP: &str = "animate mona.jpg --crop --size 512 --duration 1 -o clip.mp4";
 
 fn findings(run: &Run) -> Vec<Value> {
     serde_json::from_str(&run.stdout).unwrap_or_else(|error| panic!("{error}: {}{}", run.stdout, run.stderr))

@@ -111,8 +111,8 @@ fn animate(
     let bar = terminal.bar(&output.display().to_string());
     let summary = gioconda_avatar::animate(&avatar, settings, output, finish, &|p| bar.update(p), cancel);
     drop(bar);
-    let summary = summary.map_err(|error| report::in_words(&error, "--driver-face"))?;
-    provenance.sign(&statement, output).map_err(|error| error.to_string())?;
+    let mut summary = summary.map_err(|error| report::in_words(&error, "--driver-face"))?;
+    summary.bytes = provenance.sign(&statement, output, summary.bytes).map_err(|error| error.to_string())?;
     for warning in &summary.warnings {
         terminal.warn(warning);
     }

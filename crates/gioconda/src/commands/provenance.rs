@@ -143,12 +143,15 @@ impl<'a> Provenance<'a> {
         })
     }
 
-    /// Signs a finished output, each picture of a folder. One that cannot be signed is removed: nothing leaves this
-    /// program unsigned unasked.
-    pub(crate) fn sign(&self, statement: &Statement, output: &Path) -> Result<(), Error> {
-        let Some(identity) = &self.identity else { return Ok(()) };
-        let signed = files_of(output)
-            .and_then(|files| files.iter().try_for_each(|file| statement.sign(file, identity)));
+    /// Signs a finished output of `bytes`, each picture of a folder, and returns its size after that. One that cannot be
+    /// signed is removed: nothing leaves this program unsigned unasked.
+    pub(crate) fn sign(&self, statement: &Statement, output: &Path, bytes: u64) -> Result<u64, Error> {
+        let Some(identity) = &self.identity else { return Ok(bytes) };
+        let signed = files_of(output).and_then(|files| {
+            files.iter().try_for_each(|file| statement.sign(file, identity))?;
+            let size = |file: &PathBuf| std::fs::metadata(file).map_or(0, |metadata| metadata.len());
+            Ok(files.iter().map(size).sum())
+        });
         if signed.is_err() {
             // The error that is returned matters more than a file that stays.
             let _ =

@@ -184,7 +184,7 @@ fn about_mark(watermark: &Watermark) -> String {
 
 /// `1 in 10^9`, at most `1 in 10^12`: no model of pictures is good for more.
 fn chance(false_alarm: f64) -> String {
-    let power = (-false_alarm.max(1e-12).log10()).floor();
+    let power = false_alarm.max(1e-12).log10().ceil().abs();
     format!("1 in 10^{power:.0}")
 }
 
