@@ -125,7 +125,7 @@ impl Avatar {
             RendererKind::Mesh => None,
             RendererKind::Neural => {
                 let network = self.network.as_ref().ok_or(Error::NoNetwork)?;
-                Some(Arc::new(network.session()?))
+                Some(Arc::new(network.session()))
             }
         };
         let prepare = |canvas: &Canvas| -> Result<Box<dyn Renderer>, Error> {

@@ -135,7 +135,7 @@ fn an_avatar_needs_no_network() {
 fn large_photos_are_made_smaller() {
     let mut large = avatar(None);
     large.photo = Arc::new(RgbImage::new(3840, 1000));
-    let file = AvatarFile::new(large, None);
+    let file = AvatarFile::new(large, Declaration::default());
     assert_eq!(file.avatar.photo.dimensions(), (1920, 500));
     assert!((file.avatar.landmarks.xy(4) - reference(0).landmarks.xy(4) * 0.5).norm() < 1e-3);
 }

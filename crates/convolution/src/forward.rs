@@ -12,8 +12,12 @@ impl Convolution {
     /// When a slice has another length than the sizes say, or the kernel does not fit.
     pub fn forward(&self, x: &[f32], weight: &[f32], bias: &[f32]) -> Vec<f32> {
         assert_eq!(x.len(), self.input_len(), "input of {self:?}");
-        assert_eq!(weight.len(), self.weight_len(), "weight of {self:?}");
         assert!(bias.is_empty() || bias.len() == self.outputs, "bias of {self:?}");
+        self.plan(weight).run(x, bias)
+    }
+
+    pub(crate) fn plan(&self, weight: &[f32]) -> Plan {
+        assert_eq!(weight.len(), self.weight_len(), "weight of {self:?}");
         let convolution = self.with_long_rows();
         let taps = area(self.kernel);
         let packed = pack_weight(self.outputs, self.inputs, taps, |output, input, tap| {
@@ -24,7 +28,7 @@ impl Convolution {
             let [y, x] = [tap / self.kernel[1], tap % self.kernel[1]];
             [y as isize - top, x as isize - left]
         });
-        let plan = Plan {
+        Plan {
             batch: self.batch,
             inputs: self.inputs,
             outputs: self.outputs,
@@ -33,7 +37,6 @@ impl Convolution {
             advance: self.stride,
             step: [1, 1],
             passes: vec![vec![Pass { taps: places.collect(), weight: packed }]],
-        };
-        plan.run(x, bias)
+        }
     }
 }

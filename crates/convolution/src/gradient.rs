@@ -13,11 +13,15 @@ impl Convolution {
     /// When a slice has another length than the sizes say, or the kernel does not fit.
     pub fn input_gradient(&self, gradient: &[f32], weight: &[f32]) -> Vec<f32> {
         assert_eq!(gradient.len(), self.output_len(), "output gradient of {self:?}");
+        self.transposed_plan(weight).run(gradient, &[])
+    }
+
+    pub(crate) fn transposed_plan(&self, weight: &[f32]) -> Plan {
         assert_eq!(weight.len(), self.weight_len(), "weight of {self:?}");
         let convolution = self.with_long_rows();
         let passes = (0..self.stride[0])
             .map(|y| (0..self.stride[1]).map(|x| self.transposed([y, x], weight)).collect());
-        let plan = Plan {
+        Plan {
             batch: self.batch,
             inputs: self.outputs,
             outputs: self.inputs,
@@ -26,8 +30,7 @@ impl Convolution {
             advance: [1, 1],
             step: self.stride,
             passes: passes.collect(),
-        };
-        plan.run(gradient, &[])
+        }
     }
 
     /// The pass for the input rows and columns `first + stride·i`. Kernel row k of output row o reads input row

@@ -17,15 +17,22 @@
 //! assert_eq!(blur.forward(&[4.0, 0.0, 0.0, 8.0], &[0.25, 0.5, 0.25], &[]), [2.0, 1.0, 2.0, 4.0]);
 //! ```
 
+// Vector code is compiled for an instruction set only where it is inlined into the function that chose it, and loops over
+// a fixed number of registers read best by number.
+#![allow(clippy::inline_always, clippy::needless_range_loop)]
+
 mod forward;
 mod geometry;
 mod gradient;
 mod norm;
 mod pack;
 mod plan;
+mod prepared;
 mod run;
 mod tile;
 mod weight_gradient;
 
 pub use geometry::Convolution;
 pub use norm::{InstanceNorm, Moments, NormGradient};
+pub use pack::Activation;
+pub use prepared::Prepared;

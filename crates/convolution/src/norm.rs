@@ -1,9 +1,10 @@
 //! Instance norm with scale and bias, and the activation behind it, in one go.
-#![allow(clippy::inline_always)]
 
 use rayon::prelude::*;
 use rten_simd::ops::{BitOps, NumOps};
 use rten_simd::{Isa, SimdOp};
+
+use crate::pack::Activation;
 
 /// Instance norm of pictures in NCHW order: every channel of every picture to mean 0 and variance 1, then scaled and
 /// shifted, then cut off at 0 where `relu` says so.
@@ -58,6 +59,23 @@ impl InstanceNorm {
             Apply { plane, x, y }.dispatch();
         });
         (y, moments)
+    }
+
+    /// What the norm and a `ReLU` behind it do to each channel of each picture, for
+    /// [`Prepared::run`](crate::Prepared::run).
+    ///
+    /// # Panics
+    /// As [`forward`](Self::forward).
+    pub fn activations(&self, x: &[f32], scale: &[f32], bias: &[f32]) -> Vec<Activation> {
+        self.check(x, scale, bias);
+        let channels = x.par_chunks_exact(self.pixels).enumerate();
+        channels
+            .map(|(number, x)| {
+                let [mean, inverse] = Measure { x, epsilon: self.epsilon }.dispatch();
+                let factor = inverse * scale[number % scale.len()];
+                Activation { factor, offset: bias[number % bias.len()] - mean * factor }
+            })
+            .collect()
     }
 
     /// `x`, `moments`, `scale` and `bias` as in [`forward`](Self::forward); `gradient` with respect to its output.

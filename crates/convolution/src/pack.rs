@@ -10,6 +10,22 @@ pub(crate) struct Picture<'a> {
     pub(crate) size: [usize; 2],
 }
 
+/// A norm with its `ReLU`, as it acts on one channel of one picture: `max(factor · x + offset, 0)`.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Activation {
+    /// Inverse deviation times scale.
+    pub factor: f32,
+    /// Bias minus mean times factor.
+    pub offset: f32,
+}
+
+impl Activation {
+    #[inline(always)]
+    fn of(self, x: f32) -> f32 {
+        (x * self.factor + self.offset).max(0.0)
+    }
+}
+
 /// The part of a picture that is laid out for a band of outputs: zeros outside of the picture, and the columns dealt
 /// out into `step` phases so that every `step`-th column stands beside the next.
 #[derive(Clone, Copy, Debug)]
@@ -36,20 +52,14 @@ impl Window {
         self.rows * self.pitch()
     }
 
-    /// The values from the window's first row on, when rows of the picture can be read as they are.
-    pub(crate) fn within<'a>(&self, picture: Picture<'a>) -> Option<&'a [f32]> {
-        let [height, width] = picture.size;
-        let top = usize::try_from(self.top).ok()?;
-        let whole_rows = self.left == 0 && self.step == 1 && self.columns == width;
-        (whole_rows && top + self.rows <= height).then(|| &picture.values[top * width..])
-    }
-
-    /// Lays the window of `picture` out in `packed`, `[channels, rows, step, columns]`.
+    /// Lays the window of `picture` out in `packed`, `[channels, rows, step, columns]`. With `activations`, one per channel, it is their
+    /// results that are laid out; the zeros outside stay zeros.
     #[inline(always)]
-    pub(crate) fn pack(&self, picture: Picture, packed: &mut [f32]) {
+    pub(crate) fn pack(&self, picture: Picture, activations: &[Activation], packed: &mut [f32]) {
         let [height, width] = picture.size;
         let mut rows = packed.chunks_exact_mut(self.pitch());
-        for channel in picture.values.chunks_exact(height * width).take(picture.channels) {
+        let channels = picture.values.chunks_exact(height * width).take(picture.channels);
+        for (number, channel) in channels.enumerate() {
             for row in 0..self.rows {
                 let packed = rows.next().expect("`packed` holds channels · plane values");
                 let y = self.top + row as isize;
@@ -57,13 +67,13 @@ impl Window {
                     packed.fill(0.0);
                     continue;
                 }
-                self.pack_row(&channel[y as usize * width..][..width], packed);
+                self.pack_row(&channel[y as usize * width..][..width], packed, activations.get(number));
             }
         }
     }
 
     #[inline(always)]
-    fn pack_row(&self, row: &[f32], packed: &mut [f32]) {
+    fn pack_row(&self, row: &[f32], packed: &mut [f32], activation: Option<&Activation>) {
         for (phase, packed) in packed.chunks_exact_mut(self.columns).enumerate() {
             let origin = self.left + phase as isize;
             // Column j of this phase is the picture's column origin + j·step.
@@ -86,6 +96,11 @@ impl Window {
                 step => {
                     let columns = row[start..].iter().step_by(step);
                     packed.iter_mut().zip(columns).for_each(|(value, &column)| *value = column);
+                }
+            }
+            if let Some(activation) = activation {
+                for value in packed {
+                    *value = activation.of(*value);
                 }
             }
         }
@@ -138,9 +153,19 @@ mod tests {
             (Window { top: 1, left: 7, rows: 1, step: 1, columns: 2 }, vec![0., 0.]),
         ] {
             let mut packed = vec![9.0; window.plane()];
-            window.pack(picture, &mut packed);
+            window.pack(picture, &[], &mut packed);
             assert_eq!(packed, expected, "{window:?}");
         }
+    }
+
+    #[test]
+    fn activations_leave_the_border_alone() {
+        let picture = Picture { values: &[1.0, 2.0, 3.0, 4.0], channels: 2, size: [1, 2] };
+        let window = Window { top: 0, left: -1, rows: 1, step: 1, columns: 4 };
+        let activations = [Activation { factor: 2.0, offset: 1.0 }, Activation { factor: -1.0, offset: 3.5 }];
+        let mut packed = vec![9.0; 8];
+        window.pack(picture, &activations, &mut packed);
+        assert_eq!(packed, vec![0.0, 3.0, 5.0, 0.0, 0.0, 0.5, 0.0, 0.0]);
     }
 
     #[test]

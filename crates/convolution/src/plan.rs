@@ -8,6 +8,7 @@ use rayon::prelude::*;
 use rten_simd::SimdOp;
 
 use crate::geometry::area;
+use crate::pack::Activation;
 use crate::run::{Run, Scratch};
 use crate::tile::CHANNELS;
 
@@ -45,6 +46,8 @@ pub(crate) struct Plan {
 /// The rows of some channels of one picture that one task writes.
 pub(crate) struct Band<'a> {
     pub(crate) picture: &'a [f32],
+    /// One per channel, or none.
+    pub(crate) activations: &'a [Activation],
     /// In rows of a pass.
     pub(crate) rows: std::ops::Range<usize>,
     pub(crate) first_block: usize,
@@ -59,14 +62,23 @@ thread_local! {
 impl Plan {
     /// `source`: `[batch, inputs, height, width]`; `bias`: one per output or empty; out `[batch, outputs, height, width]`.
     pub(crate) fn run(&self, source: &[f32], bias: &[f32]) -> Vec<f32> {
-        let mut out = vec![0.0; self.batch * self.outputs * area(self.size)];
+        let mut out = vec![0.0; self.output_len()];
+        self.run_into(source, &[], bias, &mut out);
+        out
+    }
+
+    /// As [`run`](Self::run), of the activated source if there are `activations`, one for each channel of each picture.
+    pub(crate) fn run_into(&self, source: &[f32], activations: &[Activation], bias: &[f32], out: &mut [f32]) {
         if out.is_empty() {
-            return out;
+            return;
         }
-        self.bands(source, &mut out).into_par_iter().for_each(|band| {
+        self.bands(source, activations, out).into_par_iter().for_each(|band| {
             SCRATCH.with_borrow_mut(|scratch| Run { plan: self, band, bias, scratch }.dispatch());
         });
-        out
+    }
+
+    pub(crate) fn output_len(&self) -> usize {
+        self.batch * self.outputs * area(self.size)
     }
 
     /// Rows of the pass that has most.
@@ -74,7 +86,12 @@ impl Plan {
         self.size[0].div_ceil(self.step[0])
     }
 
-    fn bands<'a>(&self, source: &'a [f32], out: &'a mut [f32]) -> Vec<Band<'a>> {
+    fn bands<'a>(
+        &self,
+        source: &'a [f32],
+        activations: &'a [Activation],
+        out: &'a mut [f32],
+    ) -> Vec<Band<'a>> {
         let tasks = rayon::current_num_threads() * TASKS_PER_THREAD;
         let row_bytes = size_of::<f32>() * self.inputs * self.source[1] * self.advance[0];
         let by_cache = (BAND_BYTES / row_bytes.max(1)).max(4);
@@ -86,12 +103,15 @@ impl Plan {
 
         let mut all = Vec::with_capacity(bands * blocks.div_ceil(blocks_per_task));
         let pictures = source.chunks_exact(source.len() / self.batch);
-        for (picture, out) in pictures.zip(out.chunks_exact_mut(self.outputs * area(self.size))) {
+        let pictures = pictures.zip(out.chunks_exact_mut(self.outputs * area(self.size)));
+        for (number, (picture, out)) in pictures.enumerate() {
+            let activations = activations.get(number * self.inputs..).unwrap_or(&[]);
             let groups = out.chunks_mut(blocks_per_task * CHANNELS * area(self.size));
             for (group, out) in groups.enumerate() {
                 let start = all.len();
                 all.extend((0..self.rows()).step_by(rows).map(|first| Band {
                     picture,
+                    activations,
                     rows: first..(first + rows).min(self.rows()),
                     first_block: group * blocks_per_task,
                     planes: Vec::with_capacity(blocks_per_task * CHANNELS),

@@ -1,15 +1,16 @@
 //! One band of a [`Plan`], on the widest vectors that the machine turns out to have.
 //!
 //! Everything is inlined into [`Run::eval`]: only code inside it is compiled for the instruction set that was found.
-#![allow(clippy::inline_always)]
 
 use rten_simd::ops::BitOps;
 use rten_simd::{Isa, Simd, SimdOp};
 
-use crate::geometry::area;
 use crate::pack::{Picture, Window, reused};
 use crate::plan::{Band, Plan};
 use crate::tile::{CHANNELS, Source, VECTORS, correlate};
+
+/// Channels at a multiple of this distance compete for the same places of the first-level cache.
+const ALIAS: usize = 2048;
 
 /// A thread's buffers, kept from one convolution to the next.
 #[derive(Default)]
@@ -35,23 +36,21 @@ impl SimdOp for Run<'_, '_> {
         let (rows, columns) = (plan.extent(0), plan.extent(1));
         let [advance_y, advance_x] = plan.advance;
         let width = plan.size[1].div_ceil(plan.step[1]).next_multiple_of(lanes);
-        let window = Window {
+        let mut window = Window {
             top: (self.band.rows.start * advance_y) as isize + rows[0],
             left: columns[0],
             rows: (self.band.rows.len() - 1) * advance_y + (rows[1] - rows[0]) as usize + 1,
             step: advance_x,
             columns: width + (columns[1] - columns[0]) as usize / advance_x,
         };
+        if (window.plane() * size_of::<f32>()).is_multiple_of(ALIAS) {
+            window.columns += lanes;
+        }
         let picture = Picture { values: self.band.picture, channels: plan.inputs, size: plan.source };
         let Scratch { window: packed, staged } = self.scratch;
-        let (source, plane) = match window.within(picture) {
-            Some(values) => (values, area(plan.source)),
-            None => {
-                let packed = reused(packed, plan.inputs * window.plane());
-                window.pack(picture, packed);
-                (&*packed, window.plane())
-            }
-        };
+        let packed = reused(packed, plan.inputs * window.plane());
+        window.pack(picture, self.band.activations, packed);
+        let (source, plane) = (&*packed, window.plane());
 
         let offset = |tap: &[isize; 2]| {
             let [down, right] = [tap[0] - rows[0], tap[1] - columns[0]].map(|distance| distance as usize);

@@ -2,7 +2,7 @@
 //!
 //! The only unsafe reads of the crate. Every function checks once, before its loop, that the furthest read lies inside
 //! the slices it was given.
-#![allow(unsafe_code, clippy::inline_always)]
+#![allow(unsafe_code)]
 
 use rten_simd::Isa;
 use rten_simd::ops::{BitOps, NumOps};

@@ -1,5 +1,4 @@
 //! The gradient of a convolution's weight: inner products of output gradients with shifted inputs.
-#![allow(clippy::inline_always)]
 
 use std::cell::RefCell;
 use std::ops::Range;
@@ -132,10 +131,10 @@ impl Share<'_> {
         for (((picture, rows), window), gradient) in bands.iter().zip(windows).zip(gradients) {
             let values = &self.x[picture * inputs * area(size)..][..inputs * area(size)];
             let top = layout.window.top + (rows.start * stride[0]) as isize;
-            Window { top, ..layout.window }.pack(Picture { values, channels: inputs, size }, window);
+            Window { top, ..layout.window }.pack(Picture { values, channels: inputs, size }, &[], window);
             let values = &self.gradient[picture * outputs * area(output)..][..outputs * area(output)];
             let picture = Picture { values, channels: outputs, size: output };
-            Window { top: rows.start as isize, ..layout.gradient }.pack(picture, gradient);
+            Window { top: rows.start as isize, ..layout.gradient }.pack(picture, &[], gradient);
         }
     }
 

@@ -1,5 +1,5 @@
-//! Milliseconds of both presets' generators on this machine: Burn forward, Burn forward and backward, rten on the
-//! exported graph. `reference-tests/measure.py` is the PyTorch column.
+//! Milliseconds of both presets' generators on this machine: Burn forward, Burn forward and backward, the
+//! generator prepared for inference, and rten on the exported graph. `reference-tests/measure.py` is the PyTorch column.
 //!
 //!     cargo run --release -p gioconda-networks --example measure
 
@@ -8,7 +8,9 @@ use std::time::Instant;
 use gioconda_networks::burn::module::Module;
 use gioconda_networks::burn::optim::GradientsParams;
 use gioconda_networks::burn::tensor::{Distribution, Tensor};
-use gioconda_networks::{Device, Generator, ONNX_INPUT, OnnxPsi, Preset, export_onnx, parameter_count};
+use gioconda_networks::{
+    Device, Generator, Inference, ONNX_INPUT, OnnxPsi, Preset, export_onnx, parameter_count,
+};
 use rten::{Model, Value};
 
 const RUNS: usize = 7;
@@ -16,7 +18,9 @@ const RUNS: usize = 7;
 type AnyError = Box<dyn std::error::Error>;
 
 fn main() -> Result<(), AnyError> {
-    println!("preset     parameters  size  Burn fwd ms  Burn fwd+bwd ms  rten ms   (median of {RUNS})");
+    println!(
+        "preset     parameters  size  Burn fwd ms  Burn fwd+bwd ms  prepared ms  rten ms   (median of {RUNS})"
+    );
     Preset::ALL.into_iter().try_for_each(measure)
 }
 
@@ -43,16 +47,21 @@ fn measure(preset: Preset) -> Result<(), AnyError> {
     });
 
     let psi = psi.try_into_vec_as::<f32>()?;
+    let data = picture.clone().try_into_vec_as::<f32>()?;
+    let mut inference = Inference::new(&folded, &psi, [size; 2]).ok_or("no preset has self-attention")?;
+    let prepared = median(|| {
+        std::hint::black_box(inference.run(&data));
+    });
+
     let model = Model::load(export_onnx(&generator, OnnxPsi::Baked(&psi), &[])?)?;
     let (input, output) = (model.node_id(ONNX_INPUT)?, model.output_ids()[0]);
-    let data = picture.clone().try_into_vec_as::<f32>()?;
     let rten = median(|| {
         let value =
             Value::from_shape([1, config.input, size, size], data.clone()).expect("the shape fits the data");
         model.run_n(vec![(input, value.into())], [output], None).expect("the exported graph runs");
     });
     let parameters = parameter_count(&generator);
-    println!("{preset:9} {parameters:11} {size:5} {forward:12.0} {backward:16.0} {rten:8.0}");
+    println!("{preset:9} {parameters:11} {size:5} {forward:12.0} {backward:16.0} {prepared:12.1} {rten:8.1}");
     Ok(())
 }
 

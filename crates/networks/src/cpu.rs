@@ -7,6 +7,7 @@ use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
 use burn::backend::autodiff::grads::Gradients;
 use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
 use burn::backend::flex::FlexTensor;
+use burn::backend::ops::ModuleOps;
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Autodiff, Backend, Dispatch, Flex, TensorMetadata, backend_extension};
 use burn::tensor::module::{conv_transpose2d, conv2d};
@@ -16,8 +17,12 @@ use gioconda_convolution::{Convolution, InstanceNorm, Moments};
 
 use crate::layers::NORM_EPSILON;
 
-/// `x`: `[B, in, H, W]`; `weight`: `[out, in, k, k]`; `bias`: `[out]`.
-pub(crate) fn convolve(
+/// 2-D convolution with zero padding: `x`: `[B, in, H, W]`; `weight`: `[out, in, k, k]`; `bias`: `[out]`; out
+/// `[B, out, (H + 2 padding - k) / stride + 1, ..]`.
+///
+/// # Panics
+/// When the shapes do not fit.
+pub fn convolve(
     x: Tensor<4>,
     weight: Tensor<4>,
     bias: Option<Tensor<1>>,
@@ -55,7 +60,7 @@ pub(crate) fn convolve_transposed(
     Tensor::from_dispatch(<Dispatch as CpuKernels>::convolve_transposed(x, weight, stride, padding))
 }
 
-/// Instance norm of `x`, `[B, C, H, W]`, then `scale` and `bias`, `[1 or B, C]`, then ReLU where asked for.
+/// Instance norm of `x`, `[B, C, H, W]`, then `scale` and `bias`, `[1 or B, C]`, then `ReLU` where asked for.
 ///
 /// `(x - μ) / sqrt(σ² + ε)`, σ² over H·W without Bessel's correction. The root is taken of σ² + ε, not of σ², so that
 /// the gradient on a constant map is finite.
@@ -115,7 +120,7 @@ struct Dense(FlexTensor);
 
 impl Dense {
     fn new(tensor: FlexTensor) -> Self {
-        Self(tensor.to_contiguous())
+        Self(if tensor.is_contiguous() { tensor } else { tensor.to_contiguous() })
     }
 
     fn values(&self) -> &[f32] {
@@ -136,6 +141,54 @@ fn convolution(x: [usize; 4], weight: &FlexTensor, stride: usize, padding: usize
         stride: [stride; 2],
         padding: [padding; 2],
     }
+}
+
+/// Where Burn's matrix products are faster than our loops (`cargo bench -p gioconda-networks --bench convolutions`): a 1x1
+/// kernel is one product without any copying, and rows shorter than a vector leave most of it empty.
+fn is_one_product(sizes: &Convolution) -> bool {
+    sizes.kernel == [1, 1] && sizes.stride == [1, 1] && sizes.padding == [0, 0]
+}
+
+fn has_short_rows(sizes: &Convolution) -> bool {
+    const LANES: usize = 8;
+    sizes.output_size()[1] < LANES
+}
+
+/// So few pixels that adding up the lanes of our sums costs more than the sums.
+fn has_few_pixels(sizes: &Convolution) -> bool {
+    const FEW: usize = 1024;
+    sizes.batch * sizes.output_size().iter().product::<usize>() < FEW
+}
+
+fn options(sizes: &Convolution) -> ConvOptions<2> {
+    ConvOptions::new(sizes.stride, sizes.padding, [1, 1], 1)
+}
+
+fn forward(sizes: &Convolution, x: &Dense, weight: &Dense, bias: Option<&Dense>) -> FlexTensor {
+    if is_one_product(sizes) || has_short_rows(sizes) {
+        return Flex::conv2d(x.0.clone(), weight.0.clone(), bias.map(|bias| bias.0.clone()), options(sizes));
+    }
+    let bias = bias.map_or(&[][..], Dense::values);
+    tensor(sizes.forward(x.values(), weight.values(), bias), output_shape(sizes))
+}
+
+fn input_gradient(sizes: &Convolution, gradient: &Dense, weight: &Dense) -> FlexTensor {
+    if is_one_product(sizes) {
+        return Flex::conv2d(gradient.0.clone(), weight.0.transpose(0, 1), None, options(sizes));
+    }
+    if has_short_rows(sizes) {
+        let x = FlexTensor::empty(input_shape(sizes).into(), DType::F32); // only its shape is read
+        return Flex::conv2d_x_backward(x, weight.0.clone(), gradient.0.clone(), options(sizes));
+    }
+    tensor(sizes.input_gradient(gradient.values(), weight.values()), input_shape(sizes))
+}
+
+fn weight_gradient(sizes: &Convolution, x: &Dense, gradient: &Dense) -> FlexTensor {
+    if has_few_pixels(sizes) {
+        let weight = FlexTensor::empty(weight_shape(sizes).into(), DType::F32); // only its shape is read
+        return Flex::conv2d_weight_backward(x.0.clone(), weight, gradient.0.clone(), options(sizes));
+    }
+    tensor(sizes.weight_gradient(x.values(), gradient.values()), weight_shape(sizes))
 }
 
 fn output_shape(sizes: &Convolution) -> [usize; 4] {
@@ -170,13 +223,13 @@ impl CpuKernels for Flex {
     ) -> FlexTensor {
         let sizes = convolution(dims(&x), &weight, stride, padding);
         let [x, weight, bias] = [x, weight, bias].map(Dense::new);
-        tensor(sizes.forward(x.values(), weight.values(), bias.values()), output_shape(&sizes))
+        forward(&sizes, &x, &weight, Some(&bias))
     }
 
     fn convolve_transposed(x: FlexTensor, weight: FlexTensor, stride: usize, padding: usize) -> FlexTensor {
         let sizes = transposed(&x, &weight, stride, padding);
         let [x, weight] = [x, weight].map(Dense::new);
-        tensor(sizes.input_gradient(x.values(), weight.values()), input_shape(&sizes))
+        input_gradient(&sizes, &x, &weight)
     }
 
     fn normalize(x: FlexTensor, scale: FlexTensor, bias: FlexTensor, relu: bool) -> FlexTensor {
@@ -187,7 +240,7 @@ impl CpuKernels for Flex {
 /// What the norm's gradient needs.
 #[derive(Clone, Debug)]
 struct Norm {
-    norm: InstanceNorm,
+    sizes: InstanceNorm,
     x: Dense,
     scale: Dense,
     bias: Dense,
@@ -204,14 +257,14 @@ impl Norm {
         let norm = InstanceNorm { pixels: height * width, epsilon: NORM_EPSILON as f32, relu };
         let [x, scale, bias] = [x, scale, bias].map(Dense::new);
         let (y, moments) = norm.forward(x.values(), scale.values(), bias.values());
-        (tensor(y, [people, channels, height, width]), Self { norm, x, scale, bias, moments })
+        (tensor(y, [people, channels, height, width]), Self { sizes: norm, x, scale, bias, moments })
     }
 
     /// With respect to input, scale and bias.
     fn gradient(&self, gradient: FlexTensor) -> [FlexTensor; 3] {
         let gradient = Dense::new(gradient);
         let values = [&self.x, &self.scale, &self.bias].map(Dense::values);
-        let found = self.norm.gradient(values[0], &self.moments, values[1], values[2], gradient.values());
+        let found = self.sizes.gradient(values[0], &self.moments, values[1], values[2], gradient.values());
         let shape: [usize; 2] = dims(&self.scale.0);
         // A scale that everyone shares gets the sum over everyone.
         let shared = |of_all: Vec<f32>| {
@@ -234,12 +287,10 @@ impl Backward<Flex, 3> for ConvolveBackward {
         let [of_x, of_weight, of_bias] = ops.parents;
         let gradient = Dense::new(gradients.consume::<Flex>(&ops.node));
         if let Some(node) = of_x {
-            let values = sizes.input_gradient(gradient.values(), weight.values());
-            gradients.register::<Flex>(node.id, tensor(values, input_shape(&sizes)));
+            gradients.register::<Flex>(node.id, input_gradient(&sizes, &gradient, &weight));
         }
         if let Some(node) = of_weight {
-            let values = sizes.weight_gradient(x.values(), gradient.values());
-            gradients.register::<Flex>(node.id, tensor(values, weight_shape(&sizes)));
+            gradients.register::<Flex>(node.id, weight_gradient(&sizes, &x, &gradient));
         }
         if let Some(node) = of_bias {
             let values = sizes.bias_gradient(gradient.values());
@@ -259,12 +310,10 @@ impl Backward<Flex, 2> for TransposedBackward {
         let [of_x, of_weight] = ops.parents;
         let gradient = Dense::new(gradients.consume::<Flex>(&ops.node));
         if let Some(node) = of_x {
-            let values = sizes.forward(gradient.values(), weight.values(), &[]);
-            gradients.register::<Flex>(node.id, tensor(values, output_shape(&sizes)));
+            gradients.register::<Flex>(node.id, forward(&sizes, &gradient, &weight, None));
         }
         if let Some(node) = of_weight {
-            let values = sizes.weight_gradient(gradient.values(), x.values());
-            gradients.register::<Flex>(node.id, tensor(values, weight_shape(&sizes)));
+            gradients.register::<Flex>(node.id, weight_gradient(&sizes, &gradient, &x));
         }
     }
 }
@@ -296,7 +345,7 @@ impl<C: CheckpointStrategy> CpuKernels for Autodiff<Flex, C> {
         let prepared = ConvolveBackward.prepare::<C>([x.node(), weight.node(), bias.node()]);
         let [x, weight, bias] = [x, weight, bias].map(|tensor| Dense::new(tensor.into_primitive()));
         let sizes = convolution(dims(&x.0), &weight.0, stride, padding);
-        let out = tensor(sizes.forward(x.values(), weight.values(), bias.values()), output_shape(&sizes));
+        let out = forward(&sizes, &x, &weight, Some(&bias));
         match prepared.compute_bound().stateful() {
             OpsKind::Tracked(prepared) => prepared.finish((sizes, x, weight), out),
             OpsKind::UnTracked(prepared) => prepared.finish(out),
@@ -312,7 +361,7 @@ impl<C: CheckpointStrategy> CpuKernels for Autodiff<Flex, C> {
         let prepared = TransposedBackward.prepare::<C>([x.node(), weight.node()]);
         let [x, weight] = [x, weight].map(|tensor| Dense::new(tensor.into_primitive()));
         let sizes = transposed(&x.0, &weight.0, stride, padding);
-        let out = tensor(sizes.input_gradient(x.values(), weight.values()), input_shape(&sizes));
+        let out = input_gradient(&sizes, &x, &weight);
         match prepared.compute_bound().stateful() {
             OpsKind::Tracked(prepared) => prepared.finish((sizes, x, weight), out),
             OpsKind::UnTracked(prepared) => prepared.finish(out),
@@ -326,7 +375,7 @@ impl<C: CheckpointStrategy> CpuKernels for Autodiff<Flex, C> {
         relu: bool,
     ) -> FloatTensor<Self> {
         let prepared = NormalizeBackward.prepare::<C>([x.node(), scale.node(), bias.node()]);
-        let [x, scale, bias] = [x, scale, bias].map(|tensor| tensor.into_primitive());
+        let [x, scale, bias] = [x.into_primitive(), scale.into_primitive(), bias.into_primitive()];
         let (out, state) = Norm::new(x, scale, bias, relu);
         match prepared.compute_bound().stateful() {
             OpsKind::Tracked(prepared) => prepared.finish(state, out),

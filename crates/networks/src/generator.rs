@@ -147,7 +147,7 @@ impl GeneratorConfig {
     }
 
     /// Channels that reach the last AdaIN and convolution.
-    fn last_width(&self) -> usize {
+    pub(crate) fn last_width(&self) -> usize {
         self.widths[0] * if self.skips { 2 } else { 1 }
     }
 

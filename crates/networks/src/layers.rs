@@ -82,8 +82,7 @@ impl Conv2d {
     ///
     /// Both are one transposed 4x4 convolution with stride 2, with 2.25 times fewer products.
     pub(crate) fn forward_upsampled(&self, x: Tensor<4>) -> Tensor<4> {
-        const ENLARGED: [[f32; 4]; 3] = [[0.0, 0.0, 1.0, 1.0], [0.0, 1.0, 1.0, 0.0], [1.0, 1.0, 0.0, 0.0]];
-        let out = convolve_transposed(x, self.resampling_weight(&ENLARGED).swap_dims(0, 1), 2, 1);
+        let out = convolve_transposed(x, self.upsampled_weight(), 2, 1);
         match self.bias_value() {
             Some(bias) => out + bias.reshape([1, -1, 1, 1]),
             None => out,
@@ -94,8 +93,19 @@ impl Conv2d {
     ///
     /// Both are one 4x4 convolution with stride 2, with 2.25 times fewer products.
     pub(crate) fn forward_pooled(&self, x: Tensor<4>) -> Tensor<4> {
+        convolve(x, self.pooled_weight(), self.bias_value(), 2, 1)
+    }
+
+    /// The weight of the transposed convolution of [`forward_upsampled`](Self::forward_upsampled), `[in, out, 4, 4]`.
+    pub(crate) fn upsampled_weight(&self) -> Tensor<4> {
+        const ENLARGED: [[f32; 4]; 3] = [[0.0, 0.0, 1.0, 1.0], [0.0, 1.0, 1.0, 0.0], [1.0, 1.0, 0.0, 0.0]];
+        self.resampling_weight(&ENLARGED).swap_dims(0, 1)
+    }
+
+    /// The weight of the convolution of [`forward_pooled`](Self::forward_pooled), `[out, in, 4, 4]`.
+    pub(crate) fn pooled_weight(&self) -> Tensor<4> {
         const AVERAGED: [[f32; 4]; 3] = [[0.5, 0.5, 0.0, 0.0], [0.0, 0.5, 0.5, 0.0], [0.0, 0.0, 0.5, 0.5]];
-        convolve(x, self.resampling_weight(&AVERAGED), self.bias_value(), 2, 1)
+        self.resampling_weight(&AVERAGED)
     }
 
     /// The 3x3 weight as 4x4, `[out, in, 4, 4]`: row (or column) k of the old contributes to row j of the new
@@ -210,7 +220,7 @@ impl InstanceNorm {
         }
     }
 
-    /// `[B, C, H, W] -> [B, C, H, W]`, with the ReLU behind it where `relu` says so.
+    /// `[B, C, H, W] -> [B, C, H, W]`, with the `ReLU` behind it where `relu` says so.
     pub fn forward(&self, x: Tensor<4>, relu: bool) -> Tensor<4> {
         normalize(x, self.scale.val().unsqueeze(), self.bias.val().unsqueeze(), relu)
     }
@@ -235,7 +245,7 @@ impl Psi {
         Self { values, taken: 0 }
     }
 
-    /// Adaptive instance norm of `x`, `[B, C, H, W]`, with the next 2·C values, and the ReLU behind it where `relu`
+    /// Adaptive instance norm of `x`, `[B, C, H, W]`, with the next 2·C values, and the `ReLU` behind it where `relu`
     /// says so.
     ///
     /// # Panics

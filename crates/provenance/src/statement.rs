@@ -91,7 +91,7 @@ impl Input {
 
     /// The hash in hexadecimal.
     pub fn sha256_hex(&self) -> String {
-        self.sha256.iter().map(|byte| format!("{byte:02x}")).collect()
+        self.sha256.iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"))
     }
 }
 

@@ -6,8 +6,7 @@ use std::path::Path;
 use gioconda_face::LANDMARK_PICTURE_VERSION;
 use gioconda_networks::burn::tensor::{Tensor, TensorData};
 use gioconda_networks::{
-    Device, Discriminator, Embedder, Generator, NetworksConfig, OnnxPsi, Output, Preset, WeightFile,
-    WeightHeader, export_onnx,
+    Device, Discriminator, Embedder, Generator, NetworksConfig, Output, Preset, WeightFile, WeightHeader,
 };
 
 use super::Session;
@@ -59,10 +58,9 @@ pub struct PersonalNetwork {
 }
 
 impl PersonalNetwork {
-    /// The graph that paints this person.
-    pub(crate) fn session(&self) -> Result<Session, Error> {
-        let onnx = export_onnx(&self.generator, OnnxPsi::Baked(&self.psi), &[])?;
-        Session::load(onnx, self.generator.config().resolution)
+    /// What paints this person.
+    pub(crate) fn session(&self) -> Session {
+        Session::new(&self.generator.clone().folded(), &self.psi)
     }
 }
 

@@ -1,28 +1,34 @@
 //! A person's generator, ready to run on the CPU.
 
-use rten::{Model, ModelOptions, NodeId, ValueView};
+use std::sync::{Mutex, PoisonError};
+
+use gioconda_networks::burn::tensor::{Tensor, TensorData};
+use gioconda_networks::{Device, Generator, Inference};
 
 use crate::Error;
 
-/// The inference graph of one person's generator, ψ baked in, run by rten on the threads it shares between models.
+/// One person's generator, ψ baked in, for frames of one size.
 pub(crate) struct Session {
-    model: Model,
-    input: NodeId,
-    output: NodeId,
+    engine: Engine,
     size: usize,
 }
 
+enum Engine {
+    /// Weights and buffers made once; one frame at a time.
+    Prepared(Box<Mutex<Inference>>),
+    /// For generators that [`Inference`] does not know.
+    Burn { generator: Box<Generator>, psi: Vec<f32> },
+}
+
 impl Session {
-    /// Loads the graph that `gioconda_networks::export_onnx` wrote, for pictures of `size` x `size` pixels.
-    pub(crate) fn load(onnx: Vec<u8>, size: usize) -> Result<Self, Error> {
-        let failed = |reason: String| Error::Network { what: reason };
-        let model = ModelOptions::with_all_ops()
-            .prepack_weights(true)
-            .load(onnx)
-            .map_err(|error| failed(error.to_string()))?;
-        let node = |name: &str| model.node_id(name).map_err(|error| failed(error.to_string()));
-        let (input, output) = (node(gioconda_networks::ONNX_INPUT)?, node(gioconda_networks::ONNX_OUTPUT)?);
-        Ok(Self { model, input, output, size })
+    /// Prepares `generator`, whose spectral norm must be folded, for pictures of its resolution.
+    pub(crate) fn new(generator: &Generator, psi: &[f32]) -> Self {
+        let size = generator.config().resolution;
+        let engine = match Inference::new(generator, psi, [size; 2]) {
+            Some(inference) => Engine::Prepared(Box::new(Mutex::new(inference))),
+            None => Engine::Burn { generator: Box::new(generator.clone()), psi: psi.to_vec() },
+        };
+        Self { engine, size }
     }
 
     /// Height and width of the pictures.
@@ -32,23 +38,25 @@ impl Session {
 
     /// `[10, size, size]` in, `[6, size, size]` out: residual flow, mask, colour offset.
     pub(crate) fn run(&self, channels: &[f32]) -> Result<Vec<f32>, Error> {
-        let failed = |reason: String| Error::Network { what: reason };
-        let pixels = self.size * self.size;
-        let shape = [1, channels.len() / pixels, self.size, self.size];
-        let input = ValueView::from_shape(&shape, channels).map_err(|error| failed(error.to_string()))?;
-        let [output] = self
-            .model
-            .run_n(vec![(self.input, input.into())], [self.output], None)
-            .map_err(|error| failed(error.to_string()))?;
-        let output = output.into_tensor::<f32>().ok_or_else(|| failed("its output is not f32".to_owned()))?;
-        let output = output.into_data();
-        if output.len() != 6 * pixels {
-            return Err(failed(format!("it gives {} numbers instead of {}", output.len(), 6 * pixels)));
-        }
+        let output = match &self.engine {
+            // A thread that panicked leaves nothing in the buffers that the next frame would read.
+            Engine::Prepared(inference) => {
+                inference.lock().unwrap_or_else(PoisonError::into_inner).run(channels)
+            }
+            Engine::Burn { generator, psi } => {
+                let device = Device::flex();
+                let pixels = self.size * self.size;
+                let shape = [1, channels.len() / pixels, self.size, self.size];
+                let input = Tensor::<4>::from_data(TensorData::new(channels.to_vec(), shape), &device);
+                let psi = Tensor::<2>::from_data(TensorData::new(psi.clone(), [1, psi.len()]), &device);
+                let out = generator.forward(input, psi).try_into_vec_as::<f32>();
+                out.map_err(|error| Error::Network { what: error.to_string() })?
+            }
+        };
         if output.iter().all(|value| value.is_finite()) {
             Ok(output)
         } else {
-            Err(failed("it gives numbers that are not finite".to_owned()))
+            Err(Error::Network { what: "it gives numbers that are not finite".to_owned() })
         }
     }
 }

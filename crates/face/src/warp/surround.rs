@@ -211,12 +211,20 @@ fn basis(nodes: &[Vector2<f32>], controls: &[(Vector2<f32>, f32)], support: f32)
     // The ridge keeps profiles solvable, whose far oval points coincide.
     let gram =
         DMatrix::from_fn(n, n, |i, j| kernel(controls[i].0, controls[j].0) + if i == j { 1e-4 } else { 0.0 });
-    let right = DMatrix::from_fn(n, nodes.len(), |i, node| kernel(controls[i].0, nodes[node]));
-    match gram.cholesky() {
-        // Column-major [n, nodes] is row-major [nodes, n].
-        Some(factor) => factor.solve(&right).iter().map(|&value| value as f32).collect(),
-        None => vec![0.0; n * nodes.len()],
+    let mut basis = vec![0.0; n * nodes.len()];
+    let Some(factor) = gram.cholesky() else { return basis };
+    // One product with the inverse is several times faster than two triangular solutions per node, and most nodes are
+    // out of every control's reach.
+    let near: Vec<usize> = (0..nodes.len())
+        .filter(|&node| controls.iter().any(|(control, _)| (control - nodes[node]).norm() < support))
+        .collect();
+    let kernels = DMatrix::from_fn(n, near.len(), |i, node| kernel(controls[i].0, nodes[near[node]]));
+    let shares = factor.inverse() * kernels;
+    for (&node, shares) in near.iter().zip(shares.column_iter()) {
+        let row = &mut basis[node * n..][..n];
+        row.iter_mut().zip(shares.iter()).for_each(|(value, &share)| *value = share as f32);
     }
+    basis
 }
 
 /// Smoothstep: 0 at 0, 1 at 1, level at both.

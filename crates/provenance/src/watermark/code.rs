@@ -78,7 +78,9 @@ fn advance(metrics: &mut Vec<f32>, values: &[f32], outputs: &[u8]) -> Vec<Vec<bo
     }
     // Metrics only matter relative to each other; this keeps them small however many rounds there are.
     let best = metrics.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    metrics.iter_mut().for_each(|metric| *metric -= best);
+    for metric in metrics.iter_mut() {
+        *metric -= best;
+    }
     survivors
 }
 

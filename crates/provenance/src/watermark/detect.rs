@@ -88,6 +88,7 @@ struct Place {
 }
 
 /// A message that was decoded, believed or not.
+#[derive(Clone, Copy)]
 struct Trial {
     /// `None` where the message's check fails.
     payload: Option<Payload>,

@@ -131,7 +131,9 @@ impl Activity {
             }
         }
         let scale = (LARGEST_RMS / (power / smoothed.len() as f32).sqrt()).min(1.0);
-        smoothed.iter_mut().for_each(|amplitude| *amplitude *= scale);
+        for amplitude in &mut smoothed[..] {
+            *amplitude *= scale;
+        }
     }
 
     /// The four grid values around a row of pixels are interpolated downwards into `line`, one value a column.
