@@ -154,8 +154,9 @@ pub fn comparison_markdown(comparisons: &[Comparison]) -> String {
             table.add_row(row(change));
         }
         align_right(&mut table);
-        let warnings: String =
+        let warnings: Vec<_> =
             comparison.warnings.iter().map(|warning| format!("Careful: {warning}.\n\n")).collect();
+        let warnings = warnings.concat();
         format!("## {}: {first} against {second}\n\n{warnings}{table}\n", comparison.protocol.name())
     });
     parts.collect::<Vec<_>>().join("\n")

@@ -148,7 +148,7 @@ pub(crate) struct Openings {
 
 impl Openings {
     pub(crate) fn add(&mut self, wanted: &Wanted, found: &Face) {
-        let both = |eyes: [f32; 2]| f64::from((eyes[0] + eyes[1]) / 2.0);
+        let both = |eyes: [f32; 2]| f64::from(f32::midpoint(eyes[0], eyes[1]));
         self.eyes.push([both(wanted.eyes), both(found.state.eyes)]);
         self.mouth.push([f64::from(wanted.mouth), f64::from(found.state.mouth)]);
     }

@@ -86,7 +86,9 @@ mod tests {
 
     fn of(features: &[Vec<f64>]) -> Moments {
         let mut moments = Moments::default();
-        features.iter().for_each(|feature| moments.add(feature));
+        for feature in features {
+            moments.add(feature);
+        }
         moments
     }
 

@@ -2,7 +2,7 @@
 //!
 //! The network is `identity_512.onnx` (npm faceplugin-face-recognition-js, training data undeclared): never shipped, and
 //! never a loss of ours, or it would flatter what was trained on it. Faces are aligned by five points to the template of
-//! ArcFace (Deng et al. 2019), 112 x 112. Its input convention is not documented: RGB in -1..1 tells the people of the
+//! `ArcFace` (Deng et al. 2019), 112 x 112. Its input convention is not documented: RGB in -1..1 tells the people of the
 //! validation clips apart as well as any (the test below prints what it tried).
 
 use std::path::{Path, PathBuf};
@@ -21,7 +21,7 @@ pub(crate) const FILE: &str = "identity_512.onnx";
 /// Side of the aligned face, pixels.
 const SIDE: usize = 112;
 
-/// Where ArcFace wants right eye, left eye, nose, right and left corner of the mouth (`insightface`, `face_align.py`).
+/// Where `ArcFace` wants right eye, left eye, nose, right and left corner of the mouth (`insightface`, `face_align.py`).
 const TEMPLATE: [[f32; 2]; 5] =
     [[38.2946, 51.6963], [73.5318, 51.5014], [56.0252, 71.7366], [41.5493, 92.3655], [70.7299, 92.2041]];
 
@@ -126,7 +126,7 @@ fn similarity(from: &[Vector2<f32>; 5], to: &[Vector2<f32>; 5]) -> (Matrix2<f32>
     (turn, to_mean - turn * from_mean)
 }
 
-/// Colour between the four nearest pixels, 0..255, a pixel's centre at .5; black beyond the border, as in ArcFace's.
+/// Colour between the four nearest pixels, 0..255, a pixel's centre at .5; black beyond the border, as in `ArcFace`'s.
 fn bilinear(picture: &RgbImage, at: Vector2<f32>) -> [f32; 3] {
     let (x, y) = (at.x - 0.5, at.y - 0.5);
     let (left, top) = (x.floor(), y.floor());

@@ -44,7 +44,7 @@ const VGG16: PerceptualSpec = PerceptualSpec {
     weight: 1.0,
 };
 
-/// ImageNet features for the Fréchet distance: 96 channels at a sixteenth of the resolution.
+/// `ImageNet` features for the Fréchet distance: 96 channels at a sixteenth of the resolution.
 const MOBILENET: PerceptualSpec = PerceptualSpec {
     name: "mobilenet-v2",
     file: "mobilenet_v2.safetensors",

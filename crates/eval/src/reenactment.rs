@@ -67,17 +67,17 @@ impl Portrait {
             .map(|weights| Arc::new(weights.feed_forward(std::slice::from_ref(&reference))));
         let avatar = Avatar {
             photo: Arc::clone(&photo),
-            landmarks: landmarks.clone(),
+            landmarks,
             warnings: Vec::new(),
             others: Vec::new(),
             network,
         };
-        let canvas = Canvas::new(&photo, &landmarks, Framing::Full { longest_side: SIDE });
+        let canvas = Canvas::new(&photo, &avatar.landmarks, Framing::Full { longest_side: SIDE });
         let mut renderers = vec![avatar.renderer(RendererKind::Mesh, &canvas)?];
         if kind == RendererKind::Neural {
             renderers.push(avatar.renderer(kind, &canvas)?);
         }
-        let mesh = SourceMesh::new(photo.dimensions(), &landmarks);
+        let mesh = SourceMesh::new(photo.dimensions(), &avatar.landmarks);
         Ok(Self { photo, renderers, mesh, warp: MeshWarp::default() })
     }
 

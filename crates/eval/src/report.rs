@@ -124,6 +124,9 @@ impl Report {
     }
 
     /// The report as it stands in `report.json`.
+    ///
+    /// # Panics
+    /// Never: numbers, texts and lists have a form in JSON.
     pub fn to_json(&self) -> String {
         serde_json::to_string_pretty(self).expect("a report is made of numbers, texts and lists") + "\n"
     }

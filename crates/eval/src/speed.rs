@@ -62,7 +62,7 @@ impl Times {
             let mut spent = [Duration::ZERO; 5];
             let mut clock = Instant::now();
             let mut lap = |stage: usize, clock: &mut Instant| {
-                spent[stage] += std::mem::replace(clock, Instant::now()).elapsed()
+                spent[stage] += std::mem::replace(clock, Instant::now()).elapsed();
             };
             if !reader.read(&mut frame)? {
                 break;

@@ -26,6 +26,8 @@ pub(crate) fn heading(info: &MeasureInfo) -> String {
 }
 
 /// The measures that any of `rows` has.
+// The iterator is cloned for each measure.
+#[allow(clippy::needless_pass_by_value)]
 pub(crate) fn measured<'a>(rows: impl Iterator<Item = &'a Values> + Clone) -> Vec<&'static MeasureInfo> {
     MEASURES.iter().filter(|info| rows.clone().any(|values| values.contains_key(info.name))).collect()
 }

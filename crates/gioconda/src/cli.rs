@@ -503,7 +503,7 @@ pub(crate) struct EvalArgs {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=256))]
     pub(crate) workers: Option<u32>,
 
-    /// Fail when a mean misses a threshold, such as psnr>=24 or cross.no_face<=0; may be given several times
+    /// Fail when a mean misses a threshold, such as `psnr>=24` or `cross.no_face<=0`; may be given several times
     #[arg(long, value_name = "MEASURE>=X")]
     pub(crate) require: Vec<Requirement>,
 

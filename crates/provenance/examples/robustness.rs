@@ -77,14 +77,14 @@ fn main() -> Outcome<()> {
     for (number, clip) in clips.iter().enumerate() {
         let frames = read(clip)?;
         let payload = payload(number as u8);
-        let (marked, cost) = mark(&frames, &payload);
+        let (marked, cost) = mark(&frames, payload);
         eprintln!("{}: PSNR {:.2} dB, SSIM {:.4}", clip.display(), cost.psnr, cost.ssim);
         costs.push(cost);
         let written = scratch.path().join("marked.mp4");
         write(&written, &marked)?;
         for ((name, attack), result) in ATTACKS.iter().zip(&mut results) {
             let attacked = attack.run(&written, &scratch.path().join("attacked"))?;
-            let strength = result.judge(&attacked, &payload)?;
+            let strength = result.judge(&attacked, payload)?;
             eprintln!(
                 "    {name}: {}",
                 strength.map_or("lost".to_owned(), |strength| format!("{strength:.1}"))
@@ -145,13 +145,15 @@ struct Cost {
     per_frame: Duration,
 }
 
-fn mark(frames: &[RgbImage], payload: &Payload) -> (Vec<RgbImage>, Cost) {
-    let mut marker = Marker::new(payload);
+fn mark(frames: &[RgbImage], payload: Payload) -> (Vec<RgbImage>, Cost) {
+    let mut marker = Marker::new(&payload);
     let mut marked = frames.to_vec();
     // The pattern of this size is made for the first frame.
     marker.mark(&mut marked[0].clone());
     let started = Instant::now();
-    marked.iter_mut().for_each(|frame| marker.mark(frame));
+    for frame in &mut marked {
+        marker.mark(frame);
+    }
     let per_frame = started.elapsed() / frames.len() as u32;
     let pairs = || frames.iter().zip(&marked).step_by(10);
     let error: f64 = pairs().map(|(a, b)| mean_square(a, b)).sum::<f64>() / pairs().count() as f64;
@@ -211,7 +213,7 @@ struct Survival {
 }
 
 impl Survival {
-    fn judge(&mut self, file: &Path, payload: &Payload) -> Outcome<Option<f64>> {
+    fn judge(&mut self, file: &Path, payload: Payload) -> Outcome<Option<f64>> {
         let started = Instant::now();
         let mut detector = Detector::new();
         if file.extension().is_some_and(|extension| extension == "jpg") {
@@ -223,7 +225,7 @@ impl Survival {
                 detector.add(&frame.image);
             }
         }
-        let found = detector.read().filter(|found| found.payload == *payload);
+        let found = detector.read().filter(|found| found.payload == payload);
         self.slowest = self.slowest.max(started.elapsed());
         self.trials += 1;
         self.strengths.extend(found.map(|found| found.strength));

@@ -1,7 +1,5 @@
 //! `gioconda eval`: how good the pictures are, or what changed between two reports.
 
-use std::path::PathBuf;
-
 use gioconda_avatar::RendererKind;
 use gioconda_eval::{Progress, Protocol, Report, Settings, comparison_markdown, markdown};
 
@@ -61,7 +59,7 @@ fn settings(arguments: &EvalArgs) -> Result<Settings, Failure> {
         (Some(RendererArg::Mesh), Some(_)) => {
             return usage("--renderer mesh takes no --weights; choose one");
         }
-        (Some(RendererArg::Neural), Some(_)) | (None, Some(_)) => RendererKind::Neural,
+        (Some(RendererArg::Neural) | None, Some(_)) => RendererKind::Neural,
         (Some(RendererArg::Mesh) | None, None) => RendererKind::Mesh,
     };
     let mut protocols = Vec::new();
@@ -72,11 +70,10 @@ fn settings(arguments: &EvalArgs) -> Result<Settings, Failure> {
     }
     let few_shot = protocols.contains(&Protocol::FewShot);
     let photos = match &arguments.avatar_from {
-        None => PHOTOS.to_vec(),
         Some(AvatarSource::First) if few_shot => {
             return usage("--avatar-from first is for self and cross; few-shot takes T=1,8,32");
         }
-        Some(AvatarSource::First) => PHOTOS.to_vec(),
+        None | Some(AvatarSource::First) => PHOTOS.to_vec(),
         Some(AvatarSource::Photos(_)) if !few_shot => {
             return usage(
                 "--avatar-from T=... is for --protocol few-shot; self and cross take the first frame",
@@ -85,7 +82,7 @@ fn settings(arguments: &EvalArgs) -> Result<Settings, Failure> {
         Some(AvatarSource::Photos(photos)) => photos.clone(),
     };
     Ok(Settings {
-        data: arguments.data.clone().unwrap_or_else(PathBuf::new),
+        data: arguments.data.clone().unwrap_or_default(),
         protocols,
         renderer,
         weights: arguments.weights.clone(),
