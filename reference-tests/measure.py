@@ -1,8 +1,9 @@
-"""Milliseconds of the twin's generators: forward, and forward with backward. The PyTorch column beside
-`cargo run --release -p gioconda-networks --example measure`.
+"""PyTorch's column beside `cargo run --release -p gioconda-networks --example measure` (milliseconds of the twin's
+generators) and `cargo bench -p gioconda-networks --bench convolutions -- net` (GFLOP/s of the seven-layer net).
 
-    python reference-tests/measure.py
+    python reference-tests/measure.py [THREADS]
 """
+import sys
 import time
 
 import torch
@@ -26,6 +27,40 @@ def median(run):
     return sorted(times)[RUNS // 2] * 1e3
 
 
+def fastest(run):
+    run()
+    times = []
+    for _ in range(RUNS):
+        start = time.perf_counter()
+        run()
+        times.append(time.perf_counter() - start)
+    return min(times)
+
+
+def seven_layers():
+    """3->32, 32->64 and 64->128 with stride 2, four times 128->128, each with instance norm and ReLU."""
+    widths = [(3, 32, 1), (32, 64, 2), (64, 128, 2)] + [(128, 128, 1)] * 4
+    layers, size, flop = [], 128, 0
+    for inner, outer, stride in widths:
+        layers += [torch.nn.Conv2d(inner, outer, 3, stride, 1), torch.nn.InstanceNorm2d(outer, affine=True),
+                   torch.nn.ReLU()]
+        size //= stride
+        flop += 2 * 4 * outer * size * size * inner * 9
+    net, x = torch.nn.Sequential(*layers), torch.rand(4, 3, 128, 128)
+
+    def backward():
+        net.zero_grad()
+        net(x).square().mean().backward()
+
+    with torch.no_grad():
+        forward = fastest(lambda: net(x))
+    both = fastest(backward)
+    print(f'seven layers  forward {flop * 1e-9 / forward:4.0f} GFLOP/s   '
+          f'forward and backward {3 * flop * 1e-9 / both:4.0f} GFLOP/s')
+
+
+if len(sys.argv) > 1:
+    torch.set_num_threads(int(sys.argv[1]))
 print(f'PyTorch {torch.__version__}, {torch.get_num_threads()} threads')
 for name, config, size in [('paper', PAPER, 256), ('portrait', PORTRAIT, 128)]:
     generator = twin.Generator(config).eval()
@@ -43,3 +78,4 @@ for name, config, size in [('paper', PAPER, 256), ('portrait', PORTRAIT, 128)]:
     with torch.no_grad():
         forward = median(lambda: generator(x, psi))
     print(f'{name:9} {size:4}  forward {forward:6.0f} ms   forward and backward {both:6.0f} ms')
+seven_layers()

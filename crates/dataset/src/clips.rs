@@ -14,14 +14,15 @@ const EXTENSIONS: [&str; 18] = [
 
 /// A clip of the source.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Clip {
-    pub(crate) path: PathBuf,
+pub struct Clip {
+    /// The file.
+    pub path: PathBuf,
     /// Path inside the source, `/` between folders.
-    pub(crate) source: String,
+    pub source: String,
     /// The first folder, or the name of a clip that lies directly in the source.
-    pub(crate) person: String,
+    pub person: String,
     /// Path inside the person's folder.
-    pub(crate) name: String,
+    pub name: String,
 }
 
 impl Clip {
@@ -40,15 +41,18 @@ impl Clip {
 
 /// What a look into a source folder found.
 #[derive(Debug, Default)]
-pub(crate) struct Found {
+pub struct Found {
     /// Sorted by their path inside the source.
-    pub(crate) clips: Vec<Clip>,
+    pub clips: Vec<Clip>,
     /// Files and folders that could not be looked at, and why.
-    pub(crate) problems: Vec<(String, String)>,
+    pub problems: Vec<(String, String)>,
 }
 
 /// All clips below `root`, links followed.
-pub(crate) fn find(root: &Path) -> Result<Found, Error> {
+///
+/// # Errors
+/// When `root` is no folder that can be read, or holds neither clips nor anything that might have been one.
+pub fn find(root: &Path) -> Result<Found, Error> {
     std::fs::read_dir(root).map_err(Error::read(root))?;
     let mut found = Found::default();
     for entry in WalkDir::new(root).follow_links(true).min_depth(1) {

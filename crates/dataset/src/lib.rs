@@ -1,7 +1,7 @@
 //! Talking-head videos made ready for training: tracked, cropped, thinned, and stored so that any frame can be read
 //! at once.
 //!
-//! [`prepare()`] turns a folder of clips into a data folder; [`Dataset`] reads it. Positions are pixels of the stored
+//! [`find`] says which clips a folder holds, [`prepare()`] turns it into a data folder, [`Dataset`] reads that. Positions are pixels of the stored
 //! crop, x right, y down, from its top-left corner, unless a name says otherwise.
 
 mod clips;
@@ -18,6 +18,7 @@ mod shard;
 mod shot;
 mod window;
 
+pub use clips::{Clip, Found, find};
 pub use descriptor::{DESCRIPTOR_POINTS, FrameDescriptor};
 pub use error::Error;
 pub use journal::Dropped;
@@ -25,7 +26,7 @@ pub use layout::{FORMAT_VERSION, Part};
 pub use prepare::{DEFAULT_SIZE, Progress, Settings, Summary, prepare};
 pub use reader::{Dataset, Sample, Video};
 pub use report::{Rejection, Report};
-pub use window::CropWindow;
+pub use window::{CropWindow, FaceBox};
 
 /// Videos with fewer usable frames than this are rejected: the paper's K = 8 frames that describe a person, and one
 /// to learn from.

@@ -1,7 +1,7 @@
 //! The window through which a video is seen: one square, fixed for all its frames, so that the camera stands still
 //! and the head moves.
 
-use gioconda_face::Landmarks;
+use gioconda_face::{Landmarks, Region};
 use nalgebra::Vector2;
 use serde::{Deserialize, Serialize};
 
@@ -27,13 +27,16 @@ const OVERHANG: f32 = 0.02;
 
 /// The box around a face's mesh: centre and longer side, pixels.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct FaceBox {
-    pub(crate) center: Vector2<f32>,
-    pub(crate) side: f32,
+pub struct FaceBox {
+    /// Its middle.
+    pub center: Vector2<f32>,
+    /// Its longer side.
+    pub side: f32,
 }
 
 impl FaceBox {
-    pub(crate) fn around(landmarks: &Landmarks) -> Self {
+    /// The box around all landmarks.
+    pub fn around(landmarks: &Landmarks) -> Self {
         let (low, high) = landmarks.bounds();
         Self { center: (low + high) / 2.0, side: (high - low).max() }
     }
@@ -42,8 +45,11 @@ impl FaceBox {
 impl CropWindow {
     /// The window for `faces`, the face boxes of a video's frames of `width` x `height` pixels: 1.5 times the median
     /// box, centred on it, shrunk and shifted as far as needed to lie inside the frame (replicated borders would
-    /// become stripes that a network learns). The error is a reason for the report.
-    pub(crate) fn around(faces: &[FaceBox], width: u32, height: u32) -> Result<Self, String> {
+    /// become stripes that a network learns).
+    ///
+    /// # Errors
+    /// The reason for a report why a face is too small or fills its frame.
+    pub fn around(faces: &[FaceBox], width: u32, height: u32) -> Result<Self, String> {
         let face = median(faces.iter().map(|face| face.side));
         if face.is_nan() || face < LEAST_FACE {
             return Err(format!("the face is only {face:.0} pixels high, less than {LEAST_FACE:.0}"));
@@ -62,8 +68,13 @@ impl CropWindow {
         Ok(Self { left: first(center.x, width), top: first(center.y, height), side })
     }
 
+    /// The same square.
+    pub fn region(&self) -> Region {
+        Region::from_corner(self.left as f32, self.top as f32, self.side as f32)
+    }
+
     /// Landmarks of the clip's frame, in pixels of the crop scaled to `size`.
-    pub(crate) fn landmarks(&self, landmarks: &Landmarks, size: u32) -> Landmarks {
+    pub fn landmarks(&self, landmarks: &Landmarks, size: u32) -> Landmarks {
         let scale = size as f32 / self.side as f32;
         landmarks.scaled_and_shifted(scale, -scale * Vector2::new(self.left as f32, self.top as f32))
     }

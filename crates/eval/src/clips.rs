@@ -1,27 +1,15 @@
-//! Which clips a folder holds, which of their frames are looked at, and the faces in them.
+//! Which frames of a clip are looked at, and the faces in them.
 
-use std::path::{Path, PathBuf};
-
-use gioconda_avatar::network_input::{cropped, cropped_landmarks};
-use gioconda_face::{Landmarks, Region, Tracker};
+use gioconda_avatar::network_input::cropped;
+use gioconda_dataset::{Clip, CropWindow, FaceBox};
+use gioconda_face::{Landmarks, Tracker};
 use gioconda_media::{ClipReader, Frame, ReadOptions};
 use image::RgbImage;
-use nalgebra::Vector2;
-use walkdir::WalkDir;
 
 use crate::{Error, Result};
 
-/// Files with these extensions are taken for clips.
-const EXTENSIONS: [&str; 9] = ["avi", "gif", "m4v", "mkv", "mov", "mp4", "mpg", "webm", "webp"];
-
 /// Side of the crops that everything is measured on, pixels.
 pub const SIDE: u32 = 256;
-
-/// Side of a crop over the longer side of the median face box, as `gioconda prepare` cuts.
-const CROP: f32 = 1.5;
-
-/// Face boxes below this, pixels, hold no detail worth measuring.
-const LEAST_FACE: f32 = 64.0;
 
 /// The photo is the first of so many frames that shows a face.
 const PHOTO_WITHIN: usize = 25;
@@ -29,71 +17,31 @@ const PHOTO_WITHIN: usize = 25;
 /// With sampled frames, jitter is measured at so many of them, each with the two frames before it.
 const JITTER_SAMPLES: usize = 8;
 
-/// A clip of the folder.
-#[derive(Clone, Debug)]
-pub(crate) struct Clip {
-    pub(crate) path: PathBuf,
-    /// Path inside the folder, `/` between folders.
-    pub(crate) name: String,
-    /// The first folder, or the clip's own stem.
-    pub(crate) person: String,
+/// Calls `see` with each frame of `clip` and its number until it says no.
+pub(crate) fn for_each_frame(
+    clip: &Clip,
+    mut see: impl FnMut(usize, &RgbImage) -> Result<bool>,
+) -> Result<()> {
+    let mut reader = ClipReader::open(&clip.path, &ReadOptions::default())?;
+    let (mut frame, mut index) = (Frame::default(), 0);
+    while reader.read(&mut frame)? && see(index, &frame.image)? {
+        index += 1;
+    }
+    Ok(())
 }
 
-/// All clips below `folder`, sorted by name.
-pub(crate) fn find(folder: &Path) -> Result<Vec<Clip>> {
-    std::fs::read_dir(folder).map_err(Error::read(folder))?;
-    let mut clips: Vec<Clip> = WalkDir::new(folder)
-        .follow_links(true)
-        .into_iter()
-        .filter_map(std::result::Result::ok)
-        .filter(|entry| entry.file_type().is_file() && is_clip(entry.path()))
-        .filter_map(|entry| Clip::new(folder, entry.path()))
-        .collect();
-    clips.sort_by(|a, b| a.name.cmp(&b.name));
-    if clips.is_empty() { Err(Error::NoClips { path: folder.into() }) } else { Ok(clips) }
-}
-
-fn is_clip(path: &Path) -> bool {
-    let hidden = path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
-    let extension = path.extension().and_then(|extension| extension.to_str()).map(str::to_ascii_lowercase);
-    !hidden && extension.is_some_and(|extension| EXTENSIONS.contains(&extension.as_str()))
-}
-
-impl Clip {
-    fn new(folder: &Path, path: &Path) -> Option<Self> {
-        let inside: Vec<String> =
-            path.strip_prefix(folder).ok()?.iter().map(|part| part.to_string_lossy().into_owned()).collect();
-        let person = match inside.as_slice() {
-            [_] => path.file_stem()?.to_string_lossy().into_owned(),
-            [person, ..] => person.clone(),
-            [] => return None,
-        };
-        Some(Self { path: path.into(), name: inside.join("/"), person })
+/// How many frames `clip` has; counted where the container only guesses.
+pub(crate) fn count_frames(clip: &Clip) -> Result<usize> {
+    let reader = ClipReader::open(&clip.path, &ReadOptions::default())?;
+    if let (Some(frames), true) = (reader.expected_frames(), reader.info().decoder != "ffmpeg") {
+        return Ok(frames as usize);
     }
-
-    /// Calls `see` with each frame and its number until it says no.
-    pub(crate) fn for_each_frame(&self, mut see: impl FnMut(usize, &RgbImage) -> Result<bool>) -> Result<()> {
-        let mut reader = ClipReader::open(&self.path, &ReadOptions::default())?;
-        let (mut frame, mut index) = (Frame::default(), 0);
-        while reader.read(&mut frame)? && see(index, &frame.image)? {
-            index += 1;
-        }
-        Ok(())
-    }
-
-    /// How many frames there are; counted where the container only guesses.
-    pub(crate) fn frames(&self) -> Result<usize> {
-        let reader = ClipReader::open(&self.path, &ReadOptions::default())?;
-        if let (Some(frames), true) = (reader.expected_frames(), reader.info().decoder != "ffmpeg") {
-            return Ok(frames as usize);
-        }
-        let mut count = 0;
-        self.for_each_frame(|index, _| {
-            count = index + 1;
-            Ok(true)
-        })?;
-        Ok(count)
-    }
+    let mut count = 0;
+    for_each_frame(clip, |index, _| {
+        count = index + 1;
+        Ok(true)
+    })?;
+    Ok(count)
 }
 
 /// What a frame is looked at for.
@@ -139,7 +87,7 @@ pub(crate) struct TrackedClip {
     /// Frames to be scored in which no face was found.
     pub(crate) lost: usize,
     /// The square that is seen, the same in every frame.
-    pub(crate) window: Region,
+    pub(crate) window: CropWindow,
 }
 
 /// Why a clip cannot be scored: part of the report, or an error of the machine.
@@ -167,11 +115,11 @@ impl TrackedClip {
         tracker: &mut Tracker,
     ) -> std::result::Result<Self, Unfit> {
         tracker.reset();
-        let total = clip.frames()?;
+        let total = count_frames(clip)?;
         let mut photo: Option<(usize, Landmarks)> = None;
         let (mut planned, mut frames, mut lost, mut size) = (Vec::new().into_iter(), Vec::new(), 0, (0, 0));
         let mut next = None;
-        clip.for_each_frame(|index, picture| {
+        for_each_frame(clip, |index, picture| {
             size = picture.dimensions();
             if photo.is_none() {
                 if let Some(face) = tracker.track(picture)? {
@@ -199,48 +147,25 @@ impl TrackedClip {
         if frames.iter().all(|frame| frame.purpose == Purpose::LeadIn) {
             return Err(unfit("no face after its first frame"));
         }
-        let faces = std::iter::once(&photo.1).chain(frames.iter().map(|frame| &frame.landmarks));
-        let window = window(faces, size).map_err(Unfit::Clip)?;
+        let faces: Vec<FaceBox> = std::iter::once(&photo.1)
+            .chain(frames.iter().map(|frame| &frame.landmarks))
+            .map(FaceBox::around)
+            .collect();
+        let window = CropWindow::around(&faces, size.0, size.1).map_err(Unfit::Clip)?;
         Ok(Self { clip: clip.clone(), photo, frames, lost, window })
     }
 
     /// The crop of a frame, 256 x 256; a clip whose pictures change their size has none.
     pub(crate) fn crop(&self, picture: &RgbImage) -> Option<RgbImage> {
-        let corner = self.window.to_picture(Vector2::zeros()).add_scalar(self.window.size);
-        let fits = corner.x <= picture.width() as f32 + 0.5 && corner.y <= picture.height() as f32 + 0.5;
-        fits.then(|| cropped(picture, &self.window, SIDE))
+        let CropWindow { left, top, side } = self.window;
+        let fits = left + side <= picture.width() && top + side <= picture.height();
+        fits.then(|| cropped(picture, &self.window.region(), SIDE))
     }
 
     /// Landmarks of the clip in pixels of the crop.
     pub(crate) fn in_crop(&self, landmarks: &Landmarks) -> Landmarks {
-        cropped_landmarks(landmarks, &self.window, SIDE)
+        self.window.landmarks(landmarks, SIDE)
     }
-}
-
-/// The square around the median face box, inside a frame of `width` x `height` pixels.
-fn window<'a>(
-    faces: impl Iterator<Item = &'a Landmarks>,
-    (width, height): (u32, u32),
-) -> std::result::Result<Region, String> {
-    let (mut sides, mut xs, mut ys) = (Vec::new(), Vec::new(), Vec::new());
-    for (low, high) in faces.map(Landmarks::bounds) {
-        let middle = (low + high) / 2.0;
-        sides.push((high - low).max());
-        xs.push(middle.x);
-        ys.push(middle.y);
-    }
-    let face = median(&mut sides);
-    if face.is_nan() || face < LEAST_FACE {
-        return Err(format!("the face is only {face:.0} pixels high, less than {LEAST_FACE:.0}"));
-    }
-    let side = (CROP * face).round().min(width.min(height) as f32);
-    let corner = |middle: f32, length: u32| (middle - side / 2.0).round().min(length as f32 - side).max(0.0);
-    Ok(Region::from_corner(corner(median(&mut xs), width), corner(median(&mut ys), height), side))
-}
-
-fn median(values: &mut [f32]) -> f32 {
-    values.sort_by(f32::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or(f32::NAN)
 }
 
 #[cfg(test)]
@@ -265,18 +190,5 @@ mod tests {
         assert!(some.windows(2).all(|pair| pair[0].0 < pair[1].0));
         assert_eq!(scored(&plan(1, 4, Some(9))), [1, 2, 3]);
         assert!(plan(1, 1, Some(3)).is_empty() && plan(5, 3, None).is_empty());
-    }
-
-    #[test]
-    fn people_are_first_folders_or_lone_clips() {
-        let folder = tempfile::tempdir().unwrap();
-        std::fs::create_dir_all(folder.path().join("ann/a")).unwrap();
-        for name in ["ann/a/1.mp4", "ben.MOV", ".x.mp4", "notes.txt"] {
-            std::fs::write(folder.path().join(name), "").unwrap();
-        }
-        let clips = find(folder.path()).unwrap();
-        let seen: Vec<_> = clips.iter().map(|clip| (&*clip.name, &*clip.person)).collect();
-        assert_eq!(seen, [("ann/a/1.mp4", "ann"), ("ben.MOV", "ben")]);
-        assert!(matches!(find(&folder.path().join("ann/b")), Err(Error::Read { .. })));
     }
 }

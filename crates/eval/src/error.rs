@@ -22,12 +22,6 @@ pub enum Error {
         /// What the system says.
         cause: std::io::Error,
     },
-    /// There is nothing to score.
-    #[error("{}: holds no clips; give a folder with a folder per person, or with a clip per person", path.display())]
-    NoClips {
-        /// The folder.
-        path: PathBuf,
-    },
     /// No clip could be scored.
     #[error("nothing could be scored: {first}{}", others(*.skipped))]
     NothingScored {
@@ -71,6 +65,9 @@ pub enum Error {
     /// From the avatar.
     #[error(transparent)]
     Avatar(#[from] gioconda_avatar::Error),
+    /// From looking for clips.
+    #[error(transparent)]
+    Dataset(#[from] gioconda_dataset::Error),
     /// From the face models.
     #[error(transparent)]
     Face(#[from] gioconda_face::Error),

@@ -10,13 +10,14 @@ use std::sync::atomic::AtomicBool;
 
 use gioconda_avatar::network_input::{cropped, cropped_landmarks, network_crop};
 use gioconda_avatar::{Avatar, Canvas, Framing, PersonalNetwork, Reference, Renderer, RendererKind};
+use gioconda_dataset::Clip;
 use gioconda_face::warp::{MeshWarp, SourceMesh, View};
 use gioconda_face::{HeadPose, Landmarks, Region};
 use gioconda_train::{LearnSettings, learn};
 use image::{Rgb, RgbImage};
 use nalgebra::Vector2;
 
-use crate::clips::{Clip, SIDE, Unfit};
+use crate::clips::{SIDE, Unfit, count_frames, for_each_frame};
 use crate::face_measures::Wanted;
 use crate::instruments::{FaceModels, Networks};
 use crate::reenactment::Bench;
@@ -156,11 +157,11 @@ fn faces_of(
 ) -> std::result::Result<Vec<Reference>, Unfit> {
     let mut found: Vec<Option<Reference>> = vec![None; count];
     for (first, clip) in clips.iter().enumerate() {
-        let total = clip.frames()?;
+        let total = count_frames(clip)?;
         let at = |slot: usize| ((slot * 7 + 5) % 11 * 2 + 1) * total / 22;
         let slots: Vec<usize> = (first..count).step_by(clips.len()).collect();
         let last = slots.iter().map(|&slot| at(slot)).max();
-        clip.for_each_frame(|index, picture| {
+        for_each_frame(clip, |index, picture| {
             for &slot in slots.iter().filter(|&&slot| at(slot) == index) {
                 if let Some(landmarks) = models.landmarks(picture)? {
                     found[slot] = Some(Reference { photo: Arc::new(picture.clone()), landmarks });

@@ -168,7 +168,9 @@ mod tests {
     /// First and last faces of validation clips.
     fn faces() -> Vec<[(RgbImage, Landmarks); 2]> {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data/val");
-        let Ok(clips) = crate::clips::find(&folder) else { return Vec::new() };
+        let Ok(gioconda_dataset::Found { clips, .. }) = gioconda_dataset::find(&folder) else {
+            return Vec::new();
+        };
         let mut finder = FaceFinder::new(Threads::Count(1)).expect("the models are compiled in");
         let mut faces = Vec::new();
         for clip in clips.iter().step_by(3) {

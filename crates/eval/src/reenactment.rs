@@ -11,12 +11,13 @@ use gioconda_avatar::{
     Avatar, Canvas, FaceState, Framing, Gains, MotionFrame, MotionTransfer, Reference, Renderer,
     RendererKind, choose_neutral,
 };
+use gioconda_dataset::Clip;
 use gioconda_face::Landmarks;
 use gioconda_face::warp::{MeshWarp, SourceMesh, View};
 use image::RgbImage;
 
 use crate::Result;
-use crate::clips::{Clip, Purpose, SIDE, TrackedClip, Unfit};
+use crate::clips::{Purpose, SIDE, TrackedClip, Unfit, for_each_frame};
 use crate::face_measures::{Face, Wanted};
 use crate::instruments::{FaceModels, Networks};
 use crate::score::{Driving, Regions, Scored, Scorer};
@@ -122,7 +123,7 @@ pub(crate) fn score_self(clip: &Clip, bench: Bench<'_>) -> std::result::Result<O
         stopped = !go_on();
         Ok(!stopped)
     })?;
-    Ok((!stopped).then(|| scorer.finish(clip.name.clone(), lost)))
+    Ok((!stopped).then(|| scorer.finish(clip.source.clone(), lost)))
 }
 
 /// Scores a photo driven by another person's clip; `None` when stopped.
@@ -155,7 +156,7 @@ pub(crate) fn score_cross(
         stopped = !go_on();
         Ok(!stopped)
     })?;
-    Ok((!stopped).then(|| scorer.finish(format!("{} <- {}", portrait.name, driver.name), tracked.lost)))
+    Ok((!stopped).then(|| scorer.finish(format!("{} <- {}", portrait.source, driver.source), tracked.lost)))
 }
 
 fn take(scorer: &mut Scorer<'_>, purpose: Purpose, driving: &Driving, outputs: &[RgbImage]) -> Result<()> {
@@ -177,7 +178,7 @@ fn neutral(tracked: &TrackedClip, portrait: &FaceState) -> Landmarks {
 /// The photo's crop and the face in it.
 pub(crate) fn photo_of(tracked: &TrackedClip) -> std::result::Result<(RgbImage, Landmarks), Unfit> {
     let mut photo = None;
-    tracked.clip.for_each_frame(|index, picture| {
+    for_each_frame(&tracked.clip, |index, picture| {
         if index == tracked.photo.0 {
             photo = tracked.crop(picture);
         }
@@ -198,7 +199,7 @@ fn drive(
 ) -> std::result::Result<(), Unfit> {
     let mut frames = tracked.frames.iter().peekable();
     let mut misfit = false;
-    tracked.clip.for_each_frame(|index, picture| {
+    for_each_frame(&tracked.clip, |index, picture| {
         let Some(frame) = frames.next_if(|frame| frame.index == index) else {
             return Ok(frames.peek().is_some());
         };

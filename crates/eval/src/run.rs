@@ -7,10 +7,11 @@ use std::sync::{Mutex, PoisonError};
 
 use fastrand::Rng;
 use gioconda_avatar::RendererKind;
+use gioconda_dataset::{Clip, Found};
 use serde::Serialize;
 
 use crate::cache::{Cache, Kept, key};
-use crate::clips::{self, Clip, SIDE, Unfit};
+use crate::clips::{SIDE, Unfit};
 use crate::few_shot::{Plan, score_person};
 use crate::frechet::{Moments, frechet_distance};
 use crate::instruments::{FaceModels, Networks, checksum};
@@ -63,7 +64,7 @@ pub fn evaluate(
     progress: &(dyn Fn(Progress) + Sync),
     cancel: &AtomicBool,
 ) -> Result<Report> {
-    let clips = clips::find(&settings.data)?;
+    let Found { clips, problems } = gioconda_dataset::find(&settings.data)?;
     let jobs: Vec<(Protocol, Vec<Job>)> =
         settings.protocols.iter().map(|&protocol| (protocol, jobs(protocol, &clips, settings))).collect();
     let run = Run {
@@ -80,7 +81,10 @@ pub fn evaluate(
     write_pairs(settings, &jobs)?;
     let (mut protocols, mut strips) = (Vec::new(), Vec::new());
     for (protocol, jobs) in &jobs {
-        let (report, pictures) = summarise(*protocol, run.score_all(jobs)?, settings);
+        let unreadable =
+            problems.iter().map(|(name, reason)| Skipped { name: name.clone(), reason: reason.clone() });
+        let outcomes = unreadable.map(Outcome::Skipped).chain(run.score_all(jobs)?).collect();
+        let (report, pictures) = summarise(*protocol, outcomes, settings);
         protocols.push(report);
         strips.push(pictures);
     }
@@ -173,7 +177,7 @@ fn write_pairs(settings: &Settings, jobs: &[(Protocol, Vec<Job>)]) -> Result<()>
         .iter()
         .flat_map(|(_, jobs)| jobs)
         .filter_map(|job| match job {
-            Job::CrossReenactment { portrait, driver } => Some([&*portrait.name, &*driver.name]),
+            Job::CrossReenactment { portrait, driver } => Some([&*portrait.source, &*driver.source]),
             Job::SelfReenactment(_) | Job::FewShot { .. } => None,
         })
         .collect();
@@ -196,8 +200,10 @@ impl Job {
 
     fn name(&self) -> String {
         match self {
-            Self::SelfReenactment(clip) => clip.name.clone(),
-            Self::CrossReenactment { portrait, driver } => format!("{} <- {}", portrait.name, driver.name),
+            Self::SelfReenactment(clip) => clip.source.clone(),
+            Self::CrossReenactment { portrait, driver } => {
+                format!("{} <- {}", portrait.source, driver.source)
+            }
             Self::FewShot { person, .. } => person.clone(),
         }
     }
@@ -392,12 +398,13 @@ mod tests {
     fn pairs_are_fixed_by_the_seed_and_never_of_one_person() {
         let clip = |person: &str, name: &str| Clip {
             path: PathBuf::new(),
-            name: format!("{person}/{name}"),
+            source: format!("{person}/{name}"),
             person: person.to_owned(),
+            name: name.to_owned(),
         };
         let clips = [clip("a", "1"), clip("a", "2"), clip("b", "1"), clip("c", "1"), clip("d", "1")];
         let names = |pairs: &[(Clip, Clip)]| -> Vec<(String, String)> {
-            pairs.iter().map(|(a, b)| (a.name.clone(), b.name.clone())).collect()
+            pairs.iter().map(|(a, b)| (a.source.clone(), b.source.clone())).collect()
         };
         let drawn = pairs(&clips, 2, 7);
         assert_eq!(drawn.len(), 8);

@@ -3,11 +3,12 @@
 use std::time::{Duration, Instant};
 
 use gioconda_avatar::{FaceState, Gains, MotionFrame, MotionTransfer, RendererKind};
+use gioconda_dataset::Clip;
 use gioconda_face::{FaceChoice, Threads, Tracker};
 use gioconda_media::{ClipReader, Frame, ReadOptions};
 
 use crate::Result;
-use crate::clips::{Clip, TrackedClip};
+use crate::clips::TrackedClip;
 use crate::instruments::Networks;
 use crate::reenactment::{Portrait, photo_of};
 use crate::report::Speed;
@@ -106,7 +107,7 @@ impl Times {
             processor: line_of("/proc/cpuinfo", "model name"),
             cores: crate::run::default_workers(),
             frames: self.frames as usize,
-            clip: clip.name.clone(),
+            clip: clip.source.clone(),
             stages,
             frames_per_second: 1000.0 / total.max(1e-6),
             peak_memory_mb: line_of("/proc/self/status", "VmHWM")

@@ -496,8 +496,9 @@ pub(crate) struct EvalArgs {
     pub(crate) output: PathBuf,
 
     /// The folder of the measuring networks; what is missing there is named in the report and not measured
-    #[arg(long, value_name = "FOLDER", default_value = "../shared/models", value_hint = ValueHint::DirPath)]
-    pub(crate) models: PathBuf,
+    /// [default: `$GIOCONDA_PERCEPTUAL_DIR`, else ../shared/models]
+    #[arg(long, value_name = "FOLDER", value_hint = ValueHint::DirPath)]
+    pub(crate) models: Option<PathBuf>,
 
     /// How many clips are worked on at once [default: one per core]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=256))]

@@ -38,7 +38,7 @@ fn a_folder_becomes_a_report() {
     scratch.film("clips/single.mp4", 1, 1);
     fs::write(scratch.path("clips/page.mp4"), "<html>").expect("a file");
     let run =
-        scratch.succeed("eval clips --protocol self,cross --drivers 1 --frames 4 --models none --out out");
+        scratch.succeed("eval clips --protocol self,cross --drivers 4 --frames 4 --models none --out out");
     for name in ["dark.mp4", "single.mp4", "page.mp4"] {
         assert!(run.stderr.contains(&format!("warning: {name}: not scored: ")), "{name}\n{}", run.stderr);
     }
@@ -54,6 +54,9 @@ fn a_folder_becomes_a_report() {
         "{report}"
     );
     assert!(value(&report, 0, "mesh", "pose") < 3.0 && value(&report, 0, "mesh", "no_face") < 1e-9);
+    // Two pairs of four each can be scored: the other people's clips are bad.
+    assert_eq!(report["protocols"][1]["cases"].as_array().map(Vec::len), Some(2), "{report}");
+    assert!(value(&report, 1, "mesh", "no_face") < 1e-9 && value(&report, 1, "mesh", "pose") < 5.0);
     let page = fs::read_to_string(scratch.path("out/report.html")).expect("a page");
     assert!(
         page.contains("data:image/jpeg;base64,") && page.contains("<svg") && !page.contains("src=\"http")

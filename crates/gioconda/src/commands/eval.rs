@@ -4,6 +4,7 @@ use gioconda_avatar::RendererKind;
 use gioconda_eval::{Progress, Protocol, Report, Settings, comparison_markdown, markdown};
 
 use crate::cli::{AvatarSource, EvalArgs, RendererArg};
+use crate::commands::networks_folder;
 use crate::interrupt;
 use crate::report::{Failure, Terminal, print};
 
@@ -91,7 +92,7 @@ fn settings(arguments: &EvalArgs) -> Result<Settings, Failure> {
         photos,
         tuning_steps: arguments.steps,
         seed: arguments.seed,
-        models: arguments.models.clone(),
+        models: networks_folder(arguments.models.as_deref()),
         output: arguments.output.clone(),
         workers: arguments.workers.map_or_else(gioconda_eval::default_workers, |workers| workers as usize),
         pictures: !arguments.no_pictures,

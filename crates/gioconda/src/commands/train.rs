@@ -1,6 +1,5 @@
 //! `gioconda train`: meta-learning on prepared data.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use gioconda_dataset::Dataset;
@@ -8,13 +7,9 @@ use gioconda_networks::{Preset, device};
 use gioconda_train::{Event, Footage, PerceptualTerm, RunSettings, RunSummary, Start, TrainConfig, train};
 
 use crate::cli::TrainArgs;
+use crate::commands::networks_folder;
 use crate::interrupt;
 use crate::report::{Failure, Terminal, print};
-
-/// Names the folder of perceptual networks where no option does.
-const PERCEPTUAL_VARIABLE: &str = "GIOCONDA_PERCEPTUAL_DIR";
-/// Where the perceptual networks of a development tree lie.
-const PERCEPTUAL_DIR: &str = "../shared/models";
 
 /// Trains, or prints the configuration it would train with.
 pub(crate) fn run(arguments: &TrainArgs, terminal: &Terminal) -> Result<(), Failure> {
@@ -27,9 +22,7 @@ pub(crate) fn run(arguments: &TrainArgs, terminal: &Terminal) -> Result<(), Fail
     let start =
         if arguments.resume { Start::Resume } else { Start::New(Box::new(configuration(arguments)?)) };
     let devices = arguments.device.iter().map(|name| device(name)).collect::<Result<Vec<_>, _>>()?;
-    let named = arguments.perceptual_dir.clone();
-    let named = named.or_else(|| std::env::var_os(PERCEPTUAL_VARIABLE).map(PathBuf::from));
-    let perceptual = named.unwrap_or_else(|| PathBuf::from(PERCEPTUAL_DIR));
+    let perceptual = networks_folder(arguments.perceptual_dir.as_deref());
     let settings = RunSettings { folder: folder.clone(), start, devices, perceptual };
     let footage: Arc<dyn Footage> = Arc::new(Dataset::open(data)?);
 
