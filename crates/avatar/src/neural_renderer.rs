@@ -10,6 +10,7 @@
 
 mod personal_network;
 mod session;
+mod tone;
 
 use std::sync::Arc;
 
@@ -26,6 +27,7 @@ use crate::renderer::Renderer;
 pub(crate) use personal_network::check_sizes;
 pub use personal_network::{PersonalNetwork, PortraitWeights, Tuning};
 pub(crate) use session::Session;
+use tone::Tone;
 
 /// Colours are kept this far from ±1, where atanh is infinite (`gioconda_networks::compose`).
 const COLOUR_MARGIN: f32 = 1e-4;
@@ -45,6 +47,8 @@ pub struct NeuralRenderer {
     crop: Crop,
     input: NetworkInput,
     corrections: Corrections,
+    /// Of a photo that is not in colour, and is to stay so.
+    tone: Option<Tone>,
 }
 
 /// The square that the network sees, at its resolution.
@@ -67,6 +71,7 @@ impl NeuralRenderer {
             mesh: MeshRenderer::new(Arc::clone(&canvas.picture), &canvas.landmarks).without_painted_mouth(),
             view: canvas.window.view(),
             network,
+            tone: Tone::of(&photo),
             crop: Crop { region, photo, mesh },
             input: NetworkInput::new(size),
             corrections: Corrections { size, pixels: Vec::new() },
@@ -83,7 +88,7 @@ impl Renderer for NeuralRenderer {
         let output = self.network.run(self.input.channels())?;
         self.corrections.take(&output);
 
-        let (corrections, region) = (&self.corrections, *region);
+        let (corrections, region, tone) = (&self.corrections, *region, self.tone.as_ref());
         let reach = region.size / 2.0;
         let corner = region.to_picture(Vector2::zeros());
         self.mesh.retouch(frame, |position, base, photo| {
@@ -94,20 +99,24 @@ impl Renderer for NeuralRenderer {
             let Correction { flow, mask, colour } = corrections.at(within);
             let moved = Vector2::new(flow[0], flow[1]) * reach;
             let warped = if moved.amax() < SMALLEST_FLOW { base } else { photo(moved) };
-            std::array::from_fn(|i| blended(base[i], warped[i], colour[i], mask))
+            blended(base, warped, colour, mask, tone)
         });
         Ok(())
     }
 }
 
-/// One channel of a pixel: the bare warp, the corrected warp, tanh of the colour offset, and the mask.
-fn blended(base: u8, warped: u8, colour: f32, mask: f32) -> u8 {
-    let base = (f32::from(base) / 127.5 - 1.0).clamp(COLOUR_MARGIN - 1.0, 1.0 - COLOUR_MARGIN);
-    // tanh(a + b) from the tangents of a and b.
-    let painted = (colour + base) / (1.0 + colour * base);
-    let warped = f32::from(warped) / 127.5 - 1.0;
-    let value = painted + mask * (warped - painted);
-    ((value + 1.0) * 127.5 + 0.5).clamp(0.0, 255.0) as u8
+/// One pixel: the bare warp, the corrected warp, tanh of the colour offset, and the mask. What is painted keeps to `tone`.
+fn blended(base: [u8; 3], warped: [u8; 3], colour: [f32; 3], mask: f32, tone: Option<&Tone>) -> [u8; 3] {
+    let painted: [f32; 3] = std::array::from_fn(|i| {
+        let base = (f32::from(base[i]) / 127.5 - 1.0).clamp(COLOUR_MARGIN - 1.0, 1.0 - COLOUR_MARGIN);
+        // tanh(a + b) from the tangents of a and b.
+        ((colour[i] + base) / (1.0 + colour[i] * base) + 1.0) * 127.5
+    });
+    let painted = tone.map_or(painted, |tone| tone.colour(painted));
+    std::array::from_fn(|i| {
+        let value = painted[i] + mask * (f32::from(warped[i]) - painted[i]);
+        (value + 0.5).clamp(0.0, 255.0) as u8
+    })
 }
 
 /// What the network wants changed, pixel by pixel of its square.

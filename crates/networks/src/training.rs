@@ -10,8 +10,8 @@ use burn::tensor::{Device, Int, Tensor};
 
 use crate::composition::{Composition, Warp, compose};
 use crate::losses::{
-    LossWeights, feature_matching, hinge_discriminator, hinge_false, hinge_generator, matching, pixel,
-    pixel_weights,
+    LossWeights, feature_matching, hinge_discriminator, hinge_false, hinge_generator, hinge_true, matching,
+    pixel, pixel_weights,
 };
 use crate::{
     Discriminator, Embedder, Generator, NetworksConfig, Output, PerceptualNetwork, Result, VideoEmbeddings,
@@ -195,21 +195,23 @@ fn pixel_loss(generated: &Generated, episode: &Episode, weights: &LossWeights) -
 
 /// The loss that trains D and W, `[1]`. The fake frame is a constant: E, P and G get no gradient.
 ///
-/// `mismatched` is the weight of a third kind of pair beside real and made ones: real frames with the landmark picture
-/// of another frame, which D shall call false as well (Reed et al. 2016, matching-aware discriminator). Without it,
-/// 0 as in the paper, nothing but G's mistakes teaches D to look at landmarks.
+/// `mismatched`, 0..1, is the share of a second kind of false pair beside made frames: real frames with the landmark picture
+/// of another frame (Reed et al. 2016, matching-aware discriminator, where it is a half). Without it, 0 as in the paper,
+/// nothing but G's mistakes teaches D to look at landmarks. True and false pairs always weigh the same: were there more of
+/// the false, a D that calls everything false would lose nothing by it and stop learning.
 pub fn discriminator_losses(networks: &Networks, episode: &Episode, mismatched: f64) -> Tensor<1> {
     let made = networks.valid().generate(episode).frame.detach();
     let row = networks.videos.rows(episode.video.clone());
     let judge = |frame: &Tensor<4>, picture: &Tensor<4>| {
         networks.discriminator.forward(frame.clone(), picture.clone(), row.clone()).score
     };
-    let loss = hinge_discriminator(judge(&made, &episode.picture), judge(&episode.frame, &episode.picture));
+    let (made, real) = (judge(&made, &episode.picture), judge(&episode.frame, &episode.picture));
     if mismatched == 0.0 {
-        return loss;
+        return hinge_discriminator(made, real);
     }
     let other = episode.source_pictures.clone().narrow(1, 0, 1).squeeze_dim(1); // [B, 3, H, W]
-    loss + hinge_false(judge(&episode.frame, &other)) * mismatched
+    let mismatch = judge(&episode.frame, &other);
+    hinge_true(real) + hinge_false(made) * (1.0 - mismatched) + hinge_false(mismatch) * mismatched
 }
 
 #[cfg(test)]
@@ -233,6 +235,17 @@ mod tests {
             discriminator: DiscriminatorConfig { widths, resolution: 16, self_attention: false },
             embedder,
         }
+    }
+
+    #[test]
+    fn false_pairs_of_both_kinds_weigh_as_much_as_true_ones() {
+        let device = Device::flex();
+        let networks = Networks::new(&tiny(Preset::Portrait), 2, &device).unwrap();
+        let episode = episode(Preset::Portrait, &device);
+        let loss = |share: f64| discriminator_losses(&networks, &episode, share).into_scalar::<f32>();
+        let (made, both, mismatched) = (loss(0.0), loss(0.5), loss(1.0));
+        assert!((both - (made + mismatched) / 2.0).abs() < 1e-5, "{made} {both} {mismatched}");
+        assert!(made != mismatched);
     }
 
     fn episode(preset: Preset, device: &Device) -> Episode {

@@ -127,7 +127,7 @@ pub struct DiscriminatorSchedule {
     pub from_step: u64,
     /// Steps of D per step of G.
     pub steps: usize,
-    /// Weight of real frames with the landmarks of another frame, which D shall call false too; 0 in the paper.
+    /// Share of real frames with the landmarks of another frame among the pairs that D shall call false; 0 in the paper.
     pub mismatched: f64,
 }
 
@@ -253,7 +253,7 @@ impl TrainConfig {
         };
         range("ema", self.ema, 0.0, 0.999_999)?;
         range("divergence", self.divergence, 2.0, f64::MAX)?;
-        range("discriminator.mismatched", self.discriminator.mismatched, 0.0, 100.0)?;
+        range("discriminator.mismatched", self.discriminator.mismatched, 0.0, 1.0)?;
         range("data.difference_power", data.difference_power, 0.0, 8.0)?;
         range("data.flip", data.flip, 0.0, 1.0)?;
         range("data.gain", data.gain, 0.0, 0.9)?;
