@@ -407,8 +407,9 @@ pub(crate) struct ExportArgs {
     #[arg(value_name = "WEIGHTS|PERSON.avatar", value_hint = ValueHint::FilePath)]
     pub(crate) weights: PathBuf,
 
-    /// The ONNX file to write [default: the input's name with .onnx, in the current folder]
-    #[arg(short, long, value_name = "OUT.onnx", value_hint = ValueHint::FilePath)]
+    /// The file to write [default: the input's name with .onnx, in the current folder]. OUT.safetensors keeps only what
+    /// `learn` and `animate` need, in half the space
+    #[arg(short, long, value_name = "OUT.onnx|OUT.safetensors", value_hint = ValueHint::FilePath)]
     pub(crate) output: Option<PathBuf>,
 }
 

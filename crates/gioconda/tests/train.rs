@@ -72,6 +72,9 @@ fn clips_become_weights_an_avatar_and_a_graph() {
     }
     let run = scratch.succeed("export run/weights.safetensors -o net.onnx");
     assert!(run.stderr.contains("psi is its second input"), "{}", run.stderr);
+    let run = scratch.succeed("export run/weights.safetensors -o small.safetensors");
+    assert!(run.stderr.contains("16-bit"), "{}", run.stderr);
+    scratch.succeed(&format!("animate mona.jpg --weights small.safetensors -o small.mp4 {BRIEF}"));
     let run = scratch.succeed("export mona.avatar");
     assert!(run.stderr.contains("mona.onnx") && run.stderr.contains("psi baked in"), "{}", run.stderr);
 }
@@ -100,6 +103,7 @@ fn a_stopped_run_goes_on_to_the_same_weights() {
 fn what_cannot_be_trained_is_refused_in_one_line() {
     let scratch = prepared();
     scratch.succeed("train --data data --out run --config tiny.toml");
+    scratch.succeed("learn mona.jpg -o mona.avatar");
     fs::create_dir(scratch.path("bare")).expect("a folder");
     fs::create_dir(scratch.path("old")).expect("a folder");
     for name in scratch.names("data") {
@@ -128,6 +132,8 @@ fn what_cannot_be_trained_is_refused_in_one_line() {
         ("train --data data --out run2 --config tiny.toml --perceptual none --device abacus", 1, "abacus"),
         ("train --data data --out run2 --perceptual vgg16-hed --perceptual-dir bare", 1, "vgg16"),
         ("export tiny.toml", 1, "tiny.toml"),
+        ("export mona.avatar", 1, "has no network"),
+        ("export mona.avatar -o a.safetensors", 2, "export it as .onnx"),
         ("export missing.safetensors", 1, "missing.safetensors"),
         ("export run/weights.safetensors -o nowhere/net.onnx", 1, "nowhere"),
     ];

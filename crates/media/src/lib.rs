@@ -73,7 +73,6 @@ pub fn save_png(path: &Path, image: &RgbImage) -> Result<(), Error> {
     Ok(())
 }
 
-/// Encodes in memory, so that a failing disk is reported by the operating system's own error.
 /// Writes a file of any kind at `path`, whole or not at all.
 pub fn save_bytes(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     let mut file = partial::PartialFile::create(path)?;
@@ -82,6 +81,7 @@ pub fn save_bytes(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     Ok(())
 }
 
+/// Encodes in memory, so that a failing disk is reported by the operating system's own error.
 fn encode_png(path: &Path, image: &RgbImage, compression: CompressionType) -> Result<Vec<u8>, Error> {
     let mut png = Vec::new();
     PngEncoder::new_with_quality(&mut png, compression, PngFilter::Adaptive)

@@ -7,6 +7,7 @@ use gioconda_face::LANDMARK_PICTURE_VERSION;
 use gioconda_networks::burn::tensor::{Tensor, TensorData};
 use gioconda_networks::{
     Device, Discriminator, Embedder, Generator, NetworksConfig, Output, Preset, WeightFile, WeightHeader,
+    WeightWriter,
 };
 
 use super::Session;
@@ -86,6 +87,13 @@ impl PortraitWeights {
         let embedder = file.load(EMBEDDER, Embedder::new(&config.embedder, &device)?)?;
         let generator = file.load(GENERATOR, Generator::new(&config.generator, &device)?)?;
         Ok(Self { file, embedder, generator })
+    }
+
+    /// A weight file's bytes with all that `feed_forward` and tuning need, E, G and P, as 16-bit floats. `path` is the
+    /// name errors call them by.
+    pub fn for_inference(&self, path: &Path) -> Result<Vec<u8>, Error> {
+        let writer = WeightWriter::new(self.header().clone()).half_precision();
+        Ok(writer.with(EMBEDDER, &self.embedder).with(GENERATOR, &self.generator).to_bytes(path)?)
     }
 
     /// What the file says about itself.

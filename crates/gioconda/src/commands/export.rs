@@ -1,31 +1,37 @@
-//! `gioconda export`: an inference graph for other programs.
+//! `gioconda export`: an inference graph for other programs, or small weights for this one.
 
-use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use gioconda_avatar::{AVATAR_EXTENSION, AvatarFile};
+use gioconda_avatar::{AVATAR_EXTENSION, AvatarFile, PortraitWeights};
 use gioconda_networks::{Device, Generator, OnnxPsi, WeightFile, WeightHeader, export_onnx};
 
 use crate::cli::ExportArgs;
 use crate::report::{Failure, Terminal};
 
-/// Writes the generator of a weight file, ψ an input, or of an avatar, its ψ baked in.
-pub(crate) fn run(arguments: &ExportArgs, terminal: &Terminal) -> Result<(), Failure> {
-    let output = arguments.output.clone().unwrap_or_else(|| {
-        Path::new(arguments.weights.file_name().unwrap_or("generator".as_ref())).with_extension("onnx")
-    });
-    let is_avatar = arguments.weights.extension().is_some_and(|extension| extension == AVATAR_EXTENSION);
-    let onnx = if is_avatar { of_avatar(&arguments.weights)? } else { of_weights(&arguments.weights)? };
+/// Extension of weight files.
+const WEIGHTS_EXTENSION: &str = "safetensors";
 
-    let partial = output.with_extension("onnx.partial");
-    let written = fs::write(&partial, &onnx).and_then(|()| fs::rename(&partial, &output));
-    written.map_err(|error| {
-        // The error that is reported is the first one; a leftover that cannot be removed adds nothing to it.
-        let _ = fs::remove_file(&partial);
-        Failure::Failed(format!("cannot write {}: {error}", output.display()))
-    })?;
-    let psi = if is_avatar { "psi baked in" } else { "psi is its second input" };
-    terminal.say(format_args!("{}: {} KB, {psi}", output.display(), onnx.len().div_ceil(1000)));
+/// Writes the generator of a weight file, ψ an input, or of an avatar, its ψ baked in; or the weights again, as small as they
+/// can be.
+pub(crate) fn run(arguments: &ExportArgs, terminal: &Terminal) -> Result<(), Failure> {
+    let input = &arguments.weights;
+    let output = arguments.output.clone().unwrap_or_else(|| {
+        PathBuf::from(input.file_name().unwrap_or("generator".as_ref())).with_extension("onnx")
+    });
+    let has = |path: &Path, wanted: &str| path.extension().is_some_and(|extension| extension == wanted);
+    let (bytes, what) = match (has(input, AVATAR_EXTENSION), has(&output, WEIGHTS_EXTENSION)) {
+        (true, true) => {
+            let line = "an avatar holds one person's network; its weights make no other avatars, so export it as .onnx";
+            return Err(Failure::Usage(line.to_owned()));
+        }
+        (true, false) => (of_avatar(input)?, "psi baked in"),
+        (false, true) => {
+            (PortraitWeights::open(input)?.for_inference(&output)?, "embedder and generator, 16-bit numbers")
+        }
+        (false, false) => (of_weights(input)?, "psi is its second input"),
+    };
+    gioconda_media::save_bytes(&output, &bytes)?;
+    terminal.say(format_args!("{}: {} KB, {what}", output.display(), bytes.len().div_ceil(1000)));
     Ok(())
 }
 
