@@ -1,6 +1,6 @@
 //! Arbitrary bytes as a motion file; what is accepted must play without a panic or a number that is not finite.
 //!
-//! `RUSTC_BOOTSTRAP=1 cargo fuzz run motion --sanitizer none seeds/motion -- -max_total_time=240`
+//! `RUSTC_BOOTSTRAP=1 cargo fuzz run --no-default-features --features motion --sanitizer none motion seeds/motion -- -max_total_time=240`
 
 #![no_main]
 

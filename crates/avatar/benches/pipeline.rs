@@ -13,8 +13,8 @@ use std::time::{Duration, Instant};
 
 use gioconda_avatar::builtin_motions::BuiltinMotion;
 use gioconda_avatar::{
-    Avatar, Canvas, DEFAULT_HEAD_SIDE, Drive, Framing, Gains, MotionMode, MotionTransfer, RendererKind,
-    Settings, Summary, animate,
+    Avatar, Canvas, DEFAULT_HEAD_SIDE, Drive, Finish, Framing, Gains, MotionMode, MotionTransfer,
+    RendererKind, Settings, Summary, animate,
 };
 use gioconda_face::{FaceChoice, FaceFinder, Threads};
 use gioconda_media::{ClipReader, ClipWriter, Frame, ReadOptions, WriteOptions, resize};
@@ -116,7 +116,7 @@ fn animated(avatar: &Avatar, driver: &Path, repeat: u32, folder: &Path) -> Resul
         renderer: RendererKind::Mesh,
     };
     let output = folder.join("portrait.mp4");
-    Ok(animate(avatar, &settings, &output, Box::new(|_| {}), &|_| {}, &AtomicBool::new(false))?)
+    Ok(animate(avatar, &settings, &output, Finish::default(), &|_| {}, &AtomicBool::new(false))?)
 }
 
 fn print_stages(summary: &Summary) {

@@ -15,7 +15,7 @@ use crate::avatar::Avatar;
 use crate::canvas::{Canvas, Framing};
 use crate::continuity::Continuity;
 use crate::driver::{ClipDriver, Driver, MotionDriver, no_face_in_clip, stop_if};
-use crate::encode_stage::{EncodeStage, FrameFinish};
+use crate::encode_stage::{EncodeStage, Finish};
 use crate::motion_file::Motion;
 use crate::renderer::RendererKind;
 use crate::side_by_side::SideBySide;
@@ -120,9 +120,8 @@ pub struct Progress {
 
 /// Animates `avatar` and writes the result to `output`, complete or not at all.
 ///
-/// `finish` gets every frame last, before it is encoded, on the encoder's thread: for what belongs on all frames, like
-/// a mark of their origin. `progress` is called after every frame; setting `cancel` ends the work with
-/// [`Error::Cancelled`].
+/// `finish` gets every frame and the complete file last. `progress` is called after every frame; setting `cancel` ends
+/// the work with [`Error::Cancelled`].
 ///
 /// # Errors
 /// When the driver cannot be read or shows no face at all, or the output cannot be written.
@@ -130,7 +129,7 @@ pub fn animate(
     avatar: &Avatar,
     settings: &Settings,
     output: &Path,
-    finish: FrameFinish,
+    mut finish: Finish<'_>,
     progress: &dyn Fn(Progress),
     cancel: &AtomicBool,
 ) -> Result<Summary, Error> {
@@ -142,8 +141,11 @@ pub fn animate(
     let side_by_side = settings.side_by_side.then(|| SideBySide::new(canvas.window));
     let size = side_by_side.as_ref().map_or((canvas.window.width, canvas.window.height), SideBySide::size);
     let sound = if settings.mute { None } else { sound(settings, driver.as_ref()) };
-    let encode =
-        EncodeStage::start(output, &WriteOptions { width: size.0, height: size.1, fps, sound }, finish)?;
+    let encode = EncodeStage::start(
+        output,
+        &WriteOptions { width: size.0, height: size.1, fps, sound },
+        finish.frame,
+    )?;
     let mut stage = RenderStage {
         continuity: Continuity::new(fps),
         smoother: MotionSmoother::new(settings.smooth, fps),
@@ -177,7 +179,7 @@ pub fn animate(
     }
     stop_if(cancel)?;
     let encode_watch = Arc::clone(&encode.watch);
-    let written = encode.finish()?;
+    let written = encode.finish(&mut *finish.file)?;
     let per_frame = |time: Duration| time.as_secs_f64() * 1e3 / (frames.max(1) as f64);
     let (decode, track) = driver.times();
     Ok(Summary {

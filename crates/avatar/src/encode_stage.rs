@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
-use gioconda_media::{ClipWriter, WriteOptions, Written};
+use gioconda_media::{ClipWriter, Seal, WriteOptions, Written};
 use image::RgbImage;
 
 use crate::Error;
@@ -15,6 +15,22 @@ const QUEUE: usize = 3;
 
 /// What is done to every frame before it is encoded.
 pub type FrameFinish = Box<dyn FnMut(&mut RgbImage) + Send>;
+
+/// What is done to an output last. The default is nothing.
+pub struct Finish<'a> {
+    /// To every frame before it is encoded, on the encoder's thread: for what belongs on all frames, like a mark of their
+    /// origin.
+    pub frame: FrameFinish,
+    /// To the complete file, or every picture of a folder, before it gets its name: for what belongs into files, like a
+    /// signature.
+    pub file: Box<Seal<'a>>,
+}
+
+impl Default for Finish<'_> {
+    fn default() -> Self {
+        Self { frame: Box::new(|_| {}), file: Box::new(|_| Ok(())) }
+    }
+}
 
 /// Takes frames and writes them; dropped before [`EncodeStage::finish`] it leaves no file.
 pub(crate) struct EncodeStage {
@@ -59,10 +75,10 @@ impl EncodeStage {
         self.frames.as_ref().is_some_and(|frames| frames.send(frame).is_ok())
     }
 
-    /// Waits for the last frame and completes the file.
-    pub(crate) fn finish(mut self) -> Result<Written, Error> {
+    /// Waits for the last frame, completes the file and has it sealed.
+    pub(crate) fn finish(mut self, seal: &mut Seal<'_>) -> Result<Written, Error> {
         let writer = self.wait().expect("only this and drop wait, and this takes the stage away")?;
-        Ok(self.watch.time(|| writer.finish())?)
+        Ok(self.watch.time(|| writer.finish_sealed(seal))?)
     }
 
     /// The writer, once the last frame is encoded; `None` when it was waited for before.

@@ -36,7 +36,7 @@ pub use avatar::{Avatar, Reference};
 pub use avatar_file::{AVATAR_EXTENSION, AVATAR_VERSION, AvatarFile, Declaration, MOST_PHOTOS};
 pub use canvas::{Canvas, DEFAULT_HEAD_SIDE, DEFAULT_LONGEST_SIDE, Framing, Window};
 pub use continuity::Continuity;
-pub use encode_stage::FrameFinish;
+pub use encode_stage::{Finish, FrameFinish};
 pub use error::Error;
 pub use mesh_renderer::MeshRenderer;
 pub use motion::{CLOSED_EYE, CLOSED_MOUTH, FaceState, MotionFrame};

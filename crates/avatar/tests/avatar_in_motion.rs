@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use gioconda_avatar::builtin_motions::BuiltinMotion;
 use gioconda_avatar::{
-    Avatar, AvatarFile, Declaration, Drive, Framing, Gains, MotionMode, RendererKind, Settings, animate,
+    Avatar, AvatarFile, Declaration, Drive, Finish, Framing, Gains, MotionMode, RendererKind, Settings,
+    animate,
 };
 use gioconda_face::{FaceChoice, FaceFinder, Threads};
 use image::RgbImage;
@@ -49,7 +50,7 @@ fn photos_become_an_avatar_file_that_moves() {
     assert_eq!(read.others.len(), 1);
     assert!(Arc::strong_count(&read.photo) == 1 && *read.photo == photo);
     let output = folder.path().join("frames");
-    let summary = animate(&read, &settings(), &output, Box::new(|_| {}), &|_| {}, &AtomicBool::new(false))
+    let summary = animate(&read, &settings(), &output, Finish::default(), &|_| {}, &AtomicBool::new(false))
         .expect("an animation");
     assert_eq!((summary.frames, summary.size), (5, (128, 128)));
 

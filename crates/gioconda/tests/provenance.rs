@@ -11,6 +11,18 @@ use serde_json::Value;
 /// Large enough for a mark to be read after compression.
 const CLIP: &str = "animate mona.jpg --crop --size 512 --duration 1 -o clip.mp4";
 
+/// Valid for the year 2020 only.
+const EXPIRED: &str = "-----BEGIN CERTIFICATE-----
+MIIBNTCB3aADAgECAgEHMAoGCCqGSM49BAMCMCUxETAPBgNVBAoMCEdpb2NvbmRh
+MRAwDgYDVQQDDAdleHBpcmVkMB4XDTIwMDEwMTAwMDAwMFoXDTIxMDEwMTAwMDAw
+MFowJTERMA8GA1UECgwIR2lvY29uZGExEDAOBgNVBAMMB2V4cGlyZWQwWTATBgcq
+hkjOPQIBBggqhkjOPQMBBwNCAAQUH73dX+nZv3V6GA1HYowovG9GleWJUcbGDDfF
+0WmMHgTv/JiAeV5Gln3gY1K8csGdYt7+88rqNGlltDMsHjepMAoGCCqGSM49BAMC
+A0cAMEQCIAS/eKt7Onwaa5wDkbl4fkNThPZGqHm7tj7fii4AULU3AiBmPgedkIOD
+0/ZJCauyI4qjfs58Nt4SsRX/ycTJy3FPXA==
+-----END CERTIFICATE-----
+";
+
 fn findings(run: &Run) -> Vec<Value> {
     serde_json::from_str(&run.stdout).unwrap_or_else(|error| panic!("{error}: {}{}", run.stdout, run.stderr))
 }
@@ -127,6 +139,7 @@ fn nothing_declared_is_undeclared_and_said() {
     let scratch = Scratch::new();
     let said = scratch.succeed(&format!("animate mona.jpg {BRIEF} -o clip.mp4")).stderr;
     assert!(said.contains("mona.jpg: who is shown is undeclared"), "{said}");
+    assert!(said.contains("128x128 pixels are few for the invisible mark"), "{said}");
     assert_eq!(verify(&scratch, "clip.mp4", 0)["manifest"]["subject"], "undeclared");
 }
 
@@ -134,11 +147,14 @@ fn nothing_declared_is_undeclared_and_said() {
 fn keys_that_cannot_be_used_are_named_before_anything_is_computed() {
     let scratch = Scratch::new();
     fs::write(scratch.path("c.pem"), "no certificate").expect("written");
-    for (key, expected) in
-        [("absent.pem", "absent.pem: cannot be read"), ("c.pem", "c.pem: holds no certificates")]
-    {
-        let run =
-            scratch.run(&format!("animate mona.jpg {BRIEF} -o clip.mp4 --sign-cert c.pem --sign-key {key}"));
+    fs::write(scratch.path("expired.pem"), EXPIRED).expect("written");
+    for (certificate, key, expected) in [
+        ("c.pem", "absent.pem", "absent.pem: cannot be read"),
+        ("c.pem", "c.pem", "c.pem: holds no certificates"),
+        ("expired.pem", "c.pem", "expired.pem: the certificate of"),
+    ] {
+        let run = scratch
+            .run(&format!("animate mona.jpg {BRIEF} -o clip.mp4 --sign-cert {certificate} --sign-key {key}"));
         assert!(run.only_error(1).contains(expected), "{}", run.stderr);
         assert!(!scratch.path("clip.mp4").exists());
     }
@@ -149,4 +165,38 @@ fn keys_that_cannot_be_used_are_named_before_anything_is_computed() {
     assert_eq!(run.code, Some(0), "{}", run.stderr);
     assert!(run.stderr.contains("signing with a key for this run only"), "{}", run.stderr);
     assert_eq!(verify(&scratch, "clip.mp4", 0)["manifest"]["status"], "valid");
+
+    // A key of the user's own that is broken is not replaced behind the user's back.
+    let config = scratch.path("config/gioconda");
+    fs::create_dir_all(&config).expect("a folder");
+    fs::write(config.join("signing-certificates.pem"), EXPIRED).expect("written");
+    fs::write(config.join("signing-key.pem"), "no key").expect("written");
+    let mut command = scratch.command(&format!("animate mona.jpg {BRIEF} -o other.mp4"));
+    let run = Run::new(
+        command.env("XDG_CONFIG_HOME", scratch.path("config")).output().expect("the program starts"),
+    );
+    let error = run.only_error(1);
+    assert!(error.contains("expired on 2021-01-01"), "{error}");
+    assert_eq!(fs::read_to_string(config.join("signing-key.pem")).expect("a key"), "no key");
+    assert!(!scratch.path("other.mp4").exists());
+}
+
+/// Killed at the moment an output appears, the program leaves a signed one: signing comes before the name.
+#[test]
+fn what_appears_under_its_name_is_signed() {
+    let scratch = Scratch::new();
+    for output in ["clip.mp4", "frames"] {
+        let mut child = scratch.start(&format!("animate mona.jpg {BRIEF} -o {output}"));
+        while !scratch.path(output).exists() {
+            if let Some(status) = child.try_wait().expect("a child") {
+                assert!(status.success() && scratch.path(output).exists(), "{output}: {status}");
+            }
+            std::thread::sleep(std::time::Duration::from_micros(200));
+        }
+        let _ = child.kill();
+        child.wait().expect("a child");
+        let run = scratch.run(&format!("verify --json {output}"));
+        assert_eq!(run.code, Some(0), "{output}: {}{}", run.stdout, run.stderr);
+        assert!(findings(&run).iter().all(|found| found["manifest"]["status"] == "valid"), "{}", run.stdout);
+    }
 }

@@ -21,7 +21,7 @@ pub use photo::{Photo, PhotoInfo};
 pub use read::fuzz_mp4;
 pub use read::{AudioInfo, ClipInfo, ClipReader, ReadOptions, pictures_in};
 pub use sniff::{InputKind, sniff};
-pub use write::{ClipWriter, MP4_MAX_LONG_SIDE, MP4_MAX_SHORT_SIDE, Sound, WriteOptions, Written};
+pub use write::{ClipWriter, MP4_MAX_LONG_SIDE, MP4_MAX_SHORT_SIDE, Seal, Sound, WriteOptions, Written};
 
 use fast_image_resize::images::{TypedImage, TypedImageRef};
 use fast_image_resize::pixels::U8x3;

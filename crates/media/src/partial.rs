@@ -1,7 +1,7 @@
 //! Outputs that are whole or absent: everything is written to `.<name>.partial-<random>` beside the target and
 //! renamed when it is finished. Dropping a partial output removes it, so an error or Ctrl-C leaves nothing behind.
 
-use crate::Error;
+use crate::{Error, Seal};
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::BufWriter;
@@ -33,9 +33,16 @@ impl PartialFile {
 
     /// Moves the file into place, replacing an older one, and returns its size in bytes.
     pub(crate) fn finish(self) -> Result<u64, Error> {
+        self.finish_sealed(&mut |_| Ok(()))
+    }
+
+    /// As [`PartialFile::finish`], after the file was handed to `seal`.
+    pub(crate) fn finish_sealed(self, seal: &mut Seal<'_>) -> Result<u64, Error> {
         let target = self.target;
         let file = self.file.into_inner().map_err(|e| Error::write(&target)(e.into_error()))?;
-        let bytes = file.as_file().metadata().map_err(Error::write(&target))?.len();
+        seal(file.path()).map_err(|what| Error::output(&target, what))?;
+        // By its name: sealing may have put another file in its place.
+        let bytes = fs::metadata(file.path()).map_err(Error::write(&target))?.len();
         file.persist(&target).map_err(|e| Error::write(&target)(e.error))?;
         Ok(bytes)
     }

@@ -219,3 +219,39 @@ fn entries(folder: &Path) -> Vec<String> {
     names.sort();
     names
 }
+
+/// A signature belongs into a file before anybody can see it: whoever kills the program leaves no unsigned output.
+#[test]
+fn outputs_are_sealed_before_they_get_their_names() {
+    let folder = tempfile::tempdir().unwrap();
+    let frames = zoom(2, 64, 64);
+    for (name, files) in [("a.mp4", 1), ("a.gif", 1), ("a.webp", 1), ("frames", 2)] {
+        let target = folder.path().join(name);
+        let begun = || {
+            let options = WriteOptions { width: 64, height: 64, fps: 10.0, sound: None };
+            let mut writer = ClipWriter::create(&target, &options).unwrap();
+            frames.iter().for_each(|frame| writer.write(frame).unwrap());
+            writer
+        };
+        let refused = begun().finish_sealed(&mut |_| Err("cannot be signed (no key)".to_owned()));
+        let message = refused.unwrap_err().to_string();
+        assert!(message.ends_with(&format!("{name}: cannot be signed (no key)")), "{message}");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "{name}: nothing is left");
+
+        let mut sealed = 0;
+        // The file is replaced, as signing does.
+        let mut seal = |file: &Path| {
+            assert!(!target.exists() && fs::metadata(file).unwrap().len() > 0, "{name}");
+            let replacement = file.with_file_name("replacement");
+            fs::write(&replacement, b"signed").unwrap();
+            fs::rename(&replacement, file).unwrap();
+            sealed += 1;
+            Ok(())
+        };
+        let written = begun().finish_sealed(&mut seal).unwrap();
+        assert_eq!((sealed, written.bytes), (files, 6 * files), "{name}");
+        let first = if target.is_dir() { target.join("000001.png") } else { target.clone() };
+        assert_eq!(fs::read(first).unwrap(), b"signed");
+        if target.is_dir() { fs::remove_dir_all(&target) } else { fs::remove_file(&target) }.unwrap();
+    }
+}

@@ -44,6 +44,20 @@ pub enum Error {
 }
 
 impl Error {
+    /// The message without the file it begins with, for those who know the file by another name.
+    pub fn reason(&self) -> String {
+        let message = self.to_string();
+        match self {
+            Self::Certificate(_) => message,
+            Self::Read { path, .. }
+            | Self::Write { path, .. }
+            | Self::Credentials { path, .. }
+            | Self::Signing { path, .. } => {
+                message.strip_prefix(&format!("{}: ", path.display())).map_or(message.clone(), str::to_owned)
+            }
+        }
+    }
+
     pub(crate) fn read(path: &Path) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.to_owned();
         move |cause| Self::Read { path, cause }

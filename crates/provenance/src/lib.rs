@@ -3,6 +3,37 @@
 //! [`Statement`] becomes C2PA Content Credentials, signed by an [`Identity`]; [`Credentials`] reads those of any file.
 //! [`watermark`] is for what happens to pictures on their way: it outlives scaling, cropping and compression, which
 //! statements do not. Knows nothing of faces, videos or networks.
+//!
+//! Live frames are marked one by one, in place; a file is signed once it is complete:
+//!
+//! ```no_run
+//! use std::path::Path;
+//!
+//! use gioconda_provenance::watermark::{AvatarId, Day, Marker, Payload, Version};
+//! use gioconda_provenance::{Error, Identity, Input, Source, Statement, Subject};
+//!
+//! # fn main() -> Result<(), Error> {
+//! let portrait = Input::read("portrait", Path::new("mona.jpg"), None, false)?;
+//! let watermark = Payload {
+//!     version: Version::current(),
+//!     date: Day::today(),
+//!     avatar: AvatarId::from_hash(portrait.sha256),
+//! };
+//! let mut marker = Marker::new(&watermark);
+//! let mut frame = image::RgbImage::new(512, 512);
+//! marker.mark(&mut frame);
+//!
+//! let statement = Statement {
+//!     source: Source::Composite,
+//!     inputs: vec![portrait],
+//!     models: Vec::new(),
+//!     subject: Subject::Artwork,
+//!     consent: None,
+//!     watermark,
+//! };
+//! statement.sign(Path::new("recording.mp4"), &Identity::of_user()?)
+//! # }
+//! ```
 
 mod certificates;
 mod credentials;

@@ -147,7 +147,8 @@ impl Statement {
             what: "only mp4, JPEG, PNG, WebP and GIF can carry a statement".to_owned(),
         })?;
         let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let mut signed = tempfile::NamedTempFile::new_in(folder).map_err(Error::write(path))?;
+        let hidden = tempfile::Builder::new().prefix(".signing-").tempfile_in(folder);
+        let mut signed = hidden.map_err(Error::write(path))?;
         let permissions = source.get_ref().metadata().map_err(Error::read(path))?.permissions();
         signed.as_file().set_permissions(permissions).map_err(Error::write(path))?;
         let mut builder = self.builder(format).map_err(failed())?;

@@ -111,11 +111,11 @@ fn animate(
     let bar = terminal.bar(&output.display().to_string());
     let summary = gioconda_avatar::animate(&avatar, settings, output, finish, &|p| bar.update(p), cancel);
     drop(bar);
-    let mut summary = summary.map_err(|error| report::in_words(&error, "--driver-face"))?;
-    summary.bytes = provenance.sign(&statement, output, summary.bytes).map_err(|error| error.to_string())?;
+    let summary = summary.map_err(|error| report::in_words(&error, "--driver-face"))?;
     for warning in &summary.warnings {
         terminal.warn(warning);
     }
+    provenance.warn_of_size(summary.size, terminal);
     terminal.say(report::summary(output, &summary));
     Ok(summary)
 }

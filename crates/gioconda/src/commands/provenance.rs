@@ -1,11 +1,12 @@
 //! What `animate` puts on everything it writes: the mark in the frames, the signed statement in the file.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use gioconda_avatar::{Avatar, Declaration, Drive, FrameFinish, RendererKind, expression_basis};
+use gioconda_avatar::{Avatar, Declaration, Drive, Finish, RendererKind, expression_basis};
 use gioconda_media::{ClipReader, Frame, ReadOptions};
-use gioconda_provenance::watermark::{AvatarId, Day, Marker, Payload, Version};
+use gioconda_provenance::watermark::{AvatarId, Day, Marker, Payload, READABLE_SIDE, Version};
 use gioconda_provenance::{Error, Identity, Input, Label, Language, Model, Source, Statement, Subject};
+use image::RgbImage;
 
 use crate::cli::{LabelArg, ProvenanceOptions};
 use crate::report::{Failure, Terminal};
@@ -124,8 +125,19 @@ impl<'a> Provenance<'a> {
         models
     }
 
-    /// What is done to every frame before it is encoded: the label, then the mark.
-    pub(crate) fn finish(&self, statement: &Statement) -> FrameFinish {
+    /// Says so where frames of this size are too small for the mark to be read again.
+    pub(crate) fn warn_of_size(&self, size: (u32, u32), terminal: &Terminal) {
+        if self.identity.is_some() && size.0.min(size.1) < READABLE_SIDE {
+            terminal.warn(format_args!(
+                "{}x{} pixels are few for the invisible mark, which needs {READABLE_SIDE} to be read after compression; the signed statement is in the file",
+                size.0, size.1
+            ));
+        }
+    }
+
+    /// What is done to the output last: every frame gets the label, then the mark; every file is signed before it gets
+    /// its name, so that none is ever seen, or left behind, without its statement.
+    pub(crate) fn finish<'b>(&'b self, statement: &'b Statement) -> Finish<'b> {
         let mut label = self.options.label.map(|language| {
             Label::new(match language {
                 LabelArg::En => Language::English,
@@ -133,44 +145,24 @@ impl<'a> Provenance<'a> {
             })
         });
         let mut marker = self.identity.as_ref().map(|_| Marker::new(&statement.watermark));
-        Box::new(move |frame| {
+        let frame = Box::new(move |frame: &mut RgbImage| {
             if let Some(label) = &mut label {
                 label.draw(frame);
             }
             if let Some(marker) = &mut marker {
                 marker.mark(frame);
             }
-        })
-    }
-
-    /// Signs a finished output of `bytes`, each picture of a folder, and returns its size after that. One that cannot be
-    /// signed is removed: nothing leaves this program unsigned unasked.
-    pub(crate) fn sign(&self, statement: &Statement, output: &Path, bytes: u64) -> Result<u64, Error> {
-        let Some(identity) = &self.identity else { return Ok(bytes) };
-        let signed = files_of(output).and_then(|files| {
-            files.iter().try_for_each(|file| statement.sign(file, identity))?;
-            let size = |file: &PathBuf| std::fs::metadata(file).map_or(0, |metadata| metadata.len());
-            Ok(files.iter().map(size).sum())
         });
-        if signed.is_err() {
-            // The error that is returned matters more than a file that stays.
-            let _ =
-                if output.is_dir() { std::fs::remove_dir_all(output) } else { std::fs::remove_file(output) };
-        }
-        signed
+        let sign = |file: &Path| match &self.identity {
+            Some(identity) => statement.sign(file, identity).map_err(|error| error.reason()),
+            None => Ok(()),
+        };
+        Finish { frame, file: Box::new(sign) }
     }
-}
-
-fn files_of(output: &Path) -> Result<Vec<PathBuf>, Error> {
-    if !output.is_dir() {
-        return Ok(vec![output.to_owned()]);
-    }
-    gioconda_media::pictures_in(output)
-        .map_err(|error| Error::Signing { path: output.to_owned(), what: error.to_string() })
 }
 
 /// `None` where it cannot be read: the driver is opened again, and complained about, when it is needed.
-fn first_frame(clip: &Path) -> Option<image::RgbImage> {
+fn first_frame(clip: &Path) -> Option<RgbImage> {
     let mut reader = ClipReader::open(clip, &ReadOptions::default()).ok()?;
     let mut frame = Frame::default();
     reader.read(&mut frame).ok()?.then_some(frame.image)

@@ -5,7 +5,7 @@
 //! pattern stands still, so the unchanged background of two frames gets equal indices and costs nothing, where
 //! error diffusion would crawl.
 
-use super::WriteOptions;
+use super::{Seal, WriteOptions};
 use crate::Error;
 use crate::partial::PartialFile;
 use color_quant::NeuQuant;
@@ -100,12 +100,14 @@ impl GifWriter {
         Ok(())
     }
 
-    pub(super) fn finish(mut self) -> Result<u64, Error> {
+    pub(super) fn finish(mut self, seal: &mut Seal<'_>) -> Result<u64, Error> {
         self.start_writing()?;
         match self.stage {
-            Stage::Writing(stream) => {
-                stream.encoder.into_inner().map_err(|error| gif_error(&self.target, error))?.finish()
-            }
+            Stage::Writing(stream) => stream
+                .encoder
+                .into_inner()
+                .map_err(|error| gif_error(&self.target, error))?
+                .finish_sealed(seal),
             Stage::Collecting { .. } => Err(Error::output(&self.target, "there are no frames to write")),
         }
     }

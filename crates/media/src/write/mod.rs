@@ -70,6 +70,10 @@ pub struct Written {
     pub warnings: Vec<String>,
 }
 
+/// What is done to a complete file before it gets its name, like signing it: the file at this path may be replaced by
+/// another. A refusal says why, in words that go behind the output's name.
+pub type Seal<'a> = dyn FnMut(&Path) -> Result<(), String> + 'a;
+
 /// Writes one clip. Dropped before [`ClipWriter::finish`], it removes everything it wrote.
 pub struct ClipWriter {
     target: PathBuf,
@@ -83,7 +87,8 @@ enum Sink {
     Mp4(Box<mp4::Mp4Writer>),
     Gif(Box<gif::GifWriter>),
     WebP(Box<webp::WebPWriter>),
-    Folder(PngFolder),
+    /// Of PNGs: `000001.png`, `000002.png`, ...
+    Folder(PartialFolder),
 }
 
 impl ClipWriter {
@@ -109,7 +114,7 @@ impl ClipWriter {
                 check_side(path, options, WEBP_MAX_SIDE)?;
                 Sink::WebP(Box::new(webp::WebPWriter::create(path, options)?))
             }
-            None => Sink::Folder(PngFolder { folder: PartialFolder::create(path)?, bytes: 0 }),
+            None => Sink::Folder(PartialFolder::create(path)?),
             Some(other) => {
                 let what =
                     format!("outputs end in .mp4, .gif or .webp, or are a folder; .{other} is none of them");
@@ -133,7 +138,10 @@ impl ClipWriter {
             Sink::Mp4(writer) => writer.write(image)?,
             Sink::Gif(writer) => writer.write(image)?,
             Sink::WebP(writer) => writer.write(image)?,
-            Sink::Folder(writer) => writer.write(&self.target, self.frames + 1, image)?,
+            Sink::Folder(folder) => {
+                let png = encode_png(&self.target, image, CompressionType::Fast)?;
+                fs::write(numbered(folder, self.frames + 1), png).map_err(Error::write(&self.target))?;
+            }
         }
         self.frames += 1;
         Ok(())
@@ -141,17 +149,20 @@ impl ClipWriter {
 
     /// Completes the output and moves it into place.
     pub fn finish(self) -> Result<Written, Error> {
+        self.finish_sealed(&mut |_| Ok(()))
+    }
+
+    /// As [`ClipWriter::finish`], but hands the file, or each picture of a folder, to `seal` before it is moved into place:
+    /// nothing appears under the output's name that was not sealed.
+    pub fn finish_sealed(self, seal: &mut Seal<'_>) -> Result<Written, Error> {
         if self.frames == 0 {
             return Err(Error::output(&self.target, "there are no frames to write"));
         }
         let bytes = match self.sink {
-            Sink::Mp4(writer) => writer.finish()?,
-            Sink::Gif(writer) => writer.finish()?,
-            Sink::WebP(writer) => writer.finish()?,
-            Sink::Folder(writer) => {
-                writer.folder.finish()?;
-                writer.bytes
-            }
+            Sink::Mp4(writer) => writer.finish(seal)?,
+            Sink::Gif(writer) => writer.finish(seal)?,
+            Sink::WebP(writer) => writer.finish(seal)?,
+            Sink::Folder(folder) => finish_folder(folder, &self.target, self.frames, seal)?,
         };
         Ok(Written { bytes, frames: self.frames, warnings: self.warnings })
     }
@@ -176,18 +187,22 @@ fn check_side(path: &Path, options: &WriteOptions, most: u32) -> Result<(), Erro
     Ok(())
 }
 
-/// `000001.png`, `000002.png`, ...
-struct PngFolder {
-    folder: PartialFolder,
-    bytes: u64,
+fn numbered(folder: &PartialFolder, number: u64) -> PathBuf {
+    folder.path().join(format!("{number:06}.png"))
 }
 
-impl PngFolder {
-    fn write(&mut self, target: &Path, number: u64, image: &RgbImage) -> Result<(), Error> {
-        let path = self.folder.path().join(format!("{number:06}.png"));
-        let png = encode_png(target, image, CompressionType::Fast)?;
-        fs::write(path, &png).map_err(Error::write(target))?;
-        self.bytes += png.len() as u64;
-        Ok(())
+fn finish_folder(
+    folder: PartialFolder,
+    target: &Path,
+    frames: u64,
+    seal: &mut Seal<'_>,
+) -> Result<u64, Error> {
+    let mut bytes = 0;
+    for number in 1..=frames {
+        let picture = numbered(&folder, number);
+        seal(&picture).map_err(|what| Error::output(target, what))?;
+        bytes += fs::metadata(&picture).map_err(Error::write(target))?.len();
     }
+    folder.finish()?;
+    Ok(bytes)
 }

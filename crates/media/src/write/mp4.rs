@@ -4,8 +4,8 @@
 //! Media data goes to an unnamed scratch file on the target's disk while frames arrive; only the sample tables stay in
 //! memory. At the end the index, whose size is then known, is written first and the media data copied behind it.
 
-use super::WriteOptions;
 use super::sound::SoundTrack;
+use super::{Seal, WriteOptions};
 use crate::Error;
 use crate::partial::{PartialFile, scratch_beside};
 use image::RgbImage;
@@ -174,7 +174,7 @@ impl Mp4Writer {
         Ok(())
     }
 
-    pub(super) fn finish(mut self) -> Result<u64, Error> {
+    pub(super) fn finish(mut self, seal: &mut Seal<'_>) -> Result<u64, Error> {
         let frames = self.video.sizes.len() as u64;
         self.write_sound(self.clock.seconds(frames))?;
         let header = self.header().map_err(|error| Error::output(&self.target, error.to_string()))?;
@@ -189,7 +189,7 @@ impl Mp4Writer {
             Ok(())
         };
         copy().map_err(fault)?;
-        self.output.finish()
+        self.output.finish_sealed(seal)
     }
 
     /// `ftyp`, `moov` and the head of `mdat`. The offsets depend on the size of `moov`, which does not depend on their

@@ -4,7 +4,7 @@
 //! container is written here: RIFF, `VP8X`, `ANIM` and one `ANMF` per frame, which covers the rectangle that changed
 //! (the [container specification](https://developers.google.com/speed/webp/docs/riff_container)).
 
-use super::WriteOptions;
+use super::{Seal, WriteOptions};
 use crate::Error;
 use crate::partial::PartialFile;
 use image::{RgbImage, imageops};
@@ -89,14 +89,14 @@ impl WebPWriter {
         (frame as f64 * 1000.0 / self.fps).round() as u64
     }
 
-    pub(super) fn finish(mut self) -> Result<u64, Error> {
+    pub(super) fn finish(mut self, seal: &mut Seal<'_>) -> Result<u64, Error> {
         let size = (self.bytes - 8) as u32;
         let writer = self.output.writer();
         writer
             .seek(SeekFrom::Start(4))
             .and_then(|_| writer.write_all(&size.to_le_bytes()))
             .map_err(Error::write(&self.target))?;
-        self.output.finish()
+        self.output.finish_sealed(seal)
     }
 }
 

@@ -148,9 +148,19 @@ impl Detector {
         if self.frames == 0 {
             return None;
         }
-        let mirrored = self.sums.mirrored();
-        let read = |sums: &Sums| self.whole(sums).or_else(|| self.search(sums, Self::believed));
-        read(&self.sums).or_else(|| read(&mirrored).map(|found| Found { mirrored: true, ..found }))
+        if let Some(found) = self.whole(&self.sums) {
+            return Some(found);
+        }
+        let read_mirrored = || {
+            let mirrored = self.sums.mirrored();
+            let found = self.whole(&mirrored).or_else(|| self.search(&mirrored, Self::believed));
+            found.map(|found| Found { mirrored: true, ..found })
+        };
+        std::thread::scope(|scope| {
+            let other = scope.spawn(read_mirrored);
+            let found = self.search(&self.sums, Self::believed);
+            found.or(other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+        })
     }
 
     /// The strongest correlation with any message that a search comes upon, believed or not: what unmarked pictures
@@ -307,9 +317,7 @@ impl Detector {
             }
         }
         let message = code::decode(&values);
-        let correlation: f32 =
-            code::encode(&message).iter().zip(&values).map(|(sign, value)| sign * value).sum();
-        let strength = f64::from(correlation) / power.sqrt().max(f64::MIN_POSITIVE);
+        let strength = f64::from(code::correlation(&message, &values)) / power.sqrt().max(f64::MIN_POSITIVE);
         Trial { payload: Payload::from_bits(&message), strength }
     }
 }

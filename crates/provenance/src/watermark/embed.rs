@@ -2,7 +2,11 @@
 //!
 //! How much a place can hide is read from the picture itself: the standard deviation `s` of luma in blocks of 8 x 8
 //! gives the amplitude `sqrt(FLAT^2 + (BUSY s)^2)`, which costs about the same structural similarity everywhere.
-//! Where a whole frame is busy the amplitudes are scaled down to [`LARGEST_RMS`].
+//!
+//! A frame as a whole has two budgets. Where much of it is busy, what is added for that is reduced until the frame keeps
+//! [`LARGEST_POWER`]; flat places, where a reader sees the mark best, keep theirs. Then all amplitudes are scaled so that
+//! the similarity lost, `A^2 / (2 s^2 + C2)` on average (SSIM of a picture and the same picture with independent noise
+//! of deviation `A`), is at most [`LARGEST_LOSS`].
 
 use image::RgbImage;
 use multiversion::multiversion;
@@ -10,13 +14,18 @@ use multiversion::multiversion;
 use super::carriers::{Carriers, TILE_UNITS};
 use super::payload::Payload;
 
-/// Root mean square of the mark on a flat area, levels of 255.
-const FLAT: f32 = 0.82;
+/// Root mean square of the mark on a flat area, levels of 255, before the frame's budgets.
+const FLAT: f32 = 0.9;
 /// What each level of standard deviation adds, in quadrature.
-const BUSY: f32 = 0.165;
-const LARGEST: f32 = 3.5;
-/// Root mean square over a frame: 42.6 dB.
-const LARGEST_RMS: f32 = 1.88;
+const BUSY: f32 = 0.25;
+/// Of an amplitude, levels of 255.
+const LARGEST: f32 = 2.4;
+/// Mean square over a frame, levels of 255: 42.3 dB.
+const LARGEST_POWER: f32 = 3.85;
+/// Mean loss of structural similarity over a frame, by blocks. Measured with SSIM's own windows it is a fifth less.
+const LARGEST_LOSS: f32 = 0.0117;
+/// The constant of SSIM that keeps flat places from counting for everything: (0.03 x 255)^2.
+const C2: f32 = 58.5;
 
 /// Side of the blocks whose activity is measured, pixels.
 const BLOCK: usize = 8;
@@ -62,7 +71,7 @@ impl Marker {
         }
         let Canvas { pattern, activity, .. } = &mut self.canvas;
         measure(frame.as_raw(), width, activity);
-        activity.smooth();
+        activity.choose();
         add(frame, pattern, width, activity);
     }
 }
@@ -104,6 +113,7 @@ fn between(position: f32) -> (usize, usize, f32) {
 struct Activity {
     columns: usize,
     rows: usize,
+    variances: Vec<f32>,
     amplitudes: Vec<f32>,
     smoothed: Vec<f32>,
 }
@@ -111,28 +121,44 @@ struct Activity {
 impl Activity {
     fn new(width: usize, height: usize) -> Self {
         let (columns, rows) = (width / BLOCK, height / BLOCK);
-        let amplitudes = vec![0.0; columns * rows];
-        Self { columns, rows, smoothed: amplitudes.clone(), amplitudes }
+        let blocks = || vec![0.0; columns * rows];
+        Self { columns, rows, variances: blocks(), amplitudes: blocks(), smoothed: blocks() }
     }
 
-    /// Means over neighbours, so that the mark does not end at an edge, and a bound for the whole frame.
+    /// Sets the amplitudes from the variances, within the frame's budgets.
+    fn choose(&mut self) {
+        self.fill();
+        self.smooth();
+        let loss = |(amplitude, variance): (&f32, &f32)| amplitude * amplitude / (2.0 * variance + C2);
+        let losses: f32 = self.smoothed.iter().zip(&self.variances).map(loss).sum();
+        let scale = (LARGEST_LOSS * self.smoothed.len() as f32 / losses).sqrt().min(1.0);
+        for amplitude in &mut self.smoothed {
+            *amplitude *= scale;
+        }
+    }
+
+    fn fill(&mut self) {
+        let busy = |variance: f32| (BUSY * BUSY * variance).min(LARGEST * LARGEST - FLAT * FLAT);
+        let mean =
+            self.variances.iter().map(|&variance| busy(variance)).sum::<f32>() / self.variances.len() as f32;
+        let share = ((LARGEST_POWER - FLAT * FLAT) / mean.max(f32::MIN_POSITIVE)).min(1.0);
+        for (amplitude, &variance) in self.amplitudes.iter_mut().zip(&self.variances) {
+            *amplitude = (FLAT * FLAT + share * busy(variance)).sqrt();
+        }
+    }
+
+    /// Means over neighbours, so that the mark does not end at an edge.
     fn smooth(&mut self) {
-        let Self { columns, rows, amplitudes, smoothed } = self;
+        let Self { columns, rows, amplitudes, smoothed, .. } = self;
         let (last_column, last_row) = (*columns - 1, *rows - 1);
-        let mut power = 0.0;
         for y in 0..*rows {
             let row = |y: usize| &amplitudes[y * *columns..][..*columns];
             let (above, here, below) = (row(y.saturating_sub(1)), row(y), row((y + 1).min(last_row)));
             for x in 0..*columns {
                 let (left, right) = (x.saturating_sub(1), (x + 1).min(last_column));
-                let mean = 0.5 * here[x] + 0.125 * (above[x] + below[x] + here[left] + here[right]);
-                smoothed[y * *columns + x] = mean;
-                power += mean * mean;
+                smoothed[y * *columns + x] =
+                    0.5 * here[x] + 0.125 * (above[x] + below[x] + here[left] + here[right]);
             }
-        }
-        let scale = (LARGEST_RMS / (power / smoothed.len() as f32).sqrt()).min(1.0);
-        for amplitude in &mut smoothed[..] {
-            *amplitude *= scale;
         }
     }
 
@@ -152,13 +178,12 @@ fn neighbours(position: usize, blocks: usize) -> (usize, usize, f32) {
     (first, (first + 1).min(blocks - 1), at - first as f32)
 }
 
-/// Fills the amplitudes from the standard deviation of each block's luma.
+/// The variance of each block's luma.
 #[multiversion(targets("x86_64+avx2+fma", "x86_64+sse4.1", "aarch64+neon"))]
 fn measure(pixels: &[u8], width: usize, activity: &mut Activity) {
-    let Activity { columns, amplitudes, .. } = activity;
+    let Activity { columns, variances, .. } = activity;
     let mut sums = vec![(0_u32, 0_u32); *columns];
-    for (rows, amplitudes) in
-        pixels.chunks_exact(3 * width * BLOCK).zip(amplitudes.chunks_exact_mut(*columns))
+    for (rows, variances) in pixels.chunks_exact(3 * width * BLOCK).zip(variances.chunks_exact_mut(*columns))
     {
         sums.fill((0, 0));
         // Every other row tells enough.
@@ -171,12 +196,11 @@ fn measure(pixels: &[u8], width: usize, activity: &mut Activity) {
                 }
             }
         }
-        for (amplitude, &(sum, squares)) in amplitudes.iter_mut().zip(&sums) {
+        for (variance, &(sum, squares)) in variances.iter_mut().zip(&sums) {
             // Luma was counted in quarters of a level.
             let count = (BLOCK * BLOCK / 2) as f32;
             let mean = sum as f32 / count;
-            let variance = (squares as f32 / count - mean * mean).max(0.0) / 16.0;
-            *amplitude = (FLAT * FLAT + BUSY * BUSY * variance).sqrt().min(LARGEST);
+            *variance = (squares as f32 / count - mean * mean).max(0.0) / 16.0;
         }
     }
 }

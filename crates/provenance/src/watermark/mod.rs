@@ -8,6 +8,10 @@
 //! Anyone can read this source and remove the mark, or put it on a photograph. It serves the honest, and those who
 //! pass pictures on without care; it convicts nobody.
 
+/// Short side of a clip, pixels, from which on its mark is read after ordinary compression; `docs/provenance.md` has the
+/// measurements. Single pictures need about 400.
+pub const READABLE_SIDE: u32 = 256;
+
 mod carriers;
 mod code;
 mod detect;
