@@ -115,6 +115,10 @@ fn what_cannot_be_trained_is_refused_in_one_line() {
     fs::write(scratch.path("file"), "no folder").expect("written");
     let write = |name: &str, text: String| fs::write(scratch.path(name), text).expect("written");
     write("shots.toml", CONFIG.replace("batch = 2", "batch = 2\nshots = 99"));
+    write(
+        "mute.toml",
+        CONFIG.replace("[output]", "[losses]\npixel = 0.0\n\n[output]").replace("networks = []\n", ""),
+    );
     write("word.toml", CONFIG.replace("batch = 2", "batsch = 2"));
     write("huge.toml", CONFIG.replace("batch = 2", "batch = 100000"));
     let cases = [
@@ -128,6 +132,7 @@ fn what_cannot_be_trained_is_refused_in_one_line() {
         ("train --data data --out run2 --config word.toml", 1, "batsch"),
         ("train --data data --out run2 --config huge.toml", 1, "lower `batch`"),
         ("train --data data --out run2 --config missing.toml", 1, "missing.toml"),
+        ("train --data data --out run2 --config mute.toml --perceptual none", 1, "nothing to learn from"),
         ("train --data data --out run2 --preset tiny", 1, "portrait"),
         ("train --data data --out run2 --config tiny.toml --perceptual none --device abacus", 1, "abacus"),
         ("train --data data --out run2 --perceptual vgg16-hed --perceptual-dir bare", 1, "vgg16"),

@@ -19,7 +19,7 @@ type AnyError = Box<dyn std::error::Error>;
 
 fn main() -> Result<(), AnyError> {
     println!(
-        "preset     parameters  size  Burn fwd ms  Burn fwd+bwd ms  prepared ms  rten ms   (median of {RUNS})"
+        "preset     parameters  size  GFLOP  Burn fwd ms  Burn fwd+bwd ms  prepared ms  rten ms   (median of {RUNS})"
     );
     Preset::ALL.into_iter().try_for_each(measure)
 }
@@ -61,7 +61,10 @@ fn measure(preset: Preset) -> Result<(), AnyError> {
         model.run_n(vec![(input, value.into())], [output], None).expect("the exported graph runs");
     });
     let parameters = parameter_count(&generator);
-    println!("{preset:9} {parameters:11} {size:5} {forward:12.0} {backward:16.0} {prepared:12.1} {rten:8.1}");
+    let gflop = config.flops() as f64 * 1e-9;
+    println!(
+        "{preset:9} {parameters:11} {size:5} {gflop:6.1} {forward:12.0} {backward:16.0} {prepared:12.1} {rten:8.1}"
+    );
     Ok(())
 }
 

@@ -69,6 +69,37 @@ impl GeneratorConfig {
         self.widths.len() - usize::from(self.skips)
     }
 
+    /// Floating-point operations of one frame's convolutions at [`resolution`](Self::resolution), as the layers are
+    /// written: a multiplication and an addition count two; nothing is folded or moved to a smaller map, norms are left
+    /// out.
+    pub fn flops(&self) -> u64 {
+        let convolution = |size: usize, kernel: usize, input: usize, output: usize| {
+            2 * (size * size * kernel * kernel * input * output) as u64
+        };
+        let mut size = self.resolution;
+        let mut total = 0;
+        if self.skips {
+            total += convolution(size, 3, self.input, self.widths[0]);
+        }
+        for block in self.down_blocks().into_iter().chain(self.middle_blocks()).chain(self.up_blocks()) {
+            let (input, output) = (block.input, block.output);
+            let after = match block.resample {
+                Resample::Keep => size,
+                Resample::Up => 2 * size,
+                Resample::Pool | Resample::Stride => size / 2,
+            };
+            // Averaging comes behind both convolutions, everything else before or with the first one.
+            let inner = if block.resample == Resample::Pool { size } else { after };
+            total += convolution(inner, 3, input, output) + convolution(inner, 3, output, output);
+            if input != output || block.resample != Resample::Keep {
+                let written = if block.resample == Resample::Stride { after } else { size.max(after) };
+                total += convolution(written, 1, input, output);
+            }
+            size = after;
+        }
+        total + convolution(size, 3, self.last_width(), self.output.channels())
+    }
+
     fn check(&self) -> Result<()> {
         let fail = |reason: String| Err(Error::Config { network: "generator", reason });
         if self.widths.len() < 1 + usize::from(self.skips) || self.widths.contains(&0) {
@@ -305,6 +336,14 @@ mod tests {
         assert_eq!(projection, 6_697_728);
         assert_eq!(parameter_count(&generator) - projection, 31_211_715);
         assert_eq!(generator.config().psi_len(), 13_056);
+    }
+
+    #[test]
+    fn operations_of_a_frame() {
+        // DESIGN.md §4: 94 GFLOP.
+        let gflop = |preset: Preset| preset.config().generator.flops() as f64 * 1e-9;
+        assert!((gflop(Preset::Paper) - 94.0).abs() < 0.5, "{}", gflop(Preset::Paper));
+        assert!(gflop(Preset::Portrait) < 5.0, "{}", gflop(Preset::Portrait));
     }
 
     fn tiny(preset: Preset) -> GeneratorConfig {

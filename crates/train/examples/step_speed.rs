@@ -1,10 +1,12 @@
-//! Where the time of a `portrait` training step goes on this machine: drawing the data, and steps of several kinds.
+//! Where the time of a training step goes on this machine: drawing the data, and steps of several kinds.
 //!
 //!     cargo run --release -p gioconda-train --example step_speed -- DATA [PERCEPTUAL_DIR]
+//!     cargo run --release -p gioconda-train --example step_speed -- DATA paper
 //!
-//! DATA is a folder that `gioconda prepare` filled. docs/train.md holds the result.
+//! DATA is a folder that `gioconda prepare` filled. The first is `portrait`, the second `paper` as published, K = 8, with
+//! two steps of D for one of G, without perceptual networks. docs/performance.md holds the results.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -17,16 +19,22 @@ type AnyError = Box<dyn std::error::Error>;
 fn main() -> Result<(), AnyError> {
     let mut arguments = std::env::args_os().skip(1).map(PathBuf::from);
     let data = arguments.next().ok_or("usage: step_speed DATA [PERCEPTUAL_DIR]")?;
-    let perceptual = arguments.next();
+    let second = arguments.next();
+    let paper = second.as_deref().is_some_and(|argument| argument == Path::new("paper"));
+    let perceptual = second.filter(|_| !paper);
+    let preset = if paper { Preset::Paper } else { Preset::Portrait };
+    let kinds: &[(usize, bool, bool)] = if paper {
+        &[(1, false, true)]
+    } else {
+        &[(8, false, false), (8, true, false), (8, true, true), (16, true, false)]
+    };
     let footage: Arc<dyn Footage> = Arc::new(Dataset::open(&data)?);
     println!("batch  perceptual  discriminator  data ms/sample  step ms/sample  samples/s  peak MB");
-    for (batch, with_perceptual, with_discriminator) in
-        [(8, false, false), (8, true, false), (8, true, true), (16, true, false)]
-    {
+    for &(batch, with_perceptual, with_discriminator) in kinds {
         if with_perceptual && perceptual.is_none() {
             continue;
         }
-        let mut config = TrainConfig::of(Preset::Portrait);
+        let mut config = TrainConfig::of(preset);
         config.batch = batch;
         config.accumulate = 1;
         config.discriminator.from_step = u64::from(with_discriminator);

@@ -223,8 +223,8 @@ impl TrainConfig {
         Table::try_from(self).expect("every field has a form in TOML")
     }
 
-    /// What serde cannot see: ranges, and sizes that must agree.
-    fn check(&self) -> std::result::Result<(), String> {
+    /// What serde cannot see: ranges, sizes that must agree, and whether there is anything to learn from.
+    pub(crate) fn check(&self) -> std::result::Result<(), String> {
         let (output, data) = (&self.output, &self.data);
         for (name, value) in [
             ("steps", self.steps),
@@ -268,7 +268,19 @@ impl TrainConfig {
             range(&format!("{name}.beta_2"), f64::from(adam.beta_2), 0.0, 0.999_999)?;
             range(&format!("{name}.epsilon"), f64::from(adam.epsilon), 1e-12, 1.0)?;
         }
+        if !self.has_a_loss_at_first() {
+            return Err("G has nothing to learn from at its first step: `losses.pixel` is 0, there is no perceptual network, \
+                        and D is not at work or its terms are 0; set one of them"
+                .to_owned());
+        }
         self.check_sizes()
+    }
+
+    /// Whether any term of G's loss counts before D may join later.
+    fn has_a_loss_at_first(&self) -> bool {
+        let LossWeights { adversarial, feature_matching, matching, pixel, .. } = self.losses;
+        let judged = adversarial > 0.0 || feature_matching > 0.0 || matching > 0.0;
+        pixel > 0.0 || !self.perceptual.networks.is_empty() || (judged && self.discriminator_active(0))
     }
 
     fn check_sizes(&self) -> std::result::Result<(), String> {
@@ -437,6 +449,7 @@ mod tests {
     #[test]
     fn mistakes_are_named() {
         for (text, expected) in [
+            ("losses.pixel = 0\nperceptual.networks = []", "nothing to learn from"),
             ("sede = 7", "FILE: there is no `sede`; known here:"),
             ("[losses.pixel_terms]\nnose = 1", "FILE: there is no `losses.pixel_terms.nose`"),
             ("steps = 1.5", "FILE: `steps` must be of type integer, not float"),

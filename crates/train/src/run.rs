@@ -287,7 +287,11 @@ fn configuration(
     let file = folder.join(CONFIG);
     match start {
         Start::New(_) if newest.is_some() => Err(Error::RunExists { path: folder.to_owned() }),
-        Start::New(config) => Ok((TrainConfig::clone(config), None)),
+        Start::New(config) => {
+            let fail = |reason| Error::Config { origin: "the configuration".to_owned(), reason };
+            config.check().map_err(fail)?;
+            Ok((TrainConfig::clone(config), None))
+        }
         // A run that was killed before its first checkpoint starts again from nothing, which is where it was.
         Start::Resume if !file.is_file() => Err(Error::NothingToResume { path: folder.to_owned() }),
         Start::Resume => Ok((TrainConfig::read_whole(&file)?, newest)),
