@@ -230,7 +230,9 @@ fn outputs_are_sealed_before_they_get_their_names() {
         let begun = || {
             let options = WriteOptions { width: 64, height: 64, fps: 10.0, sound: None };
             let mut writer = ClipWriter::create(&target, &options).unwrap();
-            frames.iter().for_each(|frame| writer.write(frame).unwrap());
+            for frame in &frames {
+                writer.write(frame).unwrap();
+            }
             writer
         };
         let refused = begun().finish_sealed(&mut |_| Err("cannot be signed (no key)".to_owned()));
