@@ -2,23 +2,25 @@
 
 import { useEffect, useState } from "preact/hooks";
 
+type Plain = "animate" | "personalise" | "live" | "gallery" | "kiosk" | "verify";
+
 export type Route =
-  | { page: "animate" | "personalise" | "live" | "gallery" | "kiosk" | "verify" | "missing" }
+  | { page: Plain | "missing" }
   | { page: "call"; room: string | undefined }
   | { page: "broadcast"; session: string };
 
-const PLAIN: Record<string, "animate" | "personalise" | "live" | "gallery" | "kiosk" | "verify"> = {
-  "": "animate",
-  personalise: "personalise",
-  live: "live",
-  gallery: "gallery",
-  kiosk: "kiosk",
-  verify: "verify",
-};
+const PLAIN = new Map<string, Plain>([
+  ["", "animate"],
+  ["personalise", "personalise"],
+  ["live", "live"],
+  ["gallery", "gallery"],
+  ["kiosk", "kiosk"],
+  ["verify", "verify"],
+]);
 
 export function routeOf(path: string): Route {
   const [first = "", second, ...rest] = path.split("/").slice(1);
-  const plain = PLAIN[first];
+  const plain = PLAIN.get(first);
   if (plain && !second) return { page: plain };
   if (rest.length > 0) return { page: "missing" };
   if (first === "call") return { page: "call", room: second ? decode(second) : undefined };

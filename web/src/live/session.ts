@@ -46,7 +46,7 @@ export class LiveSession {
       const packet = unpack(data, inCall);
       if (!packet) return;
       if (packet.sequence === SOUND) return events.onSound(packet);
-      if (packet.participant === this.#participant) this.#answered(packet.sequence);
+      if (!inCall || packet.participant === this.#participant) this.#answered(packet.sequence);
       events.onPicture(packet);
     };
   }

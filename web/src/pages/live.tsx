@@ -87,7 +87,7 @@ export function Live({ info, search }: { info: Info; search: URLSearchParams }) 
           </div>
         </dl>
       )}
-      <div class="columns">
+      <div class={portrait ? "columns" : "workshop empty"}>
         <section>
           <h2>{t.portrait.title}</h2>
           <PortraitPicker info={info} search={search} portrait={portrait} onChange={setPortrait} />

@@ -47,7 +47,7 @@ export function AvatarList({ avatars, newest, onChange }: AvatarListProps) {
               <h3>{avatar.name}</h3>
               <p class="hint">
                 {t.count(avatar.photos)}
-                {avatar.tuned && `, ${t.tuned}`}, {new Date(avatar.created).toLocaleDateString(language)}
+                {avatar.tuned && `, ${t.tuned}`}, {new Date(avatar.created).toLocaleDateString(language, { dateStyle: "long" })}
               </p>
               <div class="row">
                 <a class="button quiet" href={`/?avatar=${encodeURIComponent(avatar.id)}`} onClick={follow}>

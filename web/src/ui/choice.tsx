@@ -8,13 +8,15 @@ interface ChoiceProps<T extends string> {
   onChange: (value: T) => void;
   /** Whether the legend is only heard. */
   quiet?: boolean;
+  /** Whether the options are ways to do the same thing. */
+  tabs?: boolean;
 }
 
 /** One of several, as a row of buttons; a radio group for keyboards and screen readers. */
-export function Choice<T extends string>({ legend, options, value, onChange, quiet }: ChoiceProps<T>) {
+export function Choice<T extends string>({ legend, options, value, onChange, quiet, tabs }: ChoiceProps<T>) {
   const name = useId();
   return (
-    <fieldset class="choice">
+    <fieldset class={tabs ? "choice tabs" : "choice"}>
       <legend class={quiet ? "heard" : undefined}>{legend}</legend>
       <div class="choices">
         {options.map((option) => (

@@ -61,6 +61,7 @@ export function DrivePicker({ info, chosen, onChange }: DrivePickerProps) {
       <Choice<Kind>
         legend={t.animate.motion}
         quiet
+        tabs
         value={kind}
         onChange={setKind}
         options={[

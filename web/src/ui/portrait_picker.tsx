@@ -83,15 +83,17 @@ export function PortraitPicker({ info, search, portrait, onChange }: PickerProps
         busy={uploading ? t.portrait.uploading : undefined}
         onFiles={(files) => void upload(files)}
       />
-      {trouble && <TroubleLine line={trouble} />}
-      {error !== undefined && <Trouble error={error} />}
-      {avatars.state === "ready" && avatars.value.length > 0 && (
-        <Shelf title={t.portrait.avatars} portraits={avatars.value.map(ofAvatar)} onChoose={choose} />
-      )}
-      {figures.state === "ready" && figures.value.length > 0 && (
-        <Shelf title={t.portrait.gallery} portraits={figures.value.map(ofFigure)} onChoose={choose} />
-      )}
-      {figures.state === "failed" && <Trouble error={figures.error} />}
+      <div class="shelves">
+        {trouble && <TroubleLine line={trouble} />}
+        {error !== undefined && <Trouble error={error} />}
+        {avatars.state === "ready" && avatars.value.length > 0 && (
+          <Shelf title={t.portrait.avatars} portraits={avatars.value.map(ofAvatar)} onChoose={choose} />
+        )}
+        {figures.state === "ready" && figures.value.length > 0 && (
+          <Shelf title={t.portrait.gallery} portraits={figures.value.map(ofFigure)} onChoose={choose} />
+        )}
+        {figures.state === "failed" && <Trouble error={figures.error} />}
+      </div>
     </div>
   );
 }
@@ -101,7 +103,7 @@ function Chosen({ portrait, onChange }: { portrait: Portrait; onChange: PickerPr
   const { photo } = portrait;
   const face = "photo" in portrait.id ? (portrait.id.face ?? 0) : 0;
   return (
-    <div class="chosen">
+    <div class={photo ? "chosen wide" : "chosen"}>
       {photo ? (
         <Faces photo={photo} chosen={face} onChoose={(chosen) => onChange(ofPhoto(photo, portrait.name, chosen))} />
       ) : (
@@ -132,7 +134,7 @@ interface ShelfProps {
 function Shelf({ title, portraits, onChoose }: ShelfProps) {
   return (
     <section class="shelf" aria-label={title}>
-      <h3>{title}</h3>
+      <h2>{title}</h2>
       <ul>
         {portraits.map((portrait) => (
           <li key={portrait.image}>

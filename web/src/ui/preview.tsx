@@ -37,6 +37,8 @@ export function Preview({ portrait, name, image, drive, seconds, options }: Prev
   const wanted = useRef({ portrait, drive, options });
   wanted.current = { portrait, drive, options };
   const paint = useRef<ReturnType<typeof painter> | undefined>(undefined);
+  // Ends the pause between two frames early.
+  const wake = useRef(() => {});
 
   const show = async (moment: number): Promise<void> => {
     const asked = wanted.current;
@@ -62,6 +64,7 @@ export function Preview({ portrait, name, image, drive, seconds, options }: Prev
   useEffect(() => {
     if (pausedByHand) still.current(at);
     else play();
+    wake.current();
   }, [inputs]);
 
   useEffect(() => {
@@ -74,7 +77,10 @@ export function Preview({ portrait, name, image, drive, seconds, options }: Prev
         const moment = ((asked - started) / 1_000) % seconds;
         setAt(moment);
         await show(moment);
-        await rest(asked + 1_000 / PACE - performance.now());
+        await new Promise<void>((resolve) => {
+          wake.current = resolve;
+          setTimeout(resolve, asked + 1_000 / PACE - performance.now());
+        });
       }
       if (!stopped) setPlaying(false);
     };
@@ -119,8 +125,4 @@ export function Preview({ portrait, name, image, drive, seconds, options }: Prev
       {error !== undefined && <Trouble error={error} again={() => still.current(at)} />}
     </div>
   );
-}
-
-function rest(milliseconds: number): Promise<void> {
-  return new Promise((wake) => setTimeout(wake, Math.max(0, milliseconds)));
 }
