@@ -90,7 +90,6 @@ export const healthy = () => send("/healthz");
 export const motions = () => read<Motion[]>("/api/motions");
 export const figures = (language: LanguageCode) => read<Figure[]>(`/api/figures?language=${language}`);
 export const avatars = () => read<Avatar[]>("/api/avatars");
-export const jobs = () => read<Job[]>("/api/jobs");
 export const job = (id: string) => read<Job>(`/api/jobs/${part(id)}`);
 export const credentials = (id: string) => read<Finding>(`/api/jobs/${part(id)}/credentials`);
 
@@ -105,8 +104,7 @@ export const learn = (photos: string[], name: string, subject: Subject, consent:
 export const resume = (id: string) => send(`/api/jobs/${part(id)}/resume`, { method: "POST" });
 
 export const stopJob = (id: string) => send(`/api/jobs/${part(id)}`, { method: "DELETE" });
-export const deletePhoto = (id: string) => send(`/api/photos/${part(id)}`, { method: "DELETE", keepalive: true });
-export const deleteClip = (id: string) => send(`/api/clips/${part(id)}`, { method: "DELETE", keepalive: true });
+export const deletePhoto = (id: string) => send(`/api/photos/${part(id)}`, { method: "DELETE" });
 export const deleteAvatar = (id: string) => send(`/api/avatars/${part(id)}`, { method: "DELETE" });
 
 /** One frame, at `at` seconds of the drive. */

@@ -1,6 +1,6 @@
 // A portrait performs a motion: choose both, adjust, make the film, watch and download it.
 
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import * as api from "../api/client";
 import { ended } from "../api/jobs";
 import type { AnimateResult, Format, Gains, Info, Options } from "../api/types";
@@ -63,15 +63,24 @@ export function Animate({ info, search }: { info: Info; search: URLSearchParams 
     }
   };
 
+  // The button that was pressed is gone when the film is there: keyboards and screen readers go on at its heading.
+  const finished = useRef<HTMLHeadingElement>(null);
+  const done = job?.state === "done";
+  useEffect(() => {
+    if (done) finished.current?.focus();
+  }, [done]);
+
   const anew = () => {
     setError(undefined);
     forget();
   };
 
-  if (job?.state === "done") {
+  if (job && done) {
     return (
       <article class="animate">
-        <h1 tabIndex={-1}>{t.animate.watch}</h1>
+        <h1 tabIndex={-1} ref={finished}>
+          {t.animate.watch}
+        </h1>
         <Film job={job.id} result={job.result as AnimateResult} name={portrait?.name ?? ""} />
         <button type="button" class="quiet" onClick={anew}>
           {t.animate.anew}

@@ -197,7 +197,6 @@ export const en = {
     learn: "Learn this face",
     learning: (name: string) => `Learning ${name}`,
     noWeights: "No trained network is in this studio: photos are collected and warped, which takes seconds.",
-    stop: "Stop",
     stopped: "Stopped. It can go on where it was.",
     resume: "Go on",
     discard: "Discard it",

@@ -199,7 +199,6 @@ export const es: Texts = {
     learn: "Aprender esta cara",
     learning: (name) => `Aprendiendo ${name}`,
     noWeights: "En este estudio no hay una red entrenada: las fotos se reúnen y se deforman, en segundos.",
-    stop: "Parar",
     stopped: "Parado. Puede seguir donde estaba.",
     resume: "Seguir",
     discard: "Dejarlo",

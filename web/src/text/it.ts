@@ -199,7 +199,6 @@ export const it: Texts = {
     learn: "Impara questo viso",
     learning: (name) => `Imparo ${name}`,
     noWeights: "In questo studio non c’è una rete addestrata: le foto vengono raccolte e deformate, in pochi secondi.",
-    stop: "Ferma",
     stopped: "Fermato. Può riprendere da dov’era.",
     resume: "Continua",
     discard: "Lascia perdere",

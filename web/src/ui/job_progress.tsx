@@ -11,7 +11,10 @@ export function JobProgress({ job, title, onStop }: { job: Job; title: string; o
     <section class="progress" aria-label={title}>
       <h2>{title}</h2>
       {part === undefined ? <progress aria-label={title} /> : <progress aria-label={title} value={part} max={1} />}
-      <p class="working" role="status">
+      <p class="heard" role="status">
+        {spoken()}
+      </p>
+      <p class="working">
         {line()}
         {left !== undefined && left >= 1 && <span class="soft">, {t.job.left(t.seconds(left.toFixed(0)))}</span>}
       </p>
@@ -20,6 +23,11 @@ export function JobProgress({ job, title, onStop }: { job: Job; title: string; o
       </button>
     </section>
   );
+
+  /** As `line`, but new words only at each quarter: every step would be read out. */
+  function spoken(): string {
+    return part === undefined ? line() : `${25 * Math.floor(4 * part)} %`;
+  }
 
   function line(): string {
     if (job.state === "queued") return t.job.queued(job.position);

@@ -48,6 +48,8 @@ export function PortraitPicker({ info, search, portrait, onChange }: PickerProps
     setTrouble(undefined);
     setError(undefined);
     onChange(chosen);
+    // What was pressed is gone: keyboards go on where the choice now stands.
+    requestAnimationFrame(() => document.querySelector<HTMLElement>(chosen ? ".chosen .change" : ".picker .file")?.focus());
   };
 
   const upload = async ([file]: File[]) => {
@@ -117,7 +119,7 @@ function Chosen({ portrait, onChange }: { portrait: Portrait; onChange: PickerPr
             {note}
           </p>
         ))}
-        <button type="button" class="quiet" onClick={() => onChange(undefined)}>
+        <button type="button" class="quiet change" onClick={() => onChange(undefined)}>
           {t.portrait.change}
         </button>
       </div>
