@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import type { Browser, Page } from "playwright-core";
+import { SOUND } from "../../src/live/protocol";
 import { cameraFilm, clip, missing, MOVES, movement, startBrowser, startStudio, type Studio, visit } from "./stage";
 
 const performer = clip("liveportrait_d12");
@@ -94,4 +95,50 @@ test("two people in a room see each other's portraits move, and one leave", { sk
   await second.getByRole("button", { name: "Leave" }).click();
   await second.getByText("You left the room.").waitFor();
   await first.getByText("Nobody else is here yet").waitFor();
+});
+
+test("the voice reaches the broadcast page when it is let through, and not before", { skip }, async () => {
+  const { page } = await visit(browser, `${studio.url}/live?figure=mona-lisa`);
+  await page.getByRole("button", { name: "Start" }).click();
+  const address = await page.getByLabel("For OBS and other programs").inputValue();
+
+  const broadcast = await visit(browser, "about:blank");
+  let sounds = 0;
+  broadcast.page.on("websocket", (socket) =>
+    socket.on("framereceived", ({ payload }) => {
+      if (typeof payload !== "string" && payload.readUInt32LE(0) === SOUND) sounds += 1;
+    }),
+  );
+  await broadcast.page.goto(address);
+  await broadcast.page.locator("canvas:not([hidden])").waitFor();
+  assert.equal(sounds, 0);
+  await page.getByLabel("Send my voice to the broadcast page").check();
+  await page.waitForTimeout(3_000);
+  assert.ok(sounds > 50, `${sounds} packets of 20 ms in 3 seconds`);
+  await page.getByLabel("Send my voice to the broadcast page").uncheck();
+  await page.waitForTimeout(500);
+  const last = sounds;
+  await page.waitForTimeout(1_000);
+  assert.equal(sounds, last);
+});
+
+test("a full room and a lost one are said so", { skip }, async () => {
+  const { page } = await visit(browser, "about:blank");
+  let answer = "full";
+  await page.routeWebSocket(/\/api\/call\//, (socket) => {
+    socket.onMessage((message) => {
+      if (typeof message !== "string") return;
+      if (answer === "full") socket.send('{"type":"full"}');
+      else socket.send('{"type":"ready","participant":1}');
+      if (answer === "lost") setTimeout(() => void socket.close(), 500);
+    });
+  });
+  await page.goto(`${studio.url}/call/hall?figure=mona-lisa`);
+  await page.getByRole("button", { name: "Join" }).click();
+  await page.getByText("This room is full.").waitFor();
+  answer = "lost";
+  await page.getByRole("button", { name: "Join" }).click();
+  await page.getByText("The connection was lost.").waitFor();
+  answer = "ready";
+  await page.getByText("Nobody else is here yet").waitFor({ timeout: 10_000 });
 });
