@@ -61,7 +61,11 @@ export function useCall(room: string): Call {
     painters.current.delete(id);
   };
 
+  // Counts joins and leaves: who was waiting for camera or microphone while it changed has to give them back.
+  const attempt = useRef(0);
+
   const tearDown = () => {
+    attempt.current += 1;
     clearTimeout(retry.current);
     stopMicrophone.current?.();
     stopMicrophone.current = undefined;
@@ -124,12 +128,15 @@ export function useCall(room: string): Call {
   };
 
   const join = async (portrait: PortraitId, name: string, options: Options) => {
+    const own = ++attempt.current;
     setState({ ...LOBBY, phase: "joining" });
     try {
-      performer.current = await Performer.open();
+      const opened = await Performer.open();
+      if (own !== attempt.current) return opened.close();
+      performer.current = opened;
       enter(portrait, name, options);
     } catch (error) {
-      setState({ ...LOBBY, error });
+      if (own === attempt.current) setState({ ...LOBBY, error });
     }
   };
 
@@ -138,8 +145,11 @@ export function useCall(room: string): Call {
     stopMicrophone.current = undefined;
     change({ speaking: false, error: undefined });
     if (!on) return;
+    const own = attempt.current;
     try {
-      stopMicrophone.current = await startMicrophone((packet) => performer.current?.session?.sendSound(packet));
+      const stop = await startMicrophone((packet) => performer.current?.session?.sendSound(packet));
+      if (own !== attempt.current) return stop();
+      stopMicrophone.current = stop;
       change({ speaking: true });
     } catch (error) {
       change({ error });

@@ -54,7 +54,11 @@ export function useLive(portrait: PortraitId | undefined, options: Options, size
   const [state, setState] = useState(IDLE);
   const change = (part: Partial<LiveState>) => setState((state) => ({ ...state, ...part }));
 
+  // Counts starts and stops: who was waiting for the camera while it changed has to give it back.
+  const attempt = useRef(0);
+
   const stop = () => {
+    attempt.current += 1;
     performer.current?.close();
     performer.current = undefined;
     setState(IDLE);
@@ -86,11 +90,14 @@ export function useLive(portrait: PortraitId | undefined, options: Options, size
 
   const start = async () => {
     if (!portrait || performer.current) return;
+    const own = ++attempt.current;
     setState({ ...IDLE, phase: "starting" });
     try {
-      performer.current = await Performer.open();
+      const opened = await Performer.open();
+      if (own !== attempt.current) return opened.close();
+      performer.current = opened;
     } catch (error) {
-      setState({ ...IDLE, error });
+      if (own === attempt.current) setState({ ...IDLE, error });
       return;
     }
     let paint: ReturnType<typeof painter> | undefined;

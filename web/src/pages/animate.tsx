@@ -13,6 +13,7 @@ import { type Declared, Declaration, UNDECLARED } from "../ui/declaration";
 import { type ChosenDrive, DrivePicker } from "../ui/drive_picker";
 import { Film } from "../ui/film";
 import { JobProgress } from "../ui/job_progress";
+import { useLoad } from "../ui/load";
 import { PortraitPicker, usePortrait } from "../ui/portrait_picker";
 import { Preview } from "../ui/preview";
 import { Switch } from "../ui/switch";
@@ -38,11 +39,11 @@ export function Animate({ info, search }: { info: Info; search: URLSearchParams 
   const [error, setError] = useState<unknown>();
 
   // A first motion is chosen, so that a portrait moves as soon as it is there.
+  const { loaded: motions } = useLoad(api.motions, []);
   useEffect(() => {
-    if (portrait && !drive) {
-      api.motions().then(([first]) => first && setDrive({ drive: { motion: first.name }, seconds: first.seconds }), setError);
-    }
-  }, [portrait]);
+    const first = motions.state === "ready" && motions.value[0];
+    if (portrait && !drive && first) setDrive({ drive: { motion: first.name }, seconds: first.seconds });
+  }, [portrait, motions]);
 
   const options: Options = {
     ...gains,

@@ -49,7 +49,11 @@ export function PortraitPicker({ info, search, portrait, onChange }: PickerProps
     setError(undefined);
     onChange(chosen);
     // What was pressed is gone: keyboards go on where the choice now stands.
-    requestAnimationFrame(() => document.querySelector<HTMLElement>(chosen ? ".chosen .change" : ".picker .file")?.focus());
+    requestAnimationFrame(() => {
+      const next = document.querySelector<HTMLElement>(chosen ? ".chosen .change" : ".picker .file");
+      next?.focus({ preventScroll: true });
+      if (chosen) scrollTo(0, 0);
+    });
   };
 
   const upload = async ([file]: File[]) => {

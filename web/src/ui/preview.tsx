@@ -8,6 +8,7 @@ import { newest } from "../flow/newest";
 import { painter } from "../live/painter";
 import { useText } from "../text/language";
 import { Icon } from "./icons";
+import { useReconnected } from "./reconnected";
 import { Trouble } from "./trouble";
 
 /** Preview frames a second at most: enough to judge a motion, and leaves the machine to others. */
@@ -89,6 +90,8 @@ export function Preview({ portrait, name, image, drive, seconds, options }: Prev
       stopped = true;
     };
   }, [playing]);
+
+  useReconnected(() => still.current(at));
 
   const seek = (moment: number) => {
     setPlaying(false);

@@ -26,9 +26,11 @@ export function Recorder({ onUse }: { onUse: (clip: Blob) => void }) {
   const stream = "stream" in stage ? stage.stream : undefined;
   const latest = useRef(stage);
   latest.current = stage;
+  const gone = useRef(false);
 
   useEffect(
     () => () => {
+      gone.current = true;
       const last = latest.current;
       if ("stream" in last) closeStream(last.stream);
       if (last.at === "recorded") URL.revokeObjectURL(last.address);
@@ -55,7 +57,9 @@ export function Recorder({ onUse }: { onUse: (clip: Blob) => void }) {
     setError(undefined);
     if (stage.at === "recorded") URL.revokeObjectURL(stage.address);
     try {
-      setStage({ at: "open", stream: await openCamera(true) });
+      const stream = await openCamera(true);
+      if (gone.current) closeStream(stream);
+      else setStage({ at: "open", stream });
     } catch (refused) {
       setStage({ at: "closed" });
       setError(refused);

@@ -17,8 +17,10 @@ export function explain(error: unknown, t: Texts): string {
   return t.trouble.unexpected;
 }
 
+/** An error with the way on. That the studio does not answer is said once for the whole page, by `Connection`. */
 export function Trouble({ error, again }: { error: unknown; again?: (() => void) | undefined }) {
   const t = useText();
+  if (error instanceof Refusal && error.offline) return null;
   return (
     <TroubleLine line={explain(error, t)}>
       {again && (
