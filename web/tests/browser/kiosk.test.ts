@@ -1,9 +1,12 @@
 // The kiosk, by keyboard only.
 
 import assert from "node:assert/strict";
+import { copyFile, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { basename, join } from "node:path";
 import { after, before, test } from "node:test";
 import type { Browser, Page } from "playwright-core";
-import { missing, MOVES, movement, PHONE, startBrowser, startStudio, type Studio, visit } from "./stage";
+import { missing, MOVES, movement, PHONE, portraits, startBrowser, startStudio, type Studio, visit } from "./stage";
 
 const skip = missing() ?? false;
 
@@ -72,4 +75,36 @@ test("a kiosk that was left starts anew", { skip }, async () => {
   await page.clock.runFor(20_000);
   await page.getByRole("heading", { name: "Faces of the past" }).waitFor();
   assert.equal(await page.getByRole("dialog").count(), 0);
+});
+
+const noPortraits = skip || (portraits().length > 0 ? false : "skipped: there is no ../shared with portraits");
+
+test("a museum hangs its own figures, and each of them moves", { skip: noPortraits }, async () => {
+  const folder = await mkdtemp(join(tmpdir(), "gioconda-museum-"));
+  for (const [order, picture] of portraits().entries()) {
+    const id = basename(picture, ".jpg").replaceAll("_", "-");
+    await copyFile(picture, join(folder, `${id}.jpg`));
+    const card = `[en]\nname = "Figure ${order}"\nwhen = "long ago"\nwho = "somebody"\ntext = "A face."\n`;
+    const origin = `order = ${order}\nsubject = "artwork"\nsource = "a museum"\nlicence = "Public domain"\n`;
+    await writeFile(join(folder, `${id}.toml`), `${origin}\n${card}`);
+  }
+  const museum = await startStudio("--kiosk", "--gallery", folder);
+  try {
+    const { page, complaints } = await visit(browser, museum.url);
+    await page.locator("[data-figure]").first().waitFor();
+    const names = await page.locator("[data-figure] .name").allTextContents();
+    assert.deepEqual(names, portraits().map((_, order) => `Figure ${order}`));
+    for (const name of names) {
+      await page.getByRole("button", { name }).click();
+      await page.getByRole("button", { name: "Smile" }).click();
+      const film = page.locator(".exhibit video");
+      await film.waitFor({ timeout: 120_000 });
+      assert.ok((await movement(film)) > MOVES, `${name} does not move`);
+      await page.keyboard.press("Escape");
+    }
+    assert.deepEqual(complaints, []);
+  } finally {
+    await museum.stop();
+    await rm(folder, { recursive: true, force: true });
+  }
 });

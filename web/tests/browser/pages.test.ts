@@ -96,3 +96,35 @@ test("photos become an avatar, which performs, and is deleted for good", { skip 
   await page.getByText("No avatar yet.").waitFor();
   assert.deepEqual(complaints, []);
 });
+
+test("learning is stopped and goes on where it was", { skip }, async () => {
+  const { page } = await visit(browser, "about:blank");
+  let state = "running";
+  const job = () => ({ id: "j", kind: "learn", state, position: 0, done: 12, total: 60, frames_per_second: 2, error: null });
+  const result = () => (state === "done" ? { avatar: "a" } : null);
+  await page.route("**/api/learn", (route) => route.fulfill({ status: 202, json: { job: "j" } }));
+  await page.route("**/api/jobs/j", (route) => {
+    state = "stopped";
+    return route.fulfill({ status: 204 });
+  });
+  await page.route("**/api/jobs/j/resume", (route) => {
+    state = "done";
+    return route.fulfill({ status: 202, json: {} });
+  });
+  await page.route("**/api/jobs/j/events", (route) =>
+    route.fulfill({
+      contentType: "text/event-stream",
+      body: `retry: 100\n\ndata: ${JSON.stringify({ ...job(), result: result() })}\n\n`,
+    }),
+  );
+  await page.goto(`${studio.url}/personalise`);
+  await page.locator("input[type=file]").setInputFiles(PHOTO);
+  await page.locator(".snapshots li").waitFor();
+  await page.getByLabel("Name", { exact: true }).fill("Lisa");
+  await page.getByRole("button", { name: "Learn this face" }).click();
+  await page.getByText("Step 12 of 60").waitFor();
+  await page.getByRole("button", { name: "Stop" }).click();
+  await page.getByText("Stopped. It can go on where it was.").waitFor();
+  await page.getByRole("button", { name: "Go on" }).click();
+  await page.getByText("Lisa is ready.").waitFor();
+});

@@ -8,7 +8,8 @@ import { fileURLToPath } from "node:url";
 import { type Browser, type BrowserContextOptions, chromium, type Locator, type Page } from "playwright-core";
 
 const repository = fileURLToPath(new URL("../../..", import.meta.url));
-const clips = join(repository, "../shared/data/val");
+const data = join(repository, "../shared/data");
+const clips = join(data, "val");
 
 /** Pictures that may be committed, for uploads. */
 export const PHOTO = join(repository, "assets/mona_lisa.jpg");
@@ -41,6 +42,12 @@ export function clip(folder: string): string | undefined {
   if (!existsSync(path)) return undefined;
   const file = readdirSync(path).find((name) => name.endsWith(".mp4"));
   return file && join(path, file);
+}
+
+/** Paintings and an old photograph of the development data; none where it is not there. */
+export function portraits(): string[] {
+  const folder = join(data, "portraits");
+  return existsSync(folder) ? readdirSync(folder).filter((name) => name.endsWith(".jpg")).map((name) => join(folder, name)) : [];
 }
 
 export interface Studio {
