@@ -38,11 +38,11 @@ async function bundle(entry, define = {}) {
 
 /** All files of the assets folder, by name. */
 async function everything() {
-  const clock = await bundle("src/live/clock.worker.ts");
+  const camera = await bundle("src/live/camera.worker.ts");
   const capture = await bundle("src/sound/capture.worklet.ts");
   const icon = await bundle("src/styles/icon.svg");
   const app = await bundle("src/app.tsx", {
-    CLOCK_WORKER: JSON.stringify(`/assets/${clock.name}`),
+    CAMERA_WORKER: JSON.stringify(`/assets/${camera.name}`),
     CAPTURE_WORKLET: JSON.stringify(`/assets/${capture.name}`),
   });
   const template = await readFile(join(web, "src/index.html"), "utf8");
@@ -52,7 +52,7 @@ async function everything() {
     .replace("{{script}}", `/assets/${app.name}`);
   const fonts = await readFile(join(web, "src/styles/fonts-licence.txt"));
   return new Map([
-    ...clock.files,
+    ...camera.files,
     ...capture.files,
     ...icon.files,
     ...app.files,

@@ -1,5 +1,7 @@
 // The webcam: opening it, and taking small square pictures of it.
 
+declare const CAMERA_WORKER: string;
+
 /** Why there is no camera or microphone, as a key of the pages' texts. */
 export type CameraTrouble = "denied" | "missing" | "busy" | "insecure";
 
@@ -47,18 +49,25 @@ export function middleSquare(width: number, height: number): { x: number; y: num
 /** Takes JPEGs of what a camera sees. */
 export class Grabber {
   #video = document.createElement("video");
-  #canvas: OffscreenCanvas;
+  #worker = new Worker(CAMERA_WORKER, { type: "module" });
   #taken = -1;
+  #encoded: (jpeg: Uint8Array) => void = () => {};
 
+  /** Pictures are squares of `side` pixels; `onBeat` is called 30 times a second, in hidden pages too. */
   constructor(
     stream: MediaStream,
     private readonly side: number,
+    onBeat: () => void,
   ) {
-    this.#canvas = new OffscreenCanvas(side, side);
     this.#video.muted = true;
     this.#video.playsInline = true;
     this.#video.srcObject = stream;
-    void this.#video.play();
+    // Interrupted when the camera is closed before its first picture.
+    this.#video.play().catch(() => {});
+    this.#worker.onmessage = ({ data }: MessageEvent<"beat" | ArrayBuffer>) => {
+      if (data === "beat") onBeat();
+      else this.#encoded(new Uint8Array(data));
+    };
   }
 
   /** Whether the camera has delivered a picture since the last one that was taken. */
@@ -67,16 +76,20 @@ export class Grabber {
     return readyState >= HTMLMediaElement.HAVE_CURRENT_DATA && currentTime !== this.#taken;
   }
 
+  /** One picture; ask for the next when it is there. */
   async take(): Promise<Uint8Array> {
     this.#taken = this.#video.currentTime;
     const { x, y, side } = middleSquare(this.#video.videoWidth, this.#video.videoHeight);
-    const context = this.#canvas.getContext("2d", { alpha: false });
-    context?.drawImage(this.#video, x, y, side, side, 0, 0, this.side, this.side);
-    const blob = await this.#canvas.convertToBlob({ type: "image/jpeg", quality: 0.8 });
-    return new Uint8Array(await blob.arrayBuffer());
+    const size = { resizeWidth: this.side, resizeHeight: this.side };
+    const picture = await createImageBitmap(this.#video, x, y, side, side, size);
+    return new Promise((resolve) => {
+      this.#encoded = resolve;
+      this.#worker.postMessage(picture, [picture]);
+    });
   }
 
   close(): void {
+    this.#worker.terminate();
     this.#video.srcObject = null;
   }
 }

@@ -1,8 +1,7 @@
-// Somebody before a camera who moves a portrait: camera, clock and session together.
+// Somebody before a camera who moves a portrait: camera and session together.
 
 import type { LiveRequest } from "../api/types";
 import { closeStream, Grabber, openCamera } from "./camera";
-import { startClock } from "./clock";
 import { type LiveEvents, LiveSession } from "./session";
 
 /** Side of the camera's pictures: enough for the face, and a few kilobytes each. */
@@ -20,7 +19,6 @@ export class Performer {
   #stream: MediaStream;
   #grabber: Grabber;
   #session: LiveSession | undefined;
-  #stopClock: () => void;
   #taking = false;
 
   /** Opens the camera; throws a `CameraError` where there is none to be had. */
@@ -30,8 +28,7 @@ export class Performer {
 
   private constructor(stream: MediaStream) {
     this.#stream = stream;
-    this.#grabber = new Grabber(stream, SIDE);
-    this.#stopClock = startClock(() => void this.#beat());
+    this.#grabber = new Grabber(stream, SIDE, () => void this.#beat());
   }
 
   get stream(): MediaStream {
@@ -49,7 +46,6 @@ export class Performer {
   }
 
   close(): void {
-    this.#stopClock();
     this.#session?.close();
     this.#grabber.close();
     closeStream(this.#stream);

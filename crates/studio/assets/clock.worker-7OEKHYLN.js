@@ -1,1 +1,0 @@
-setInterval(()=>postMessage(0),1e3/30);
