@@ -1,6 +1,6 @@
 // The one job of a kind that this tab has started; found again after a reload.
 
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { follow } from "../api/jobs";
 import { Refusal } from "../api/client";
 import type { Job } from "../api/types";
@@ -35,12 +35,17 @@ export function useJob(kind: Job["kind"]): FollowedJob {
     setRound((round) => round + 1);
   };
 
+  const watched = useRef(false);
   useEffect(() => {
     if (id === null) return;
-    return follow(id, setJob, (lost) => {
+    const see = (job: Job) => {
+      watched.current = true;
+      setJob(job);
+    };
+    return follow(id, see, (lost) => {
       forget();
-      // A job of a past run of the studio is no news unless somebody was watching it.
-      if (!(lost instanceof Refusal && lost.status === 404 && job === undefined)) setError(lost);
+      // That a remembered job of a past run of the studio is gone is no news to anybody.
+      if (watched.current || !(lost instanceof Refusal && lost.status === 404)) setError(lost);
     });
   }, [id, round]);
 

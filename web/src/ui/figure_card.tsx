@@ -1,9 +1,10 @@
 // A figure of the gallery: the picture, its card, and big buttons that let it move. Always labelled as animated.
 
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useRef } from "preact/hooks";
 import * as api from "../api/client";
-import { ended, follow as followJob, share } from "../api/jobs";
-import type { Figure, Job, Options } from "../api/types";
+import { ended, share } from "../api/jobs";
+import type { Figure, Options } from "../api/types";
+import { useFigureFilm } from "../flow/use_figure_film";
 import { useLive } from "../live/use_live";
 import { follow } from "../router";
 import { useLanguage, useText } from "../text/language";
@@ -11,8 +12,7 @@ import { Icon } from "./icons";
 import { useLoad } from "./load";
 import { Trouble, TroubleLine } from "./trouble";
 
-/** Longest side of films for the card, and side of the live portrait, in pixels. */
-const FILM_SIZE = 960;
+/** Side of the live portrait in pixels. */
 const LIVE_SIZE = 384;
 
 interface FigureCardProps {
@@ -21,57 +21,42 @@ interface FigureCardProps {
   onBack: () => void;
 }
 
-type Showing = { what: "picture" } | { what: "film"; motion: string; job: Job | undefined } | { what: "live" };
-
 export function FigureCard({ figure, kiosk, onBack }: FigureCardProps) {
   const t = useText();
   const { language } = useLanguage();
   const { loaded: motions } = useLoad(api.motions, []);
-  const [showing, setShowing] = useState<Showing>({ what: "picture" });
-  const [error, setError] = useState<unknown>();
   const heading = useRef<HTMLHeadingElement>(null);
   const options: Options = { label: true, language };
+  const film = useFigureFilm(figure.id, options);
   const live = useLive({ figure: figure.id }, { ...options, crop: true }, LIVE_SIZE);
-  const stopFollowing = useRef<(() => void) | undefined>(undefined);
 
   useEffect(() => {
     heading.current?.focus();
     const escape = (event: KeyboardEvent) => event.key === "Escape" && onBack();
     addEventListener("keydown", escape);
-    return () => {
-      removeEventListener("keydown", escape);
-      stopFollowing.current?.();
-    };
+    return () => removeEventListener("keydown", escape);
   }, []);
 
   const still = () => {
-    stopFollowing.current?.();
+    film.clear();
     live.stop();
-    setError(undefined);
-    setShowing({ what: "picture" });
   };
-
-  const move = async (motion: string) => {
-    still();
-    setShowing({ what: "film", motion, job: undefined });
-    try {
-      const { job } = await api.animate({ figure: figure.id }, { motion }, { ...options, format: "mp4", size: FILM_SIZE });
-      stopFollowing.current = followJob(job, (job) => setShowing({ what: "film", motion, job }), setError);
-    } catch (refused) {
-      setError(refused);
-      setShowing({ what: "picture" });
-    }
+  const move = (motion: string) => {
+    live.stop();
+    void film.play(motion);
   };
-
   const be = () => {
-    still();
-    setShowing({ what: "live" });
+    film.clear();
     void live.start();
   };
 
-  const film = showing.what === "film" ? showing.job : undefined;
-  const making = showing.what === "film" && (film === undefined || !ended(film));
-  const moving = film?.state === "done" || live.state.phase === "running";
+  const { job } = film;
+  const making = film.motion !== undefined && (job === undefined || !ended(job));
+  const playing = job?.state === "done" ? job : undefined;
+  const performing = live.state.phase === "running";
+  const camera = performing || live.state.phase === "starting";
+  const moving = playing !== undefined || performing;
+  const animated = `${figure.name}. ${t.gallery.animated}`;
 
   return (
     <section class="figure" aria-labelledby="figure-name">
@@ -81,17 +66,15 @@ export function FigureCard({ figure, kiosk, onBack }: FigureCardProps) {
       </button>
       <div class="exhibit">
         <figure class="frame">
-          {film?.state === "done" && (
-            <video src={api.jobFile(film.id)} autoplay loop muted playsInline aria-label={`${figure.name}. ${t.gallery.animated}`} />
-          )}
-          <canvas ref={live.canvas} role="img" aria-label={`${figure.name}. ${t.gallery.animated}`} hidden={live.state.phase !== "running"} />
+          {playing && <video src={api.jobFile(playing.id)} autoplay loop muted playsInline aria-label={animated} />}
+          <canvas ref={live.canvas} role="img" aria-label={animated} hidden={!performing} />
           {!moving && <img src={api.figureImage(figure.id)} alt={figure.name} />}
           {moving && <figcaption>{t.gallery.animated}</figcaption>}
         </figure>
         <p class="making-of" role="status">
           {making && t.gallery.making}
         </p>
-        {making && <progress aria-label={t.gallery.making} max={1} {...(film && { value: share(film) ?? 0 })} />}
+        {making && <progress aria-label={t.gallery.making} max={1} value={(job && share(job)) ?? 0} />}
       </div>
       <div class="card">
         <h1 id="figure-name" ref={heading} tabIndex={-1}>
@@ -107,15 +90,15 @@ export function FigureCard({ figure, kiosk, onBack }: FigureCardProps) {
               <button
                 key={name}
                 type="button"
-                aria-pressed={showing.what === "film" && showing.motion === name}
-                onClick={() => void move(name)}
+                aria-pressed={film.motion === name}
+                onClick={() => move(name)}
               >
                 {t.animate.motions[name] ?? name}
               </button>
             ))}
-          <button type="button" aria-pressed={showing.what === "live"} onClick={showing.what === "live" ? still : be}>
+          <button type="button" aria-pressed={camera} onClick={camera ? still : be}>
             <Icon name="camera" />
-            {showing.what === "live" ? t.gallery.beStop : t.gallery.be}
+            {camera ? t.gallery.beStop : t.gallery.be}
           </button>
           {moving && (
             <button type="button" class="quiet" onClick={still}>
@@ -123,10 +106,10 @@ export function FigureCard({ figure, kiosk, onBack }: FigureCardProps) {
             </button>
           )}
         </div>
-        {live.state.phase === "running" && !live.state.face && <p role="status">{t.live.noFace}</p>}
+        {performing && !live.state.face && <p role="status">{t.live.noFace}</p>}
         {motions.state === "failed" && <Trouble error={motions.error} />}
-        {film?.state === "failed" && <TroubleLine line={film.error ?? t.job.failed} />}
-        {error !== undefined && <Trouble error={error} />}
+        {job?.state === "failed" && <TroubleLine line={job.error ?? t.job.failed} />}
+        {film.error !== undefined && <Trouble error={film.error} />}
         {live.state.error !== undefined && <Trouble error={live.state.error} />}
         {live.state.refusal && <TroubleLine line={live.state.refusal} />}
         <dl class="provenance">
