@@ -54,12 +54,13 @@ export function useFigureFilm(figure: string, options: Options): FigureFilm {
         },
         fail,
       );
-      endLast.current = () => {
+      const end = () => {
         unfollow();
         // Where it cannot be stopped it ends by itself.
         if (!last || !ended(last)) api.stopJob(id).catch(() => {});
       };
-      if (own !== wish.current) endLast.current();
+      if (own === wish.current) endLast.current = end;
+      else end();
     } catch (refused) {
       fail(refused);
     }

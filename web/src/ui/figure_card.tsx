@@ -51,11 +51,16 @@ export function FigureCard({ figure, kiosk, onBack }: FigureCardProps) {
   };
 
   const { job } = film;
+  const exhibit = useRef<HTMLDivElement>(null);
   const making = film.motion !== undefined && (job === undefined || !ended(job));
   const playing = job?.state === "done" ? job : undefined;
   const performing = live.state.phase === "running";
   const camera = performing || live.state.phase === "starting";
   const moving = playing !== undefined || performing;
+  // On a phone the buttons stand below the picture.
+  useEffect(() => {
+    if (making || camera) exhibit.current?.scrollIntoView({ block: "nearest" });
+  }, [making, camera]);
   const animated = `${figure.name}. ${t.gallery.animated}`;
 
   return (
@@ -64,7 +69,7 @@ export function FigureCard({ figure, kiosk, onBack }: FigureCardProps) {
         <Icon name="back" />
         {t.gallery.back}
       </button>
-      <div class="exhibit">
+      <div class="exhibit" ref={exhibit}>
         <figure class="frame">
           {playing && <video src={api.jobFile(playing.id)} autoplay loop muted playsInline aria-label={animated} />}
           <canvas ref={live.canvas} role="img" aria-label={animated} hidden={!performing} />
