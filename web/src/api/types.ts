@@ -7,7 +7,7 @@ export interface Info {
   kiosk: boolean;
   /** Whether `learn` can tune a network, or only collects photos. */
   weights: boolean;
-  limits: { photo_bytes: number; clip_bytes: number; pixels: number; photos: number };
+  limits: { photo_bytes: number; clip_bytes: number; clip_seconds: number; pixels: number; photos: number };
   /** The device that shows live portraits to other programs, where there is one. */
   virtual_camera: string | null;
   languages: LanguageCode[];

@@ -31,7 +31,6 @@ export const en = {
     back: "Trying again by itself…",
     again: "Try again",
     unexpected: "Something went wrong in this page. Reload it; nothing that was finished is lost.",
-    forbidden: "This studio asks for a token. Open the address that “gioconda studio” printed when it was started.",
     busy: (line: string, seconds: number) => `${line} Try again in ${seconds} s.`,
     camera: {
       denied: "The camera or microphone may not be used. Allow it in the browser’s address bar, then try again.",

@@ -33,7 +33,6 @@ export const es: Texts = {
     back: "Se vuelve a intentar solo…",
     again: "Probar otra vez",
     unexpected: "Algo salió mal en esta página. Vuelve a cargarla; lo que estaba terminado no se pierde.",
-    forbidden: "Este estudio pide una clave. Abre la dirección que «gioconda studio» escribió al empezar.",
     busy: (line, seconds) => `${line} Prueba otra vez en ${seconds} s.`,
     camera: {
       denied: "No se permite usar la cámara o el micrófono. Permítelos en la barra del navegador y prueba otra vez.",

@@ -33,7 +33,6 @@ export const it: Texts = {
     back: "Riprova da solo…",
     again: "Riprova",
     unexpected: "Qualcosa è andato storto in questa pagina. Ricaricala; ciò che era finito non va perso.",
-    forbidden: "Questo studio chiede una chiave. Apri l’indirizzo che «gioconda studio» ha scritto all’avvio.",
     busy: (line, seconds) => `${line} Riprova tra ${seconds} s.`,
     camera: {
       denied: "La fotocamera o il microfono non sono permessi. Consentili nella barra del browser, poi riprova.",

@@ -11,7 +11,6 @@ export function explain(error: unknown, t: Texts): string {
   if (error instanceof CameraError) return t.trouble.camera[error.trouble];
   if (error instanceof Refusal) {
     if (error.offline) return t.trouble.offline;
-    if (error.status === 401) return t.trouble.forbidden;
     return error.retryAfter ? t.trouble.busy(error.message, error.retryAfter) : error.message;
   }
   return t.trouble.unexpected;

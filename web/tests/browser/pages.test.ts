@@ -53,6 +53,9 @@ const PAGES: [string, string, ((page: Page) => Promise<void>)?][] = [
   ["/broadcast/nobody", "main"],
 ];
 
+/** Here the browser itself says that something is not there. */
+const ABSENT = new Set(["/nowhere", "/broadcast/nobody"]);
+
 for (const [address, sign, act] of PAGES) {
   test(`${address} (${sign}) is fit for everybody, wide and narrow, light and dark`, { skip }, async () => {
     for (const [viewport, colorScheme] of [[DESKTOP, "light"], [PHONE, "dark"]] as const) {
@@ -62,8 +65,7 @@ for (const [address, sign, act] of PAGES) {
       assert.deepEqual(await objections(page), [], `${colorScheme}, ${viewport.width} pixels`);
       const tooWide = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
       assert.ok(tooWide <= 0, `${tooWide} pixels too wide at ${viewport.width}`);
-      const expected = address.startsWith("/broadcast") ? complaints : [];
-      assert.deepEqual(complaints, expected);
+      if (!ABSENT.has(address)) assert.deepEqual(complaints, []);
       await page.context().close();
     }
   });
