@@ -1,0 +1,28 @@
+//! The studio: a page on which anyone makes a portrait speak, and the HTTP interface behind it.
+//!
+//! [`Studio`](studio::Studio) is what all requests share. A request passes [`guard`], is taken apart by [`extract`] into
+//! types that cannot be wrong, and is answered by the module of its address: [`library`] for what there is to choose
+//! from, [`intake`] for uploads. Everything that leaves is marked. `docs/api.md` describes
+//! the interface for its users.
+
+mod avatars;
+mod error;
+mod extract;
+mod gallery;
+mod guard;
+mod id;
+mod intake;
+mod library;
+mod limits;
+mod metrics;
+mod options;
+mod pages;
+mod portraits;
+mod server;
+mod settings;
+mod studio;
+mod uploads;
+
+pub use error::Error;
+pub use server::{Server, run};
+pub use settings::Settings;

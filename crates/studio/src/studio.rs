@@ -1,0 +1,75 @@
+//! What all requests share.
+
+use std::path::Path;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex};
+
+use gioconda_avatar::PortraitWeights;
+use gioconda_face::{FaceFinder, Threads};
+use gioconda_provenance::{Identity, Input};
+use tokio::sync::Semaphore;
+
+use crate::avatars::AvatarFolder;
+use crate::error::Error;
+use crate::gallery::Gallery;
+use crate::id::Id;
+use crate::metrics::Metrics;
+use crate::portraits::Portraits;
+use crate::settings::Settings;
+use crate::uploads::Uploads;
+
+/// The studio as handlers get it.
+pub(crate) type Shared = Arc<Studio>;
+
+/// Everything behind the requests.
+pub(crate) struct Studio {
+    pub(crate) settings: Settings,
+    /// What visitors must know; `None` where only this machine can visit.
+    pub(crate) token: Option<String>,
+    pub(crate) identity: Identity,
+    pub(crate) gallery: Gallery,
+    pub(crate) avatars: AvatarFolder,
+    pub(crate) uploads: Uploads,
+    pub(crate) portraits: Portraits,
+    pub(crate) finder: Mutex<FaceFinder>,
+    /// Trained weights and their file, for `learn`.
+    pub(crate) weights: Option<(PortraitWeights, Input)>,
+    pub(crate) metrics: Metrics,
+    /// One clip is followed for previews at a time.
+    pub(crate) following: Semaphore,
+    /// Set when the studio ends: work in hand stops.
+    pub(crate) ending: Arc<AtomicBool>,
+}
+
+impl Studio {
+    /// Opens everything that `settings` name; what visitors bring and make is kept in `temporary`.
+    pub(crate) fn open(settings: Settings, temporary: &Path) -> Result<Self, Error> {
+        let identity = Identity::of_user()?;
+        if let Some(warning) = &identity.warning {
+            tracing::warn!("{warning}");
+        }
+        let beyond = !settings.listen.ip().is_loopback();
+        let token = match &settings.token {
+            Some(token) => Some(token.clone()),
+            None => beyond.then(|| Id::random().to_string()),
+        };
+        let weights = match &settings.weights {
+            None => None,
+            Some(path) => Some((PortraitWeights::open(path)?, Input::read("weights", path, None, false)?)),
+        };
+        Ok(Self {
+            token,
+            identity,
+            gallery: Gallery::open(settings.gallery.as_deref(), temporary)?,
+            avatars: AvatarFolder::open(settings.avatars.as_deref())?,
+            uploads: Uploads::new(temporary),
+            portraits: Portraits::default(),
+            finder: Mutex::new(FaceFinder::new(Threads::Shared)?),
+            weights,
+            metrics: Metrics::new(),
+            following: Semaphore::new(1),
+            ending: Arc::default(),
+            settings,
+        })
+    }
+}
