@@ -6,6 +6,7 @@
 //! the interface for its users.
 
 mod avatars;
+pub mod call;
 mod error;
 mod extract;
 mod gallery;
@@ -14,10 +15,12 @@ mod id;
 mod intake;
 mod library;
 mod limits;
+pub mod live;
 mod metrics;
 mod options;
 mod pages;
 mod portraits;
+pub mod relay;
 mod server;
 mod settings;
 mod studio;

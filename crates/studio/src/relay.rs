@@ -7,3 +7,5 @@
 pub mod room;
 pub(crate) mod socket;
 pub mod wire;
+
+pub use socket::serve;

@@ -16,7 +16,7 @@ use tokio::net::TcpListener;
 use crate::error::{ApiError, Error};
 use crate::settings::Settings;
 use crate::studio::{Shared, Studio};
-use crate::{guard, intake, library, limits, pages};
+use crate::{call, guard, intake, library, limits, live, pages, relay};
 
 /// How often what expired is looked for.
 const TIDYING: Duration = Duration::from_secs(60);
@@ -129,6 +129,9 @@ fn routes(studio: &Shared) -> Router {
         .merge(pages::routes())
         .merge(library::routes())
         .merge(intake::routes())
+        .merge(live::socket::routes())
+        .merge(call::socket::routes())
+        .merge(relay::socket::routes(Arc::clone(&studio.relay)))
         .fallback(pages::missing)
         .method_not_allowed_fallback(wrong_method)
         .layer(DefaultBodyLimit::max(limits::JSON_BYTES))
@@ -137,7 +140,10 @@ fn routes(studio: &Shared) -> Router {
 }
 
 async fn wrong_method() -> ApiError {
-    ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "this address does not take this method; /api/docs lists all")
+    ApiError::new(
+        StatusCode::METHOD_NOT_ALLOWED,
+        "this address does not take this method; /api/docs lists all",
+    )
 }
 
 async fn tidy(studio: Shared) {

@@ -13,8 +13,10 @@ use crate::avatars::AvatarFolder;
 use crate::error::Error;
 use crate::gallery::Gallery;
 use crate::id::Id;
+use crate::live::sessions::Sessions;
 use crate::metrics::Metrics;
 use crate::portraits::Portraits;
+use crate::relay::{self, room::Relay};
 use crate::settings::Settings;
 use crate::uploads::Uploads;
 
@@ -35,6 +37,10 @@ pub(crate) struct Studio {
     /// Trained weights and their file, for `learn`.
     pub(crate) weights: Option<(PortraitWeights, Input)>,
     pub(crate) metrics: Metrics,
+    /// The live sessions that run.
+    pub(crate) sessions: Arc<Sessions>,
+    /// Where those who call each other meet.
+    pub(crate) relay: Arc<Relay>,
     /// One clip is followed for previews at a time.
     pub(crate) following: Semaphore,
     /// Set when the studio ends: work in hand stops.
@@ -67,6 +73,8 @@ impl Studio {
             finder: Mutex::new(FaceFinder::new(Threads::Shared)?),
             weights,
             metrics: Metrics::new(),
+            sessions: Arc::default(),
+            relay: Relay::new(relay::room::Limits::default()),
             following: Semaphore::new(1),
             ending: Arc::default(),
             settings,

@@ -217,14 +217,18 @@ mod tests {
     fn anything_else_is_refused() {
         let frame = PackedFrame::pack(&MotionFrame::rest());
         let good = Packet { sequence: 65_535, milliseconds: 7, frame }.encode();
-        assert_eq!(Packet::decode(&good).map(|packet| (packet.sequence, packet.milliseconds)), Some((65_535, 7)));
+        assert_eq!(
+            Packet::decode(&good).map(|packet| (packet.sequence, packet.milliseconds)),
+            Some((65_535, 7))
+        );
         let mut other_version = good;
         other_version[0] = 9;
         let mut no_head = good;
         no_head[HEAD + POSE - 2..HEAD + POSE].copy_from_slice(&i16::MAX.to_le_bytes());
         let mut grimace = good;
         grimace[HEAD + POSE + FACE..][..2].copy_from_slice(&[255, 127]);
-        let cases: [&[u8]; 6] = [&[], &good[1..], &[good.as_slice(), &[0]].concat(), &other_version, &no_head, &grimace];
+        let cases: [&[u8]; 6] =
+            [&[], &good[1..], &[good.as_slice(), &[0]].concat(), &other_version, &no_head, &grimace];
         for bytes in cases {
             assert_eq!(Packet::decode(bytes), None);
         }

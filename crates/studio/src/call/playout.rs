@@ -105,9 +105,7 @@ impl Playout {
                 let carried = self.carried(newest, age.as_secs_f32());
                 match age.checked_sub(PATIENCE) {
                     None => carried,
-                    Some(over) => {
-                        carried.blend(&self.idle_at(now), smooth(over.as_secs_f32() / EASE_OUT))
-                    }
+                    Some(over) => carried.blend(&self.idle_at(now), smooth(over.as_secs_f32() / EASE_OUT)),
                 }
             }
         };
@@ -174,7 +172,9 @@ mod tests {
 
     fn apart(a: &MotionFrame, b: &MotionFrame) -> f32 {
         let expression: f32 = a.expression.iter().zip(&b.expression).map(|(a, b)| (a - b).norm()).sum();
-        rotation_vector(&(a.rotation.inverse() * b.rotation)).norm() + (a.mouth - b.mouth).abs() + expression / 478.0
+        rotation_vector(&(a.rotation.inverse() * b.rotation)).norm()
+            + (a.mouth - b.mouth).abs()
+            + expression / 478.0
     }
 
     /// What is shown every 40 ms when the packets for which `lost` holds do not arrive.

@@ -122,12 +122,18 @@ impl FaceReader {
 pub fn decode(jpeg: &[u8]) -> Result<RgbImage, String> {
     let no_picture = |error| format!("a camera picture is no JPEG that can be read ({error})");
     if jpeg.len() > LARGEST_JPEG {
-        return Err(format!("a camera picture of {} KB is too large; {} KB are read", jpeg.len() >> 10, LARGEST_JPEG >> 10));
+        return Err(format!(
+            "a camera picture of {} KB is too large; {} KB are read",
+            jpeg.len() >> 10,
+            LARGEST_JPEG >> 10
+        ));
     }
     let decoder = JpegDecoder::new(Cursor::new(jpeg)).map_err(no_picture)?;
     let (width, height) = decoder.dimensions();
     if width.max(height) > LONGEST_SIDE || width.min(height) < 16 {
-        return Err(format!("a camera picture of {width}x{height} pixels; 16 to {LONGEST_SIDE} a side are read"));
+        return Err(format!(
+            "a camera picture of {width}x{height} pixels; 16 to {LONGEST_SIDE} a side are read"
+        ));
     }
     Ok(image::DynamicImage::from_decoder(decoder).map_err(no_picture)?.into_rgb8())
 }
@@ -204,7 +210,8 @@ mod tests {
         let mut reader = FaceReader::new().expect("models");
         let (empty, portrait) = (RgbImage::new(64, 64), state(0.0));
         reader.calibrate();
-        let mut reports = (0..2 * CALIBRATION_PATIENCE).map(|_| reader.read(&empty, &portrait).expect("read").1);
+        let mut reports =
+            (0..2 * CALIBRATION_PATIENCE).map(|_| reader.read(&empty, &portrait).expect("read").1);
         assert_eq!(reports.by_ref().flatten().collect::<Vec<_>>(), [Calibration::Failed]);
     }
 }

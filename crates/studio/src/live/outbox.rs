@@ -118,7 +118,12 @@ impl Outbox {
             return Some(Message::Binary(sound));
         }
         let turn = waiting.turn.wrapping_add(1);
-        let whose = waiting.pictures.range(turn..).next().or(waiting.pictures.first_key_value()).map(|(&id, _)| id)?;
+        let whose = waiting
+            .pictures
+            .range(turn..)
+            .next()
+            .or(waiting.pictures.first_key_value())
+            .map(|(&id, _)| id)?;
         waiting.turn = whose;
         waiting.pictures.remove(&whose).map(Message::Binary)
     }

@@ -223,7 +223,11 @@ impl Engine {
         Ok(())
     }
 
-    fn change(&mut self, portrait: Option<Portrait>, look: Option<Look>) -> Result<(), gioconda_avatar::Error> {
+    fn change(
+        &mut self,
+        portrait: Option<Portrait>,
+        look: Option<Look>,
+    ) -> Result<(), gioconda_avatar::Error> {
         let look = look.unwrap_or(*self.stage.look());
         if look.smoothing.to_bits() != self.stage.look().smoothing.to_bits() {
             self.smoother = MotionSmoother::new(look.smoothing, FRAMES_PER_SECOND);
@@ -294,6 +298,10 @@ impl Meter {
         self.since = Instant::now();
         let middle = delays.len() / 2;
         let (_, &mut latency_ms, _) = delays.select_nth_unstable_by(middle, f32::total_cmp);
-        Some(Statistics { frames_per_second: delays.len() as f32 / seconds.as_secs_f32(), latency_ms, dropped })
+        Some(Statistics {
+            frames_per_second: delays.len() as f32 / seconds.as_secs_f32(),
+            latency_ms,
+            dropped,
+        })
     }
 }

@@ -162,7 +162,14 @@ mod tests {
         for text in understood {
             serde_json::from_str::<Request>(text).expect(text);
         }
-        for text in ["", "{}", "[]", r#"{"type":"dance"}"#, r#"{"type":"start"}"#, r#"{"type":"options","options":7}"#] {
+        for text in [
+            "",
+            "{}",
+            "[]",
+            r#"{"type":"dance"}"#,
+            r#"{"type":"start"}"#,
+            r#"{"type":"options","options":7}"#,
+        ] {
             assert!(serde_json::from_str::<Request>(text).is_err(), "{text}");
         }
     }

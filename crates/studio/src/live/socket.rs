@@ -164,12 +164,7 @@ impl Studio {
     pub(crate) fn look(&self, options: &Options, size: u32, portrait: &PortraitId) -> Look {
         let mut options = options.clone();
         options.label |= self.settings.kiosk || matches!(portrait, PortraitId::Figure { .. });
-        Look {
-            size,
-            gains: options.gains(),
-            smoothing: options.smoothing,
-            label: options.label_language(),
-        }
+        Look { size, gains: options.gains(), smoothing: options.smoothing, label: options.label_language() }
     }
 
     /// Counts what the engine tells, for Prometheus.

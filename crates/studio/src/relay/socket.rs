@@ -62,7 +62,8 @@ pub async fn serve(
 /// Studios join, and programs; a page that does is not one of ours.
 async fn refuse_pages(request: Request, next: Next) -> Response {
     if request.headers().contains_key(header::ORIGIN) {
-        return ApiError::new(StatusCode::FORBIDDEN, "pages may not use the relay; a studio does").into_response();
+        return ApiError::new(StatusCode::FORBIDDEN, "pages may not use the relay; a studio does")
+            .into_response();
     }
     next.run(request).await
 }
@@ -79,9 +80,9 @@ async fn join(
 
 /// The room that is meant; names are kept short.
 pub(crate) fn room_name(room: &str) -> Result<String, ApiError> {
-    wire::clean_name(room, LONGEST_ROOM)
-        .filter(|clean| clean == room)
-        .ok_or_else(|| ApiError::unusable(format!("a room's name has 1 to {LONGEST_ROOM} bytes and no spaces around it")))
+    wire::clean_name(room, LONGEST_ROOM).filter(|clean| clean == room).ok_or_else(|| {
+        ApiError::unusable(format!("a room's name has 1 to {LONGEST_ROOM} bytes and no spaces around it"))
+    })
 }
 
 async fn take_part(relay: Arc<Relay>, room: String, mut socket: WebSocket) {
@@ -127,8 +128,8 @@ async fn admit(
         Some(Message::Text(text)) => text,
         Some(_) => return Err(End::not_understood("a participant begins with \"join\"")),
     };
-    let wire::Request::Join { name } =
-        serde_json::from_str(&text).map_err(|error| End::not_understood(format!("not understood: {error}")))?;
+    let wire::Request::Join { name } = serde_json::from_str(&text)
+        .map_err(|error| End::not_understood(format!("not understood: {error}")))?;
     let name = wire::clean_name(&name, LONGEST_NAME).unwrap_or_default();
     match relay.join(room, &name) {
         Ok((seat, deliveries)) => {
@@ -154,10 +155,7 @@ fn text_of(notice: &Notice) -> Message {
 }
 
 /// Passes on what a participant sends until they leave.
-async fn listen(
-    seat: &Seat,
-    stream: &mut futures_util::stream::SplitStream<WebSocket>,
-) -> Result<(), End> {
+async fn listen(seat: &Seat, stream: &mut futures_util::stream::SplitStream<WebSocket>) -> Result<(), End> {
     while let Some(message) = heard(stream).await? {
         match message {
             Message::Binary(frame) => {

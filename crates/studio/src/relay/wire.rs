@@ -15,13 +15,15 @@ pub const PROTOCOL: &str = "gioconda-relay";
 
 /// Largest portrait, bytes: the head, 512 pixels wide.
 pub const LARGEST_PORTRAIT: usize = 512 << 10;
-/// Largest packet of motion, and of sound with its time stamp, bytes.
+/// Largest packet of motion, bytes.
 pub const LARGEST_MOTION: usize = 256;
+/// Largest packet of sound with its time stamp, bytes.
 pub const LARGEST_SOUND: usize = (4 << 10) + 4;
 /// Largest frame that a participant may send: a portrait and its kind.
 pub const LARGEST_FRAME: usize = LARGEST_PORTRAIT + 1;
-/// Longest names of participants and of rooms, bytes.
+/// Longest name of a participant, bytes.
 pub const LONGEST_NAME: usize = 80;
+/// Longest name of a room, bytes.
 pub const LONGEST_ROOM: usize = 64;
 
 /// What a packet holds.
@@ -154,12 +156,7 @@ mod tests {
 
     #[test]
     fn names_are_cleaned() {
-        let cases = [
-            (" Ada\n", Some("Ada")),
-            ("\u{0}\t ", None),
-            ("ééé", Some("éé")),
-            ("", None),
-        ];
+        let cases = [(" Ada\n", Some("Ada")), ("\u{0}\t ", None), ("ééé", Some("éé")), ("", None)];
         for (name, expected) in cases {
             assert_eq!(clean_name(name, 5).as_deref(), expected);
         }
