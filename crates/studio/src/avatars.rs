@@ -68,7 +68,11 @@ impl AvatarFolder {
     /// The strip of before and after of the avatar called `id`.
     pub(crate) fn strip(&self, id: &str) -> Result<PathBuf, ApiError> {
         let strip = self.find(id)?.with_extension("jpg");
-        if strip.is_file() { Ok(strip) } else { Err(ApiError::unknown("strip: this avatar was made elsewhere")) }
+        if strip.is_file() {
+            Ok(strip)
+        } else {
+            Err(ApiError::unknown("strip: this avatar was made elsewhere"))
+        }
     }
 
     /// Deletes an avatar and all that belongs to it.

@@ -21,9 +21,10 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
-        let axum::Json(value) = axum::Json::from_request(request, state).await.map_err(
-            |rejection: JsonRejection| ApiError::new(rejection.status(), one_line(&rejection.body_text())),
-        )?;
+        let axum::Json(value) =
+            axum::Json::from_request(request, state).await.map_err(|rejection: JsonRejection| {
+                ApiError::new(rejection.status(), one_line(&rejection.body_text()))
+            })?;
         Ok(Self(value))
     }
 }

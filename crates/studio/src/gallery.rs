@@ -112,8 +112,8 @@ impl Gallery {
 impl Exhibit {
     fn read(card: &Path) -> Result<Self, Error> {
         let refused = |path: &Path, what: String| Error::Figure { path: path.to_owned(), what };
-        let text = std::fs::read_to_string(card)
-            .map_err(|cause| Error::Folder { path: card.to_owned(), cause })?;
+        let text =
+            std::fs::read_to_string(card).map_err(|cause| Error::Folder { path: card.to_owned(), cause })?;
         let parsed: Card = toml::from_str(&text).map_err(|error| {
             let line = error.message().split_whitespace().collect::<Vec<_>>().join(" ");
             refused(card, format!("{line}; compare it with the cards in crates/studio/gallery"))

@@ -54,7 +54,7 @@ pub(crate) struct FaceBox {
 impl FaceBox {
     fn new(face: &FoundFace) -> Self {
         let bounds = &face.detection.bounds;
-        Self { x: bounds.x, y: bounds.y, width: bounds.width, height: bounds.height }
+        Self { x: bounds.left, y: bounds.top, width: bounds.width, height: bounds.height }
     }
 }
 
@@ -144,6 +144,7 @@ pub(crate) async fn delete_photo(
 ) -> Result<StatusCode, ApiError> {
     studio.uploads.delete_photo(&id)?;
     studio.portraits.forget(|portrait| matches!(portrait, PortraitId::Photo { photo, .. } if *photo == id));
+    studio.previews.forget();
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -161,10 +162,11 @@ pub(crate) async fn add_clip(State(studio): State<Shared>, body: Body) -> Result
     let info = tokio::task::spawn_blocking(move || look_at_clip(&looked_at)).await??;
     let (width, height) = (info.width, info.height);
     let (seconds, fps) = (info.duration.as_secs_f64(), info.fps.min(limits::FRAMES_PER_SECOND));
-    let clip = Clip { file, fps, seconds, motion: Arc::new(OnceCell::new()) };
+    let clip = Clip { file, fps, motion: Arc::new(OnceCell::new()) };
     let id = studio.uploads.add_clip(clip.clone())?;
     // Followed at once, so that the first preview finds it done; what fails is said when a preview asks for it.
-    tokio::spawn(async move { drop(studio.motion_of(&clip).await) });
+    let following = Arc::clone(&studio);
+    tokio::spawn(async move { drop(following.motion_of(&clip).await) });
     let card = ClipCard { id, width, height, seconds, frames_per_second: fps };
     Ok((StatusCode::CREATED, Json(card)).into_response())
 }
@@ -172,12 +174,16 @@ pub(crate) async fn add_clip(State(studio): State<Shared>, body: Body) -> Result
 fn look_at_clip(file: &Received) -> Result<ClipInfo, ApiError> {
     let words = |error: gioconda_media::Error| ApiError::unusable(in_words(&error, &file.path, "the clip"));
     if gioconda_media::sniff(&file.path).map_err(words)? != InputKind::Clip {
-        return Err(ApiError::unusable("the clip: a single photo does not move; drive with a clip or a motion"));
+        return Err(ApiError::unusable(
+            "the clip: a single photo does not move; drive with a clip or a motion",
+        ));
     }
     let info = ClipReader::open(&file.path, &ReadOptions::default()).map_err(words)?.info().clone();
     let (width, height) = (info.width, info.height);
     if u64::from(width) * u64::from(height) > limits::PIXELS {
-        return Err(ApiError::unusable(format!("the clip: {width} x {height} pixels are too many; scale it down")));
+        return Err(ApiError::unusable(format!(
+            "the clip: {width} x {height} pixels are too many; scale it down"
+        )));
     }
     if info.duration.as_secs_f64() > limits::CLIP_SECONDS {
         let line = format!("the clip: longer than {:.0} s; cut it", limits::CLIP_SECONDS);

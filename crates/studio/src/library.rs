@@ -72,6 +72,7 @@ pub(crate) async fn healthz() -> &'static str {
 #[utoipa::path(get, path = "/metrics", tag = "studio",
     responses((status = 200, description = "OpenMetrics text", body = String, content_type = "application/openmetrics-text")))]
 pub(crate) async fn metrics(State(studio): State<Shared>) -> Result<Response, ApiError> {
+    studio.metrics.queued.set(studio.jobs.waiting() as i64);
     let page = studio.metrics.text().map_err(ApiError::internal)?;
     let kind = HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
     Ok(([(header::CONTENT_TYPE, kind)], page).into_response())
@@ -141,7 +142,8 @@ pub(crate) async fn figure_image(
     Part(id): Part<String>,
 ) -> Result<Response, ApiError> {
     let (path, _) = studio.gallery.picture(&id).ok_or_else(|| ApiError::unknown("figure"))?;
-    let kind = if path.extension().is_some_and(|extension| extension == "png") { "image/png" } else { "image/jpeg" };
+    let kind =
+        if path.extension().is_some_and(|extension| extension == "png") { "image/png" } else { "image/jpeg" };
     Ok(picture(tokio::fs::read(path).await?, kind))
 }
 
@@ -160,7 +162,10 @@ pub(crate) async fn delete_avatar(
     Part(id): Part<String>,
 ) -> Result<StatusCode, ApiError> {
     studio.avatars.delete(&id)?;
-    studio.portraits.forget(|portrait| matches!(portrait, PortraitId::Avatar { avatar, .. } if *avatar == id));
+    studio
+        .portraits
+        .forget(|portrait| matches!(portrait, PortraitId::Avatar { avatar, .. } if *avatar == id));
+    studio.previews.forget();
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -16,7 +16,7 @@ use tokio::net::TcpListener;
 use crate::error::{ApiError, Error};
 use crate::settings::Settings;
 use crate::studio::{Shared, Studio};
-use crate::{call, guard, intake, library, limits, live, pages, relay};
+use crate::{call, guard, intake, jobs, library, limits, live, pages, preview, relay, verify};
 
 /// How often what expired is looked for.
 const TIDYING: Duration = Duration::from_secs(60);
@@ -74,6 +74,13 @@ impl Server {
     pub async fn serve(self, end: impl Future<Output = ()> + Send) -> Result<(), Error> {
         let app = routes(&self.studio);
         let tidying = tokio::spawn(tidy(Arc::clone(&self.studio)));
+        let working = {
+            let studio = Arc::clone(&self.studio);
+            std::thread::Builder::new()
+                .name("jobs".to_owned())
+                .spawn(move || jobs::work(&studio))
+                .map_err(Error::Stopped)?
+        };
         let serving = axum::serve(self.listener, app).into_future();
         let ended = tokio::select! {
             ended = serving => ended.map_err(Error::Stopped),
@@ -81,6 +88,12 @@ impl Server {
         };
         tidying.abort();
         self.studio.ending.store(true, Ordering::Relaxed);
+        self.studio.jobs.close();
+        // A job that does not end in time is left behind; its files go all the same.
+        let waiting = tokio::task::spawn_blocking(move || working.join());
+        if let Ok(Ok(Err(_))) = tokio::time::timeout(PATIENCE, waiting).await {
+            tracing::error!("the worker had failed before the studio ended");
+        }
         drop(self.temporary);
         ended
     }
@@ -129,6 +142,9 @@ fn routes(studio: &Shared) -> Router {
         .merge(pages::routes())
         .merge(library::routes())
         .merge(intake::routes())
+        .merge(jobs::routes::routes())
+        .merge(preview::routes())
+        .merge(verify::routes())
         .merge(live::socket::routes())
         .merge(call::socket::routes())
         .merge(relay::socket::routes(Arc::clone(&studio.relay)))
@@ -151,5 +167,6 @@ async fn tidy(studio: Shared) {
     loop {
         clock.tick().await;
         studio.uploads.expire();
+        studio.jobs.expire();
     }
 }

@@ -1,6 +1,6 @@
 //! What all requests share.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 
@@ -13,9 +13,12 @@ use crate::avatars::AvatarFolder;
 use crate::error::Error;
 use crate::gallery::Gallery;
 use crate::id::Id;
+use crate::jobs::Jobs;
+use crate::limits;
 use crate::live::sessions::Sessions;
 use crate::metrics::Metrics;
 use crate::portraits::Portraits;
+use crate::preview::Previews;
 use crate::relay::{self, room::Relay};
 use crate::settings::Settings;
 use crate::uploads::Uploads;
@@ -43,6 +46,14 @@ pub(crate) struct Studio {
     pub(crate) relay: Arc<Relay>,
     /// One clip is followed for previews at a time.
     pub(crate) following: Semaphore,
+    pub(crate) jobs: Jobs,
+    pub(crate) previews: Previews,
+    /// Places among the previews that wait.
+    pub(crate) previewing: Semaphore,
+    /// Turns of those who verify.
+    pub(crate) verifying: Semaphore,
+    /// Where films are made.
+    pub(crate) temporary: PathBuf,
     /// Set when the studio ends: work in hand stops.
     pub(crate) ending: Arc<AtomicBool>,
 }
@@ -76,6 +87,11 @@ impl Studio {
             sessions: Arc::default(),
             relay: Relay::new(relay::room::Limits::default()),
             following: Semaphore::new(1),
+            jobs: Jobs::default(),
+            previews: Previews::default(),
+            previewing: Semaphore::new(limits::WAITING_PREVIEWS),
+            verifying: Semaphore::new(limits::VERIFIED_AT_ONCE),
+            temporary: temporary.to_owned(),
             ending: Arc::default(),
             settings,
         })

@@ -41,7 +41,6 @@ pub(crate) struct Clip {
     pub(crate) file: Received,
     /// Frames a second that are taken from it.
     pub(crate) fps: f64,
-    pub(crate) seconds: f64,
     /// What its face does, once someone wanted a preview.
     pub(crate) motion: Arc<OnceCell<Arc<Motion>>>,
 }
@@ -117,7 +116,10 @@ impl Uploads {
         }
         file.flush().await?;
         if bytes == 0 {
-            return Err(ApiError::new(StatusCode::BAD_REQUEST, "the request has no body; send the file's bytes"));
+            return Err(ApiError::new(
+                StatusCode::BAD_REQUEST,
+                "the request has no body; send the file's bytes",
+            ));
         }
         Ok(Received { path: Arc::new(named.into_temp_path()), bytes })
     }
