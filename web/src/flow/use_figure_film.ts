@@ -2,7 +2,7 @@
 
 import { useEffect, useRef, useState } from "preact/hooks";
 import * as api from "../api/client";
-import { ended, follow } from "../api/jobs";
+import { follow } from "../api/jobs";
 import type { Job, Options } from "../api/types";
 
 /** Longest side in pixels. */
@@ -45,19 +45,11 @@ export function useFigureFilm(figure: string, options: Options): FigureFilm {
     setMotion(motion);
     try {
       const { job: id } = await api.animate({ figure }, { motion }, { ...options, format: "mp4", size: SIZE });
-      let last: Job | undefined;
-      const unfollow = follow(
-        id,
-        (job) => {
-          last = job;
-          setJob(job);
-        },
-        fail,
-      );
+      const unfollow = follow(id, setJob, fail);
       const end = () => {
         unfollow();
-        // Where it cannot be stopped it ends by itself.
-        if (!last || !ended(last)) api.stopJob(id).catch(() => {});
+        // A film that is done is forgotten; where nothing can be stopped it expires by itself.
+        api.stopJob(id).catch(() => {});
       };
       if (own === wish.current) endLast.current = end;
       else end();

@@ -107,12 +107,18 @@ export function useCall(room: string): Call {
   };
 
   const enter = (portrait: PortraitId, name: string, options: Options) => {
+    // A room that was never entered, with a reason, is refused; trying again would not help.
+    let [entered, reason]: [boolean, string | undefined] = [false, undefined];
     performer.current?.enter({
       url: socket(`/api/call/${encodeURIComponent(room)}`),
       start: { type: "start", portrait, options, size: SIZE, name },
       inCall: true,
       events: {
-        onNews: hear,
+        onNews: (news) => {
+          if (news.type === "ready") entered = true;
+          if (news.type === "error") reason = news.error;
+          hear(news);
+        },
         onPicture: ({ participant = 0, payload }) => painters.current.get(participant)?.(payload),
         onSound: ({ participant = 0, payload }) => {
           const player = players.current.get(participant) ?? new Player();
@@ -120,6 +126,11 @@ export function useCall(room: string): Call {
           player.play(payload);
         },
         onEnd: () => {
+          if (!entered && reason !== undefined) {
+            tearDown();
+            setState({ ...LOBBY, refusal: reason });
+            return;
+          }
           change({ phase: "lost", others: [], own: undefined });
           retry.current = setTimeout(() => enter(portrait, name, options), RETRY);
         },

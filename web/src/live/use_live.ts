@@ -128,7 +128,7 @@ export function useLive(portrait: PortraitId | undefined, options: Options, size
   };
 
   const calibrate = () => {
-    change({ calibrated: false });
+    change({ calibrated: false, refusal: undefined });
     performer.current?.session?.say({ type: "calibrate" });
   };
 

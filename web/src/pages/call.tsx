@@ -114,6 +114,7 @@ function Room({ info, search, room }: { info: Info; search: URLSearchParams; roo
           </button>
         </div>
       )}
+      {state.refusal && <TroubleLine line={state.refusal} />}
       {state.error !== undefined && <Trouble error={state.error} />}
       <div class="columns">
         <section>

@@ -81,6 +81,12 @@ export function Personalise({ info }: { info: Info }) {
     }
   };
 
+  const discard = (id: string) => {
+    // Where it cannot be deleted now, the studio forgets it by itself.
+    api.stopJob(id).catch(() => {});
+    forget();
+  };
+
   const working = job !== undefined && !ended(job);
   return (
     <article class="personalise">
@@ -172,7 +178,7 @@ export function Personalise({ info }: { info: Info }) {
               <button type="button" onClick={() => void goOn(job.id)}>
                 {words.resume}
               </button>
-              <button type="button" class="quiet" onClick={forget}>
+              <button type="button" class="quiet" onClick={() => discard(job.id)}>
                 {words.discard}
               </button>
             </div>

@@ -99,7 +99,7 @@ test("photos become an avatar, which performs, and is deleted for good", { skip 
   assert.deepEqual(complaints, []);
 });
 
-test("learning is stopped and goes on where it was", { skip }, async () => {
+test("learning is stopped and taken up again", { skip }, async () => {
   const { page } = await visit(browser, "about:blank");
   let state = "running";
   const job = () => ({ id: "j", kind: "learn", state, position: 0, done: 12, total: 60, frames_per_second: 2, error: null });
@@ -126,7 +126,7 @@ test("learning is stopped and goes on where it was", { skip }, async () => {
   await page.getByRole("button", { name: "Learn this face" }).click();
   await page.getByText("Step 12 of 60").waitFor();
   await page.getByRole("button", { name: "Stop" }).click();
-  await page.getByText("Stopped. It can go on where it was.").waitFor();
-  await page.getByRole("button", { name: "Go on" }).click();
+  await page.getByText("Stopped. It can be started again.").waitFor();
+  await page.getByRole("button", { name: "Start again" }).click();
   await page.getByText("Lisa is ready.").waitFor();
 });
