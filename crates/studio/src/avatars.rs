@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
 
+use axum::http::StatusCode;
 use gioconda_avatar::{AVATAR_EXTENSION, AvatarFile, Tuning};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -71,7 +72,7 @@ impl AvatarFolder {
         if strip.is_file() {
             Ok(strip)
         } else {
-            Err(ApiError::unknown("strip: this avatar was made elsewhere"))
+            Err(ApiError::new(StatusCode::NOT_FOUND, "this avatar has no strip; it was made elsewhere"))
         }
     }
 

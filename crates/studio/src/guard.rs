@@ -93,7 +93,9 @@ fn admit(token: &str, headers: &HeaderMap, uri: &Uri) -> Result<Option<Response>
     let cookie = HeaderValue::from_str(&cookie).map_err(ApiError::internal)?;
     let mut welcome = StatusCode::SEE_OTHER.into_response();
     welcome.headers_mut().insert(SET_COOKIE, cookie);
-    let place = HeaderValue::from_str(uri.path()).map_err(ApiError::internal)?;
+    // One slash: two would lead to another host.
+    let place = format!("/{}", uri.path().trim_start_matches('/'));
+    let place = HeaderValue::from_str(&place).map_err(ApiError::internal)?;
     welcome.headers_mut().insert(LOCATION, place);
     Ok(Some(welcome))
 }

@@ -19,6 +19,7 @@ mod limits;
 pub mod live;
 mod marking;
 mod metrics;
+mod openapi;
 mod options;
 mod pages;
 mod portraits;

@@ -26,7 +26,7 @@ pub(crate) const UNUSED: Duration = Duration::from_secs(30 * 60);
 /// An upload that sends nothing for this long is given up.
 pub(crate) const STALLED: Duration = Duration::from_secs(20);
 /// Jobs that wait, and jobs that ended and are remembered.
-pub(crate) const QUEUED_JOBS: usize = 32;
+pub(crate) const QUEUED_JOBS: usize = 24;
 pub(crate) const ENDED_JOBS: usize = 64;
 /// Previews that wait for their turn.
 pub(crate) const WAITING_PREVIEWS: usize = 8;

@@ -16,7 +16,7 @@ use tokio::net::TcpListener;
 use crate::error::{ApiError, Error};
 use crate::settings::Settings;
 use crate::studio::{Shared, Studio};
-use crate::{call, guard, intake, jobs, library, limits, live, pages, preview, relay, verify};
+use crate::{call, guard, intake, jobs, library, limits, live, openapi, pages, preview, relay, verify};
 
 /// How often what expired is looked for.
 const TIDYING: Duration = Duration::from_secs(60);
@@ -118,7 +118,7 @@ pub fn run(settings: Settings, ready: impl FnOnce(&Server)) -> Result<(), Error>
     ended
 }
 
-async fn interrupted() {
+pub(crate) async fn interrupted() {
     let ctrl_c = tokio::signal::ctrl_c();
     #[cfg(unix)]
     {
@@ -145,6 +145,7 @@ fn routes(studio: &Shared) -> Router {
         .merge(jobs::routes::routes())
         .merge(preview::routes())
         .merge(verify::routes())
+        .merge(openapi::routes())
         .merge(live::socket::routes())
         .merge(call::socket::routes())
         .merge(relay::socket::routes(Arc::clone(&studio.relay)))
