@@ -38,22 +38,27 @@ impl Continuity {
 
     /// The motion to show for what the tracker found, `None` being a lost face.
     pub fn next(&mut self, found: Option<MotionFrame>) -> MotionFrame {
+        self.next_after(found, self.frame_seconds)
+    }
+
+    /// As [`Continuity::next`], `step` seconds after the frame before: cameras keep no steady rate.
+    pub fn next_after(&mut self, found: Option<MotionFrame>, step: f32) -> MotionFrame {
         let shown = match found {
-            Some(motion) => self.found(motion),
-            None => self.lost(),
+            Some(motion) => self.found(motion, step),
+            None => self.lost(step),
         };
         self.shown = shown.clone();
         shown
     }
 
-    fn found(&mut self, motion: MotionFrame) -> MotionFrame {
+    fn found(&mut self, motion: MotionFrame, step: f32) -> MotionFrame {
         if self.lost_for > 0.0 {
             self.easing = Some((self.shown.clone(), 0.0));
             self.lost_for = 0.0;
         }
         self.held = motion.clone();
         let Some((from, seconds)) = &mut self.easing else { return motion };
-        *seconds += self.frame_seconds;
+        *seconds += step;
         let t = *seconds / EASE_IN;
         if t >= 1.0 {
             self.easing = None;
@@ -62,14 +67,20 @@ impl Continuity {
         from.blend(&motion, smooth(t))
     }
 
-    fn lost(&mut self) -> MotionFrame {
+    fn lost(&mut self, step: f32) -> MotionFrame {
         self.lost_frames += 1;
-        self.lost_for += self.frame_seconds;
+        self.lost_for += step;
         self.easing = None;
         let t = ((self.lost_for - HOLD) / EASE_OUT).clamp(0.0, 1.0);
         let mut motion = self.held.blend(&MotionFrame::rest(), smooth(t));
         motion.confidence = 0.0;
         motion
+    }
+
+    /// Lets the portrait move from what it shows to what comes next as after a lost face: for motion that jumps because
+    /// what it is relative to has changed.
+    pub fn ease(&mut self) {
+        self.easing = Some((self.shown.clone(), 0.0));
     }
 
     /// How many frames had no face so far.

@@ -17,14 +17,12 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use gioconda_face::rotation_vector;
-use nalgebra::{Rotation3, Vector2, Vector3};
 use safetensors::SafeTensors;
 
 use crate::Error;
-use crate::expression_basis::{BASIS, COMPONENTS};
+use crate::expression_basis::COMPONENTS;
 use crate::motion::MotionFrame;
-use crate::regions::{SIDES, iris};
+use crate::packed_frame::PackedFrame;
 use crate::tensors::{Tensor, floats};
 
 /// Version of the format that this program writes and reads.
@@ -44,65 +42,6 @@ pub struct Motion {
     /// Whether the last frame runs into the first without a jump.
     pub loops: bool,
     frames: Vec<PackedFrame>,
-}
-
-/// A [`MotionFrame`] in the numbers of the file.
-#[derive(Clone, Debug, PartialEq)]
-struct PackedFrame {
-    rotation: [f32; 3],
-    translation: [f32; 2],
-    scale: f32,
-    expression: [f32; COMPONENTS],
-    gaze: [f32; 4],
-    openings: [f32; 3],
-    confidence: f32,
-}
-
-impl PackedFrame {
-    fn pack(frame: &MotionFrame) -> Self {
-        let [right, left] = SIDES.map(|side| {
-            let points = &frame.expression[iris(side)];
-            points.iter().sum::<Vector3<f32>>() / points.len() as f32
-        });
-        Self {
-            rotation: rotation_vector(&frame.rotation).into(),
-            translation: frame.translation.into(),
-            scale: frame.scale,
-            expression: BASIS.encode(&frame.expression),
-            gaze: [right.x, right.y, left.x, left.y],
-            openings: [frame.eyes[0], frame.eyes[1], frame.mouth],
-            confidence: frame.confidence,
-        }
-    }
-
-    fn unpack(&self) -> MotionFrame {
-        let mut expression = BASIS.decode(&self.expression);
-        for (side, gaze) in SIDES.into_iter().zip(self.gaze.as_chunks::<2>().0) {
-            expression[iris(side)].fill(Vector3::new(gaze[0], gaze[1], 0.0));
-        }
-        let [right, left, mouth] = self.openings;
-        MotionFrame {
-            rotation: Rotation3::new(Vector3::from(self.rotation)),
-            translation: Vector2::from(self.translation),
-            scale: self.scale,
-            expression,
-            eyes: [right, left],
-            mouth,
-            confidence: self.confidence,
-        }
-    }
-
-    /// Whether every number is finite and within what a head can do.
-    fn is_sane(&self) -> bool {
-        let within = |numbers: &[f32], bound: f32| numbers.iter().all(|n| n.abs() <= bound);
-        within(&self.rotation, std::f32::consts::PI)
-            && within(&self.translation, 1000.0)
-            && (0.05..=20.0).contains(&self.scale)
-            && within(&self.expression, 1000.0)
-            && within(&self.gaze, 100.0)
-            && self.openings.iter().all(|n| (0.0..=100.0).contains(n))
-            && (0.0..=1.0).contains(&self.confidence)
-    }
 }
 
 impl Motion {
@@ -275,19 +214,6 @@ impl Motion {
     }
 }
 
-impl PackedFrame {
-    /// How far two frames are apart to the eye, in radians of head rotation.
-    fn distance(&self, other: &Self) -> f32 {
-        let apart =
-            |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| (a - b) * (a - b)).sum::<f32>().sqrt();
-        apart(&self.rotation, &other.rotation)
-            + 0.1 * apart(&self.translation, &other.translation)
-            + (self.scale - other.scale).abs()
-            + 0.03 * apart(&self.expression, &other.expression)
-            + 0.2 * apart(&self.openings, &other.openings)
-    }
-}
-
 fn unpack_rows(file: &SafeTensors<'_>) -> Result<Vec<PackedFrame>, String> {
     let column = |name: &str, width: usize| -> Result<Vec<f32>, String> {
         let damaged =
@@ -340,6 +266,8 @@ fn row_of<const WIDTH: usize>(numbers: &[f32], row: usize) -> [f32; WIDTH] {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use gioconda_face::rotation_vector;
+    use nalgebra::Rotation3;
 
     fn nod() -> Motion {
         let mut motion = Motion::new("a nod", 25.0);

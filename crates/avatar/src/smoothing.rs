@@ -73,8 +73,12 @@ impl MotionSmoother {
     }
 
     /// The next frame, smoothed.
-    pub fn smooth(&mut self, mut motion: MotionFrame) -> MotionFrame {
-        let step = self.frame_seconds;
+    pub fn smooth(&mut self, motion: MotionFrame) -> MotionFrame {
+        self.smooth_after(motion, self.frame_seconds)
+    }
+
+    /// The next frame, smoothed, when it comes `step` seconds after the one before: cameras keep no steady rate.
+    pub fn smooth_after(&mut self, mut motion: MotionFrame, step: f32) -> MotionFrame {
         if let Some(filters) = &mut self.filters {
             motion.rotation = filters.rotation.filter(motion.rotation, step);
             motion.translation = filters.translation.filter(motion.translation, step);

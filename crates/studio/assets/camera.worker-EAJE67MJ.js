@@ -1,0 +1,1 @@
+var e=new OffscreenCanvas(1,1),s=e.getContext("2d",{alpha:!1});setInterval(()=>postMessage("beat"),1e3/30);onmessage=async({data:a})=>{(e.width!==a.width||e.height!==a.height)&&(e.width=a.width,e.height=a.height),s?.drawImage(a,0,0),a.close();let t=await e.convertToBlob({type:"image/jpeg",quality:.8});postMessage(await t.arrayBuffer())};

@@ -1,0 +1,1 @@
+var s=class extends AudioWorkletProcessor{#s=new Float32Array(960);#r=0;process(r){let e=r[0]?.[0];for(let o of e??[])this.#s[this.#r++]=o,this.#r===960&&(this.port.postMessage(this.#s,[this.#s.buffer]),this.#s=new Float32Array(960),this.#r=0);return!0}};registerProcessor("capture",s);

@@ -1,0 +1,269 @@
+//! `/api/call/{room}`: a page, its performer, and the others in the room.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use axum::Router;
+use axum::extract::State;
+use axum::extract::ws::{WebSocket, WebSocketUpgrade, rejection::WebSocketUpgradeRejection};
+use axum::response::Response;
+use axum::routing::any;
+use futures_util::StreamExt;
+use futures_util::stream::SplitStream;
+use gioconda_avatar::{Avatar, Canvas, Framing, PackedFrame};
+use image::codecs::jpeg::JpegEncoder;
+use tokio::sync::mpsc::Receiver;
+use tokio::task::JoinSet;
+
+use super::guest::{Guest, Seating};
+use super::link::{Event, Link, portrait_frame};
+use super::packet::Packet;
+use crate::error::ApiError;
+use crate::extract::Part;
+use crate::live::outbox::{Outbox, code};
+use crate::live::performer::{News, Performer};
+use crate::live::protocol::{self, Answer, FromPage, LARGEST_FRAME, PROTOCOL, Request, SOUND};
+use crate::live::socket::{End, Incoming, Place, Start, camera_picture, incoming, say, start, upgrade};
+use crate::options::Options;
+use crate::relay::room::{Delivery, Refusal};
+use crate::relay::socket::room_name;
+use crate::relay::wire::{self, Kind, LARGEST_PORTRAIT, LONGEST_NAME, Notice};
+use crate::studio::Shared;
+
+pub(crate) fn routes() -> Router<Shared> {
+    Router::new().route("/api/call/{room}", any(call))
+}
+
+async fn call(
+    State(studio): State<Shared>,
+    Part(room): Part<String>,
+    socket: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+) -> Result<Response, ApiError> {
+    let socket = upgrade(socket, PROTOCOL, LARGEST_FRAME)?;
+    let room = room_name(&room)?;
+    Ok(socket.on_upgrade(|socket| async move {
+        let (sink, stream) = socket.split();
+        let outbox = Outbox::new();
+        let sending = tokio::spawn(Arc::clone(&outbox).send(sink));
+        if let Err(end) = take_part(&studio, &room, stream, &outbox).await {
+            end.tell(&outbox);
+        }
+        outbox.close(code::NORMAL, "");
+        // It ends after the close, or when the other side is gone.
+        let _ = sending.await;
+    }))
+}
+
+/// One participant, from the first word to the last.
+async fn take_part(
+    studio: &Shared,
+    room: &str,
+    mut stream: SplitStream<WebSocket>,
+    outbox: &Arc<Outbox>,
+) -> Result<(), End> {
+    let Some(Start { portrait, mut options, size, name }) = start(&mut stream).await? else { return Ok(()) };
+    let name = wire::clean_name(&name, LONGEST_NAME).unwrap_or_default();
+    let place = Place::take(studio)?;
+    let staged = studio.staged(&portrait).await?;
+    let look = studio.look(&options, size, &portrait);
+    let avatar = Arc::clone(&staged.avatar);
+    let jpeg = tokio::task::spawn_blocking(move || head(&avatar)).await.map_err(ApiError::from)?;
+    let shown = portrait_frame(look.label, &jpeg);
+    let (link, events) = match &studio.settings.relay {
+        Some(address) => Link::there(address, room, &name, shown),
+        None => match Link::here(&studio.relay, room, &name, &shown) {
+            Ok(joined) => joined,
+            Err(Refusal::RoomFull) => {
+                outbox.say(&Answer::Full);
+                outbox.close(code::TRY_AGAIN_LATER, "the room is full");
+                return Ok(());
+            }
+            Err(Refusal::TooManyRooms) => return Err(End::full()),
+        },
+    };
+    let (link, own) = (Arc::new(link), Arc::new(AtomicU32::new(u32::MAX)));
+    let tell = teller(studio, place, outbox, &link, &own);
+    let performer = Performer::start(staged, look, tell).map_err(ApiError::from)?;
+    let seating = Seating {
+        studio: Arc::clone(studio),
+        outbox: Arc::clone(outbox),
+        size,
+        label: label(studio, &options),
+    };
+    let company = Company { seating, guests: HashMap::new(), own, lost: false };
+    // Ends with this function.
+    let mut hosting = JoinSet::new();
+    hosting.spawn(company.host(events));
+    while let Some(incoming) = incoming(&mut stream).await? {
+        match incoming {
+            Incoming::Binary(bytes) => {
+                let frame = FromPage::parse(&bytes)
+                    .ok_or_else(|| End::not_understood("a binary frame is no camera picture and no sound"))?;
+                if frame.sequence == SOUND {
+                    link.send(wire::frame(Kind::Sound, &bytes[4..]));
+                } else {
+                    performer.picture(camera_picture(&frame));
+                }
+            }
+            Incoming::Text(Request::Calibrate) => performer.calibrate(),
+            Incoming::Text(Request::Options { options: new }) => match new.check() {
+                Ok(()) => {
+                    options = new;
+                    performer.look(studio.look(&options, size, &portrait));
+                }
+                Err(error) => outbox.say(&Answer::error(error.line)),
+            },
+            Incoming::Text(Request::Portrait { .. }) => {
+                outbox.say(&Answer::error("in a call the portrait stays; leave and come back with another"));
+            }
+            Incoming::Text(Request::Start { .. }) => {
+                return Err(End::not_understood("the call is started already"));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The label that this side wants on everybody.
+fn label(studio: &Shared, options: &Options) -> Option<gioconda_provenance::Language> {
+    let mut options = options.clone();
+    options.label |= studio.settings.kiosk;
+    options.label_language()
+}
+
+/// Largest side of the head that is sent, pixels; the picture has a margin around it.
+const HEAD_SIDE: f32 = 512.0;
+/// A head's side over its face's, as [`Framing::Head`] has it: more pixels than the photo's own are of no use.
+const HEAD_OVER_FACE: f32 = 2.0;
+
+/// The portrait's head as a JPEG: what the others need to show it.
+fn head(avatar: &Avatar) -> Vec<u8> {
+    let (low, high) = avatar.landmarks.bounds();
+    let side = ((high - low).max() * HEAD_OVER_FACE).clamp(128.0, HEAD_SIDE) as u32;
+    let canvas = Canvas::new(&avatar.photo, &avatar.landmarks, Framing::Head { side });
+    let encoded = |quality| {
+        let mut jpeg = Vec::new();
+        let written = canvas.picture.write_with_encoder(JpegEncoder::new_with_quality(&mut jpeg, quality));
+        written.expect("a picture of these sizes is written to memory");
+        jpeg
+    };
+    // The label's byte comes before it.
+    [92, 80]
+        .into_iter()
+        .map(encoded)
+        .find(|jpeg| jpeg.len() < LARGEST_PORTRAIT)
+        .unwrap_or_else(|| encoded(50))
+}
+
+/// Brings the engine's news to the page, and what is performed to the others. Holds the place until the engine ends.
+fn teller(
+    studio: &Shared,
+    place: Place,
+    outbox: &Arc<Outbox>,
+    link: &Arc<Link>,
+    own: &Arc<AtomicU32>,
+) -> impl FnMut(News) + Send + 'static {
+    let (studio, outbox, own) = (Arc::clone(studio), Arc::clone(outbox), Arc::clone(own));
+    // The engine may live a moment longer than the call, and must not hold the seat.
+    let link = Arc::downgrade(link);
+    let (mut dropped, mut count) = (0, 0_u16);
+    move |news| {
+        let _held = &place;
+        studio.note(&news, &mut dropped);
+        let News::Picture { sequence, milliseconds, jpeg, motion } = news else { return say(news, &outbox) };
+        let packet =
+            Packet { sequence: count, milliseconds: milliseconds as u16, frame: PackedFrame::pack(&motion) };
+        count = count.wrapping_add(1);
+        if let Some(link) = link.upgrade() {
+            link.send(wire::frame(Kind::Motion, &packet.encode()));
+        }
+        let own = own.load(Ordering::Relaxed);
+        outbox.picture(own, protocol::frame(Some(own), sequence, milliseconds, &jpeg));
+    }
+}
+
+/// The others.
+struct Company {
+    seating: Seating,
+    guests: HashMap<u32, Guest>,
+    /// The page's own number.
+    own: Arc<AtomicU32>,
+    /// Whether the relay is away.
+    lost: bool,
+}
+
+impl Company {
+    /// Looks after the room until the call ends.
+    async fn host(mut self, mut events: Receiver<Event>) {
+        while let Some(event) = events.recv().await {
+            match event {
+                Event::Delivery(Delivery::Notice(notice)) => self.hear(notice),
+                Event::Delivery(Delivery::Packet(packet)) => self.pass_on(&packet),
+                Event::Lost => self.lose(),
+            }
+        }
+        self.seating.outbox.close(code::TRY_AGAIN_LATER, "the room is away");
+    }
+
+    fn hear(&mut self, notice: Notice) {
+        let outbox = Arc::clone(&self.seating.outbox);
+        match notice {
+            Notice::Ready { participant } => {
+                self.own.store(participant, Ordering::Relaxed);
+                outbox.say(&Answer::Ready { session: None, participant: Some(participant) });
+                if std::mem::take(&mut self.lost) {
+                    outbox.say(&Answer::Back);
+                }
+            }
+            Notice::Joined { participant, name } => {
+                match Guest::start(participant, self.seating.clone()) {
+                    Ok(guest) => self.guests.insert(participant, guest),
+                    Err(error) => {
+                        return outbox.say(&Answer::error(format!("no thread for a portrait: {error}")));
+                    }
+                };
+                outbox.say(&Answer::Joined { participant, name });
+            }
+            Notice::Left { participant } => self.leave(participant),
+            Notice::Full => {
+                outbox.say(&Answer::Full);
+                outbox.close(code::TRY_AGAIN_LATER, "the room is full");
+            }
+            Notice::Error { error } => outbox.say(&Answer::error(error)),
+        }
+    }
+
+    fn leave(&mut self, participant: u32) {
+        self.guests.remove(&participant);
+        self.seating.outbox.forget(participant);
+        self.seating.outbox.say(&Answer::Left { participant });
+    }
+
+    /// The relay is away: who was there cannot be seen any more. The page is told once.
+    fn lose(&mut self) {
+        for participant in self.guests.keys().copied().collect::<Vec<_>>() {
+            self.leave(participant);
+        }
+        if !std::mem::replace(&mut self.lost, true) {
+            self.seating.outbox.say(&Answer::Lost);
+        }
+    }
+
+    fn pass_on(&self, packet: &[u8]) {
+        let Some((participant, kind, payload)) = wire::parse_relayed(packet) else { return };
+        let Some(guest) = self.guests.get(&participant) else { return };
+        match kind {
+            Kind::Portrait => guest.portrait(payload),
+            Kind::Motion => {
+                if let Some(packet) = Packet::decode(payload) {
+                    guest.motion(packet);
+                }
+            }
+            Kind::Sound => {
+                let frame = [&participant.to_le_bytes(), &SOUND.to_le_bytes(), payload].concat();
+                self.seating.outbox.sound(frame.into());
+            }
+        }
+    }
+}

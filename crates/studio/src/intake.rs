@@ -1,0 +1,232 @@
+//! Photos and clips come in: received, looked at, and given a name.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::extract::{DefaultBodyLimit, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::{delete, get, post};
+use axum::{Json, Router};
+use gioconda_avatar::{Motion, RecordSettings};
+use gioconda_face::{FaceChoice, FoundFace};
+use gioconda_media::{ClipInfo, ClipReader, InputKind, ReadOptions};
+use serde::Serialize;
+use tokio::sync::OnceCell;
+use utoipa::ToSchema;
+
+use crate::error::{ApiError, ErrorBody};
+use crate::extract::Part;
+use crate::id::Id;
+use crate::library::{jpeg, picture};
+use crate::limits;
+use crate::options::PortraitId;
+use crate::studio::Shared;
+use crate::uploads::{Clip, Photo, Received, in_words};
+
+/// How much of a clip previews follow, and how closely: enough to choose by.
+const PREVIEW_SECONDS: Duration = Duration::from_secs(20);
+const PREVIEW_FRAMES_PER_SECOND: f64 = 12.5;
+
+pub(crate) fn routes() -> Router<Shared> {
+    // These bodies are streamed to a file and counted on the way.
+    let streamed = Router::new()
+        .route("/api/photos", post(add_photo))
+        .route("/api/clips", post(add_clip))
+        .layer(DefaultBodyLimit::disable());
+    Router::new()
+        .route("/api/photos/{id}", delete(delete_photo))
+        .route("/api/photos/{id}/image", get(photo_image))
+        .route("/api/clips/{id}", delete(delete_clip))
+        .merge(streamed)
+}
+
+/// A face's box, pixels of the photo, origin at its top-left corner, y down.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct FaceBox {
+    x: f32,
+    y: f32,
+    width: f32,
+    height: f32,
+}
+
+impl FaceBox {
+    fn new(face: &FoundFace) -> Self {
+        let bounds = &face.detection.bounds;
+        Self { x: bounds.left, y: bounds.top, width: bounds.width, height: bounds.height }
+    }
+}
+
+/// A photo that was received.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct PhotoCard {
+    id: Id,
+    width: u32,
+    height: u32,
+    /// Left to right; a portrait's `face` counts them from 0.
+    faces: Vec<FaceBox>,
+    /// What stands in the way of a good portrait, a line each.
+    notes: Vec<String>,
+}
+
+/// A clip that was received.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct ClipCard {
+    id: Id,
+    width: u32,
+    height: u32,
+    seconds: f64,
+    frames_per_second: f64,
+}
+
+/// Takes a photo and finds the faces in it.
+#[utoipa::path(post, path = "/api/photos", tag = "uploads",
+    params(("X-Gioconda" = String, Header, description = "studio")),
+    request_body(content = Vec<u8>, content_type = "application/octet-stream", description = "The bytes of a JPEG, PNG, WebP, BMP, TIFF or GIF"),
+    responses((status = 201, description = "Received", body = PhotoCard), (status = 400, description = "Not received", body = ErrorBody),
+        (status = 413, description = "Too large", body = ErrorBody), (status = 422, description = "No photo", body = ErrorBody),
+        (status = 429, description = "Too many photos", body = ErrorBody), (status = 503, description = "Too many uploads at the same time", body = ErrorBody)))]
+pub(crate) async fn add_photo(State(studio): State<Shared>, body: Body) -> Result<Response, ApiError> {
+    let _place = studio.uploads.enter()?;
+    let file = studio.uploads.receive(body, limits::PHOTO_BYTES).await?;
+    let looking = Arc::clone(&studio);
+    let card = tokio::task::spawn_blocking(move || look_at_photo(&looking, file)).await??;
+    Ok((StatusCode::CREATED, Json(card)).into_response())
+}
+
+fn look_at_photo(studio: &Shared, file: Received) -> Result<PhotoCard, ApiError> {
+    // One at a time is decoded: a photo of 50 megapixels takes hundreds of megabytes.
+    let looked = studio.with_finder(|finder| {
+        let picture = gioconda_media::photo::read(&file.path)?.image;
+        let faces = finder.find_faces(&picture)?;
+        Ok::<_, gioconda_avatar::Error>((picture.dimensions(), faces))
+    });
+    let ((width, height), faces) =
+        looked.map_err(|error| ApiError::unusable(in_words(&error, &file.path, "the photo")))?;
+    let boxes = faces.iter().map(FaceBox::new).collect();
+    let notes = match faces.as_slice() {
+        [] => vec!["no face was found; use a photo in which one face is seen from the front".to_owned()],
+        [face] => face.quality.warnings.iter().map(ToString::to_string).collect(),
+        many => many
+            .iter()
+            .enumerate()
+            .flat_map(|(i, face)| face.quality.warnings.iter().map(move |note| format!("{}: {note}", i + 1)))
+            .collect(),
+    };
+    let id = studio.uploads.add_photo(Photo { file, faces: Arc::new(faces) })?;
+    Ok(PhotoCard { id, width, height, faces: boxes, notes })
+}
+
+/// A photo, upright.
+#[utoipa::path(get, path = "/api/photos/{id}/image", tag = "uploads", params(("id" = Id, Path)),
+    responses((status = 200, description = "A JPEG", body = Vec<u8>, content_type = "image/jpeg"), (status = 404, description = "No such photo", body = ErrorBody)))]
+pub(crate) async fn photo_image(
+    State(studio): State<Shared>,
+    Part(id): Part<Id>,
+) -> Result<Response, ApiError> {
+    let file = studio.uploads.photo(&id)?.file;
+    let bytes = tokio::task::spawn_blocking(move || {
+        let photo = studio.with_finder(|_| gioconda_media::photo::read(&file.path));
+        let photo = photo.map_err(|error| ApiError::unusable(in_words(&error, &file.path, "the photo")))?;
+        jpeg(&photo.image)
+    });
+    Ok(picture(bytes.await??, "image/jpeg"))
+}
+
+/// Deletes a photo.
+#[utoipa::path(delete, path = "/api/photos/{id}", tag = "uploads",
+    params(("id" = Id, Path), ("X-Gioconda" = String, Header, description = "studio")),
+    responses((status = 204, description = "Deleted"), (status = 404, description = "No such photo", body = ErrorBody)))]
+pub(crate) async fn delete_photo(
+    State(studio): State<Shared>,
+    Part(id): Part<Id>,
+) -> Result<StatusCode, ApiError> {
+    studio.uploads.delete_photo(&id)?;
+    studio.portraits.forget(|portrait| matches!(portrait, PortraitId::Photo { photo, .. } if *photo == id));
+    studio.previews.forget();
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Takes a clip.
+#[utoipa::path(post, path = "/api/clips", tag = "uploads",
+    params(("X-Gioconda" = String, Header, description = "studio")),
+    request_body(content = Vec<u8>, content_type = "application/octet-stream", description = "The bytes of an mp4, mov, WebM, GIF or WebP"),
+    responses((status = 201, description = "Received", body = ClipCard), (status = 400, description = "Not received", body = ErrorBody),
+        (status = 413, description = "Too large", body = ErrorBody), (status = 422, description = "No clip", body = ErrorBody),
+        (status = 429, description = "Too many clips", body = ErrorBody), (status = 503, description = "Too many uploads at the same time", body = ErrorBody)))]
+pub(crate) async fn add_clip(State(studio): State<Shared>, body: Body) -> Result<Response, ApiError> {
+    let _place = studio.uploads.enter()?;
+    let file = studio.uploads.receive(body, limits::CLIP_BYTES).await?;
+    let looked_at = file.clone();
+    let info = tokio::task::spawn_blocking(move || look_at_clip(&looked_at)).await??;
+    let (width, height) = (info.width, info.height);
+    let (seconds, fps) = (info.duration.as_secs_f64(), info.fps.min(limits::FRAMES_PER_SECOND));
+    let clip = Clip { file, fps, motion: Arc::new(OnceCell::new()) };
+    let id = studio.uploads.add_clip(clip.clone())?;
+    // Followed at once, so that the first preview finds it done; what fails is said when a preview asks for it.
+    let following = Arc::clone(&studio);
+    tokio::spawn(async move { drop(following.motion_of(&clip).await) });
+    let card = ClipCard { id, width, height, seconds, frames_per_second: fps };
+    Ok((StatusCode::CREATED, Json(card)).into_response())
+}
+
+fn look_at_clip(file: &Received) -> Result<ClipInfo, ApiError> {
+    let words = |error: gioconda_media::Error| ApiError::unusable(in_words(&error, &file.path, "the clip"));
+    if gioconda_media::sniff(&file.path).map_err(words)? != InputKind::Clip {
+        return Err(ApiError::unusable(
+            "the clip: a single photo does not move; drive with a clip or a motion",
+        ));
+    }
+    let info = ClipReader::open(&file.path, &ReadOptions::default()).map_err(words)?.info().clone();
+    let (width, height) = (info.width, info.height);
+    if u64::from(width) * u64::from(height) > limits::PIXELS {
+        return Err(ApiError::unusable(format!(
+            "the clip: {width} x {height} pixels are too many; scale it down"
+        )));
+    }
+    if info.duration.as_secs_f64() > limits::CLIP_SECONDS {
+        let line = format!("the clip: longer than {:.0} s; cut it", limits::CLIP_SECONDS);
+        return Err(ApiError::unusable(line));
+    }
+    Ok(info)
+}
+
+/// Deletes a clip.
+#[utoipa::path(delete, path = "/api/clips/{id}", tag = "uploads",
+    params(("id" = Id, Path), ("X-Gioconda" = String, Header, description = "studio")),
+    responses((status = 204, description = "Deleted"), (status = 404, description = "No such clip", body = ErrorBody)))]
+pub(crate) async fn delete_clip(
+    State(studio): State<Shared>,
+    Part(id): Part<Id>,
+) -> Result<StatusCode, ApiError> {
+    studio.uploads.delete_clip(&id)?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+impl crate::studio::Studio {
+    /// What the face of a clip does in its first seconds; followed once.
+    pub(crate) async fn motion_of(self: &Arc<Self>, clip: &Clip) -> Result<Arc<Motion>, ApiError> {
+        let followed = clip.motion.get_or_try_init(|| async {
+            let _alone = self.following.acquire().await.map_err(ApiError::internal)?;
+            let (path, fps) = (Arc::clone(&clip.file.path), clip.fps.min(PREVIEW_FRAMES_PER_SECOND));
+            let settings = RecordSettings {
+                title: "preview".to_owned(),
+                start: Duration::ZERO,
+                duration: Some(PREVIEW_SECONDS),
+                fps: Some(fps),
+                face: FaceChoice::Largest,
+                neutral: None,
+                smooth: 0.0,
+                seamless: None,
+            };
+            let cancel = Arc::clone(&self.ending);
+            let recorded = tokio::task::spawn_blocking(move || {
+                gioconda_avatar::record(&path, &settings, &|_| {}, &cancel)
+                    .map_err(|error| ApiError::unusable(in_words(&error, &path, "the clip")))
+            });
+            Ok::<_, ApiError>(Arc::new(recorded.await??.0))
+        });
+        followed.await.cloned()
+    }
+}

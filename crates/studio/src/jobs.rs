@@ -1,0 +1,363 @@
+//! Work that takes a while: films and avatars, one at a time, in a queue that has an end.
+
+pub(crate) mod animation;
+pub(crate) mod learning;
+pub(crate) mod routes;
+
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use serde::Serialize;
+use tempfile::TempPath;
+use tokio::sync::watch;
+use utoipa::ToSchema;
+
+use crate::error::ApiError;
+use crate::id::Id;
+use crate::limits;
+use crate::metrics::End;
+use crate::studio::{Shared, Studio};
+use animation::Animation;
+use learning::Learning;
+
+/// What a job makes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum JobKind {
+    /// A film.
+    Animate,
+    /// An avatar.
+    Learn,
+}
+
+/// Where a job stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum JobState {
+    /// It waits for others.
+    Queued,
+    /// It is worked on.
+    Running,
+    /// Its result can be had.
+    Done,
+    /// It could not be done; `error` says why.
+    Failed,
+    /// Somebody stopped it; it can be resumed.
+    Stopped,
+}
+
+/// What came of a job.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[serde(untagged)]
+pub(crate) enum JobResult {
+    /// Of `animate`.
+    Film {
+        /// A name for downloads.
+        file: String,
+        /// Its media type.
+        mime: &'static str,
+        /// Pixels across.
+        width: u32,
+        /// Pixels down.
+        height: u32,
+        /// How long it plays.
+        seconds: f64,
+    },
+    /// Of `learn`.
+    Avatar {
+        /// The avatar's id.
+        avatar: String,
+    },
+}
+
+/// A job as it is shown.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub(crate) struct JobView {
+    pub(crate) id: Id,
+    pub(crate) kind: JobKind,
+    pub(crate) state: JobState,
+    /// How many jobs are before it.
+    pub(crate) position: usize,
+    /// Frames or steps done.
+    pub(crate) done: u64,
+    /// Frames or steps there will be; 0 while that is not known.
+    pub(crate) total: u64,
+    /// Frames or steps a second.
+    pub(crate) frames_per_second: Option<f64>,
+    /// Why it failed, one line.
+    pub(crate) error: Option<String>,
+    pub(crate) result: Option<JobResult>,
+}
+
+/// What is to be done.
+pub(crate) enum Work {
+    Animate(Box<Animation>),
+    Learn(Learning),
+}
+
+/// A job's result, and the file that it is if it is one.
+pub(crate) struct Made {
+    pub(crate) result: JobResult,
+    pub(crate) file: Option<TempPath>,
+}
+
+/// Why a job ended without a result.
+pub(crate) enum Unmade {
+    Stopped,
+    Failed(String),
+}
+
+pub(crate) struct Job {
+    pub(crate) id: Id,
+    work: Work,
+    cancel: AtomicBool,
+    view: watch::Sender<JobView>,
+    file: Mutex<Option<Arc<TempPath>>>,
+    /// When it began, and when it ended.
+    times: Mutex<(Option<Instant>, Option<Instant>)>,
+}
+
+impl Job {
+    pub(crate) fn view(&self) -> JobView {
+        self.view.borrow().clone()
+    }
+
+    pub(crate) fn watch(&self) -> watch::Receiver<JobView> {
+        self.view.subscribe()
+    }
+
+    /// Its film, once it is done.
+    pub(crate) fn file(&self) -> Option<Arc<TempPath>> {
+        lock(&self.file).clone()
+    }
+
+    fn has_ended(&self) -> bool {
+        !matches!(self.view.borrow().state, JobState::Queued | JobState::Running)
+    }
+
+    fn progress(&self, studio: &Studio, done: u64, total: u64) {
+        let seconds = lock(&self.times).0.map_or(0.0, |start| start.elapsed().as_secs_f64());
+        let pace = (seconds > 0.0 && done > 0).then(|| done as f64 / seconds);
+        if matches!(self.work, Work::Animate(_)) {
+            studio.metrics.frames.inc();
+            studio.metrics.job_fps.set(pace.unwrap_or(0.0));
+        }
+        self.view.send_modify(|view| {
+            (view.done, view.total, view.frames_per_second) = (done, total, pace);
+        });
+    }
+}
+
+#[derive(Default)]
+struct Table {
+    /// In the order they came.
+    jobs: Vec<Arc<Job>>,
+    queue: VecDeque<Arc<Job>>,
+    running: Option<Arc<Job>>,
+    closed: bool,
+}
+
+/// All jobs.
+#[derive(Default)]
+pub(crate) struct Jobs {
+    table: Mutex<Table>,
+    wake: Condvar,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Jobs {
+    /// Puts work at the end of the queue.
+    pub(crate) fn add(&self, work: Work) -> Result<Id, ApiError> {
+        let mut table = lock(&self.table);
+        table.check_room()?;
+        let id = Id::random();
+        let kind = match work {
+            Work::Animate(_) => JobKind::Animate,
+            Work::Learn(_) => JobKind::Learn,
+        };
+        let view = JobView {
+            id: id.clone(),
+            kind,
+            state: JobState::Queued,
+            position: 0,
+            done: 0,
+            total: 0,
+            frames_per_second: None,
+            error: None,
+            result: None,
+        };
+        let job = Arc::new(Job {
+            id: id.clone(),
+            work,
+            cancel: AtomicBool::new(false),
+            view: watch::Sender::new(view),
+            file: Mutex::default(),
+            times: Mutex::default(),
+        });
+        table.jobs.push(Arc::clone(&job));
+        table.queue.push_back(job);
+        table.forget_old();
+        table.count();
+        self.wake.notify_one();
+        Ok(id)
+    }
+
+    /// All jobs that are remembered, the newest first.
+    pub(crate) fn views(&self) -> Vec<JobView> {
+        lock(&self.table).jobs.iter().rev().map(|job| job.view()).collect()
+    }
+
+    pub(crate) fn find(&self, id: &Id) -> Result<Arc<Job>, ApiError> {
+        let found = lock(&self.table).jobs.iter().find(|job| job.id == *id).cloned();
+        found.ok_or_else(|| ApiError::unknown("job"))
+    }
+
+    /// Stops a job that waits or runs; one that has ended is forgotten, with its film.
+    pub(crate) fn stop(&self, id: &Id) -> Result<(), ApiError> {
+        let job = self.find(id)?;
+        let mut table = lock(&self.table);
+        if job.has_ended() {
+            table.jobs.retain(|other| other.id != *id);
+            return Ok(());
+        }
+        job.cancel.store(true, Ordering::Relaxed);
+        if let Some(place) = table.queue.iter().position(|other| other.id == *id) {
+            table.queue.remove(place);
+            lock(&job.times).1 = Some(Instant::now());
+            job.view.send_modify(|view| (view.state, view.position) = (JobState::Stopped, 0));
+            table.count();
+        }
+        Ok(())
+    }
+
+    /// Puts a job that was stopped back into the queue.
+    pub(crate) fn resume(&self, id: &Id) -> Result<(), ApiError> {
+        let job = self.find(id)?;
+        let mut table = lock(&self.table);
+        if !matches!(job.view().state, JobState::Stopped | JobState::Failed) {
+            let line = "only a job that was stopped or has failed can be resumed";
+            return Err(ApiError::new(axum::http::StatusCode::CONFLICT, line));
+        }
+        table.check_room()?;
+        job.cancel.store(false, Ordering::Relaxed);
+        *lock(&job.times) = (None, None);
+        job.view.send_modify(|view| {
+            (view.state, view.error, view.done, view.frames_per_second) = (JobState::Queued, None, 0, None);
+        });
+        table.queue.push_back(job);
+        table.count();
+        self.wake.notify_one();
+        Ok(())
+    }
+
+    /// How many wait.
+    pub(crate) fn waiting(&self) -> usize {
+        lock(&self.table).queue.len()
+    }
+
+    /// Forgets jobs that ended long ago, with their films.
+    pub(crate) fn expire(&self) {
+        lock(&self.table).forget_old();
+    }
+
+    /// Stops what runs and lets nothing begin any more.
+    pub(crate) fn close(&self) {
+        let mut table = lock(&self.table);
+        table.closed = true;
+        table.queue.clear();
+        if let Some(job) = &table.running {
+            job.cancel.store(true, Ordering::Relaxed);
+        }
+        self.wake.notify_all();
+    }
+
+    /// Waits for the next job; nothing once the studio ends.
+    fn next(&self) -> Option<Arc<Job>> {
+        let mut table = lock(&self.table);
+        loop {
+            if table.closed {
+                return None;
+            }
+            if let Some(job) = table.queue.pop_front() {
+                table.running = Some(Arc::clone(&job));
+                table.count();
+                lock(&job.times).0 = Some(Instant::now());
+                job.view.send_modify(|view| (view.state, view.position) = (JobState::Running, 0));
+                return Some(job);
+            }
+            table = self.wake.wait(table).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    fn ended(&self, job: &Job, made: Result<Made, Unmade>) -> &'static str {
+        let mut table = lock(&self.table);
+        table.running = None;
+        lock(&job.times).1 = Some(Instant::now());
+        let (state, result, error, end) = match made {
+            Ok(Made { result, file }) => {
+                *lock(&job.file) = file.map(Arc::new);
+                (JobState::Done, Some(result), None, "done")
+            }
+            Err(Unmade::Stopped) => (JobState::Stopped, None, None, "stopped"),
+            Err(Unmade::Failed(line)) => (JobState::Failed, None, Some(line), "failed"),
+        };
+        job.view.send_modify(|view| (view.state, view.result, view.error) = (state, result, error));
+        table.count();
+        end
+    }
+}
+
+impl Table {
+    fn check_room(&self) -> Result<(), ApiError> {
+        if self.queue.len() >= limits::QUEUED_JOBS {
+            return Err(ApiError::busy("the queue is full; try again in a minute", 30));
+        }
+        Ok(())
+    }
+
+    /// Tells everyone who waits how many are before them.
+    fn count(&self) {
+        let running = usize::from(self.running.is_some());
+        for (place, job) in self.queue.iter().enumerate() {
+            job.view.send_if_modified(|view| {
+                let before = std::mem::replace(&mut view.position, place + running);
+                before != view.position
+            });
+        }
+    }
+
+    fn forget_old(&mut self) {
+        let age = |job: &Job| lock(&job.times).1.map(|end| end.elapsed());
+        self.jobs.retain(|job| age(job).is_none_or(|age| age < limits::UNUSED));
+        let ended = self.jobs.iter().filter(|job| job.has_ended()).count();
+        let mut surplus = ended.saturating_sub(limits::ENDED_JOBS);
+        self.jobs.retain(|job| {
+            let goes = surplus > 0 && job.has_ended();
+            surplus -= usize::from(goes);
+            !goes
+        });
+    }
+}
+
+/// Works on one job after the other until the studio ends.
+pub(crate) fn work(studio: &Shared) {
+    while let Some(job) = studio.jobs.next() {
+        let made = catch_unwind(AssertUnwindSafe(|| match &job.work {
+            Work::Animate(animation) => animation.run(studio, &job),
+            Work::Learn(learning) => learning.run(studio, &job),
+        }));
+        let made = made.unwrap_or_else(|_| {
+            studio.metrics.errors.inc();
+            Err(Unmade::Failed("the studio failed at this; its log says why".to_owned()))
+        });
+        let end = studio.jobs.ended(&job, made);
+        studio.metrics.jobs.get_or_create(&End { end }).inc();
+        studio.metrics.job_fps.set(0.0);
+    }
+}

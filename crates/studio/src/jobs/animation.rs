@@ -1,0 +1,127 @@
+//! A film of one portrait: what `gioconda animate` does, for a visitor.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use gioconda_avatar::builtin_motions::BuiltinMotion;
+use gioconda_avatar::{Drive, Error, MotionMode, Settings};
+use gioconda_face::FaceChoice;
+use gioconda_provenance::{Input, Statement};
+use tempfile::TempPath;
+
+use super::{Job, JobResult, Made, Unmade};
+use crate::error::ApiError;
+use crate::id::Id;
+use crate::marking::Finisher;
+use crate::options::{DriveId, Format, LARGEST_SIDE, Options, PortraitId};
+use crate::portraits::Portrait;
+use crate::studio::{Shared, Studio};
+use crate::uploads::{Received, in_words};
+
+/// What a film is made of.
+pub(crate) struct Animation {
+    portrait: Arc<Portrait>,
+    settings: Settings,
+    finish: (Option<gioconda_provenance::Language>, Box<Statement>),
+    format: Format,
+    /// A name for downloads, without its extension.
+    name: String,
+    /// The clip, which is kept as long as it is needed.
+    clip: Option<Received>,
+}
+
+impl Animation {
+    /// Finds everything that a request names.
+    pub(crate) async fn prepare(
+        studio: &Shared,
+        portrait_id: &PortraitId,
+        drive: &DriveId,
+        options: &Options,
+    ) -> Result<Self, ApiError> {
+        options.check()?;
+        let portrait = studio.portrait(portrait_id).await?;
+        let (drive, name, clip, fps) = match drive {
+            DriveId::Motion { motion } => {
+                (Drive::Motion(builtin(motion)?.load()), motion.clone(), None, None)
+            }
+            DriveId::Clip { clip } => {
+                let clip = studio.uploads.clip(clip)?;
+                let path = clip.file.path.to_path_buf();
+                (Drive::Clip(path), "portrait".to_owned(), Some(clip.file), Some(clip.fps))
+            }
+        };
+        let renderer = portrait.avatar.best_renderer();
+        let driver = match &clip {
+            None => None,
+            Some(file) => {
+                let file = file.clone();
+                let read = move || Input::read("driver", &file.path, None, false);
+                Some(tokio::task::spawn_blocking(read).await?.map_err(ApiError::internal)?)
+            }
+        };
+        let statement = Box::new(studio.statement(&portrait, renderer, driver, options));
+        let settings = Settings {
+            drive,
+            driver_face: FaceChoice::Largest,
+            mode: MotionMode::Relative { neutral: None },
+            gains: options.gains(),
+            smooth: options.smoothing,
+            framing: options.framing(LARGEST_SIDE),
+            side_by_side: false,
+            fps,
+            start: Duration::ZERO,
+            duration: None,
+            repeat: 1,
+            mute: false,
+            renderer,
+        };
+        let finish = (studio.label(portrait_id, options), statement);
+        Ok(Self { portrait, settings, finish, format: options.format, name, clip })
+    }
+
+    pub(super) fn run(&self, studio: &Studio, job: &Job) -> Result<Made, Unmade> {
+        let extension = self.format.extension();
+        let path = studio.temporary.join(Id::random().as_str()).with_extension(extension);
+        let (label, statement) = &self.finish;
+        let finish = Finisher::new(*label, statement).for_film();
+        let progress = |p: gioconda_avatar::Progress| job.progress(studio, p.done, p.total.unwrap_or(0));
+        let made = gioconda_avatar::animate(
+            &self.portrait.avatar,
+            &self.settings,
+            &path,
+            finish,
+            &progress,
+            &job.cancel,
+        );
+        let summary = made.map_err(|error| match error {
+            Error::Cancelled => Unmade::Stopped,
+            error => Unmade::Failed(match &self.clip {
+                Some(clip) => {
+                    in_words(&error, &clip.path, "the clip").replace(&path.display().to_string(), "the film")
+                }
+                None => in_words(&error, &path, "the film"),
+            }),
+        })?;
+        // Nobody can ask for the film before it is signed: the job has it only after this.
+        let file = TempPath::try_from_path(&path).map_err(|error| failed(&error))?;
+        studio.sign(&file, statement).map_err(|error| Unmade::Failed(error.line))?;
+        let (width, height) = summary.size;
+        let result = JobResult::Film {
+            file: format!("{}.{extension}", self.name),
+            mime: self.format.mime(),
+            width,
+            height,
+            seconds: summary.frames as f64 / summary.fps,
+        };
+        Ok(Made { result, file: Some(file) })
+    }
+}
+
+fn failed(error: &std::io::Error) -> Unmade {
+    Unmade::Failed(ApiError::internal(error).line)
+}
+
+/// The built-in motion of that name.
+pub(crate) fn builtin(name: &str) -> Result<BuiltinMotion, ApiError> {
+    BuiltinMotion::find(name).ok_or_else(|| ApiError::unknown("motion"))
+}

@@ -1,0 +1,163 @@
+//! An avatar of several photos: what `gioconda learn` does, for a visitor.
+
+use std::sync::Arc;
+
+use gioconda_avatar::builtin_motions::BuiltinMotion;
+use gioconda_avatar::{
+    Avatar, AvatarFile, Canvas, Declaration, Framing, Gains, MOST_PHOTOS, MotionTransfer, Reference,
+};
+use gioconda_face::FaceChoice;
+use gioconda_train::LearnSettings;
+use image::RgbImage;
+
+use super::{Job, JobResult, Made, Unmade};
+use crate::error::ApiError;
+use crate::id::Id;
+use crate::marking::Finisher;
+use crate::options::{DeclaredSubject, Options, check_text};
+use crate::portraits::Portrait;
+use crate::studio::{Shared, Studio};
+use crate::uploads::{Photo, in_words};
+
+/// Steps that may be asked for.
+const MOST_STEPS: u32 = 2000;
+
+/// Side of the strip's pictures, pixels, and how many there are in a row.
+const STRIP_SIDE: u32 = 224;
+const STRIP_MOMENTS: u32 = 4;
+/// What the strip shows.
+const STRIP_MOTION: &str = "look-around";
+
+/// What an avatar is made of.
+pub(crate) struct Learning {
+    photos: Vec<Photo>,
+    name: String,
+    declaration: Declaration,
+    steps: u32,
+    feed_forward: bool,
+}
+
+impl Learning {
+    pub(crate) fn prepare(
+        studio: &Shared,
+        photos: &[Id],
+        name: &str,
+        (subject, consent): (Option<DeclaredSubject>, Option<String>),
+        steps: Option<u32>,
+        feed_forward: bool,
+    ) -> Result<Self, ApiError> {
+        if !(1..=MOST_PHOTOS).contains(&photos.len()) {
+            let line = format!("an avatar is made of 1 to {MOST_PHOTOS} photos, not {}", photos.len());
+            return Err(ApiError::unusable(line));
+        }
+        let name = name.trim();
+        if name.is_empty() || name.chars().any(char::is_control) {
+            return Err(ApiError::unusable("the avatar needs a name"));
+        }
+        check_text("name", Some(name))?;
+        check_text("consent", consent.as_deref())?;
+        let steps = steps.unwrap_or(gioconda_train::DEFAULT_LEARNING_STEPS);
+        if !(1..=MOST_STEPS).contains(&steps) {
+            return Err(ApiError::unusable(format!("steps go from 1 to {MOST_STEPS}, not {steps}")));
+        }
+        let photos = photos.iter().map(|id| studio.uploads.photo(id)).collect::<Result<Vec<_>, _>>()?;
+        let subject = subject.map(|subject| gioconda_provenance::Subject::from(subject).to_string());
+        let declaration = Declaration { subject, consent };
+        Ok(Self { photos, name: name.to_owned(), declaration, steps, feed_forward })
+    }
+
+    pub(super) fn run(&self, studio: &Studio, job: &Job) -> Result<Made, Unmade> {
+        let weights = studio.weights.as_ref().map(|(weights, _)| weights);
+        let tuned = weights.is_some() && !self.feed_forward;
+        let count = self.photos.len() as u64;
+        let total = if tuned { u64::from(self.steps) } else { count };
+        job.progress(studio, 0, total);
+        let mut references = Vec::new();
+        for (number, photo) in self.photos.iter().enumerate() {
+            stop_if(job)?;
+            references.push(open(photo, number + 1)?);
+            if !tuned {
+                job.progress(studio, number as u64 + 1, total);
+            }
+        }
+        let before = avatar(&references[..1]);
+        let mut after = avatar(&references);
+        if let Some(weights) = weights {
+            after.network = Some(Arc::new(if self.feed_forward {
+                weights.feed_forward(&after.photos())
+            } else {
+                let settings = LearnSettings { steps: self.steps, ..LearnSettings::default() };
+                let progress =
+                    |p: gioconda_train::LearnProgress| job.progress(studio, u64::from(p.done), total);
+                let learned =
+                    gioconda_train::learn(weights, &after.photos(), &settings, &progress, &job.cancel);
+                stop_if(job)?;
+                learned.map_err(|error| Unmade::Failed(error.to_string()))?.0
+            }));
+        }
+        let file = AvatarFile::new(after, self.declaration.clone());
+        let strip =
+            self.strip(studio, &AvatarFile::new(before, Declaration::default()).avatar, &file.avatar)?;
+        stop_if(job)?;
+        let avatar = studio
+            .avatars
+            .save(&file, &self.name, &strip)
+            .map_err(|error| Unmade::Failed(error.to_string()))?;
+        Ok(Made { result: JobResult::Avatar { avatar }, file: None })
+    }
+
+    /// The first photo alone above, the avatar below, at the same moments of the same motion; marked and signed.
+    fn strip(&self, studio: &Studio, before: &Avatar, after: &Avatar) -> Result<Vec<u8>, Unmade> {
+        let failed = |error: gioconda_avatar::Error| Unmade::Failed(error.to_string());
+        let mut strip = RgbImage::new(STRIP_SIDE * STRIP_MOMENTS, STRIP_SIDE * 2);
+        let motion = BuiltinMotion::find(STRIP_MOTION).expect("the strip's motion is built in").load();
+        for (row, avatar) in [before, after].into_iter().enumerate() {
+            let canvas = Canvas::new(&avatar.photo, &avatar.landmarks, Framing::Head { side: STRIP_SIDE });
+            let transfer =
+                MotionTransfer::new(&canvas.landmarks, canvas.picture.dimensions(), Gains::default());
+            let mut renderer = avatar.renderer(avatar.best_renderer(), &canvas).map_err(failed)?;
+            let mut picture = RgbImage::new(canvas.window.width, canvas.window.height);
+            for moment in 0..STRIP_MOMENTS {
+                let at = motion.seconds() * (f64::from(moment) + 0.5) / f64::from(STRIP_MOMENTS);
+                renderer.render(&transfer.apply(&motion.at(at)), &mut picture).map_err(failed)?;
+                let (x, y) = (moment * STRIP_SIDE, row as u32 * STRIP_SIDE);
+                image::imageops::replace(&mut strip, &picture, i64::from(x), i64::from(y));
+            }
+        }
+        let told = |error: ApiError| Unmade::Failed(error.line);
+        let path = &self.photos[0].file.path;
+        let input = gioconda_provenance::Input::read("portrait", path, Some(&after.photo), false)
+            .map_err(|error| told(ApiError::internal(error)))?;
+        let portrait = Portrait { avatar: after.clone(), declaration: self.declaration.clone(), input };
+        let statement = studio.statement(&portrait, after.best_renderer(), None, &Options::default());
+        Finisher::new(None, &statement).finish(&mut strip);
+        studio.signed_jpeg(&strip, &statement).map_err(told)
+    }
+}
+
+fn stop_if(job: &Job) -> Result<(), Unmade> {
+    if job.cancel.load(std::sync::atomic::Ordering::Relaxed) { Err(Unmade::Stopped) } else { Ok(()) }
+}
+
+/// The photo and the largest face in it.
+fn open(photo: &Photo, number: usize) -> Result<Reference, Unmade> {
+    let name = format!("photo {number}");
+    let face = FaceChoice::Largest.choose(&photo.faces).ok().flatten().ok_or_else(|| {
+        Unmade::Failed(format!("{name}: no face found; use a photo in which one face is seen from the front"))
+    })?;
+    let picture = gioconda_media::photo::read(&photo.file.path)
+        .map_err(|error| Unmade::Failed(in_words(&error, &photo.file.path, &name)))?;
+    Ok(Reference { photo: Arc::new(picture.image), landmarks: face.landmarks.clone() })
+}
+
+/// An avatar of these photos; the first is what is shown.
+fn avatar(photos: &[Reference]) -> Avatar {
+    let (shown, others) = photos.split_first().expect("an avatar has a photo");
+    Avatar {
+        photo: Arc::clone(&shown.photo),
+        landmarks: shown.landmarks.clone(),
+        warnings: Vec::new(),
+        others: others.to_vec(),
+        network: None,
+    }
+}

@@ -1,0 +1,42 @@
+//! How much of everything there may be: whatever comes in, memory and disk stay bounded.
+
+use std::time::Duration;
+
+/// Largest photo, bytes.
+pub(crate) const PHOTO_BYTES: u64 = 30 << 20;
+/// Largest clip, bytes.
+pub(crate) const CLIP_BYTES: u64 = 200 << 20;
+/// Largest file that is verified, bytes.
+pub(crate) const VERIFIED_BYTES: u64 = 200 << 20;
+/// Largest JSON body, bytes.
+pub(crate) const JSON_BYTES: usize = 64 << 10;
+/// Most pixels of a photo, and of one frame of a clip.
+pub(crate) const PIXELS: u64 = gioconda_media::photo::MAX_PIXELS;
+/// Longest clip.
+pub(crate) const CLIP_SECONDS: f64 = 300.0;
+/// Most photos and most clips that are kept at a time.
+pub(crate) const PHOTOS: usize = 256;
+pub(crate) const CLIPS: usize = 32;
+/// Most bytes of all uploads together.
+pub(crate) const UPLOADED_BYTES: u64 = 4 << 30;
+/// Uploads that are received or looked at at a time; more are told to come back.
+pub(crate) const UPLOADS_AT_ONCE: usize = 16;
+/// Photos and clips that nobody used for this long are deleted; so are jobs that ended.
+pub(crate) const UNUSED: Duration = Duration::from_secs(30 * 60);
+/// An upload that sends nothing for this long is given up.
+pub(crate) const STALLED: Duration = Duration::from_secs(20);
+/// Jobs that wait, and jobs that ended and are remembered.
+pub(crate) const QUEUED_JOBS: usize = 24;
+pub(crate) const ENDED_JOBS: usize = 64;
+/// Previews that wait for their turn.
+pub(crate) const WAITING_PREVIEWS: usize = 8;
+/// Portraits that are kept ready.
+pub(crate) const READY_PORTRAITS: usize = 8;
+/// Live sessions and participants of calls at a time.
+pub(crate) const SESSIONS: usize = 24;
+/// Files that are verified at a time.
+pub(crate) const VERIFIED_AT_ONCE: usize = 2;
+/// Frames a second of a film, at most; containers of browsers' recordings may claim 240.
+pub(crate) const FRAMES_PER_SECOND: f64 = 30.0;
+/// Longest text that is stored: a name, a consent.
+pub(crate) const TEXT: usize = 400;

@@ -1,0 +1,307 @@
+//! One session's engine: camera pictures in, the portrait's pictures out, on a thread of its own.
+//!
+//! There is room for one waiting picture: a newer one takes its place, so that what is shown is always the newest and
+//! nothing queues up however slow the machine is. Portrait, look and calibration change between two pictures.
+
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use gioconda_avatar::{Continuity, MotionFrame, MotionSmoother};
+
+use super::camera::{self, Calibration, FaceReader, Seen};
+use super::stage::{Look, Portrait, Stage};
+
+/// Nominal rate of cameras, for what is measured in frames.
+const FRAMES_PER_SECOND: f64 = 25.0;
+/// Seconds that may lie between two pictures of one movement.
+const STEPS: std::ops::RangeInclusive<f32> = 0.005..=0.25;
+/// How often the statistics are told.
+const TELL_EVERY: Duration = Duration::from_secs(1);
+
+/// A picture from the performer's camera.
+pub struct CameraPicture {
+    /// Counted by the sender.
+    pub sequence: u32,
+    /// When it was taken, on the sender's clock; wraps around.
+    pub milliseconds: u32,
+    /// As the camera's side encoded it.
+    pub jpeg: Vec<u8>,
+}
+
+/// What the engine has to say.
+pub enum News {
+    /// Models are loaded, pictures are welcome.
+    Ready,
+    /// The answer to a camera picture.
+    Picture {
+        /// Of the camera picture.
+        sequence: u32,
+        /// Of the camera picture.
+        milliseconds: u32,
+        /// The portrait.
+        jpeg: Vec<u8>,
+        /// What it performs, smoothed.
+        motion: Box<MotionFrame>,
+    },
+    /// The performer's face was lost or found again.
+    Face(bool),
+    /// The performer's resting face is known.
+    Calibrated,
+    /// How it goes, about once a second.
+    Statistics(Statistics),
+    /// Something did not work; one line for the performer. The session goes on.
+    Trouble(String),
+    /// The engine could not start; why, in one line.
+    Failed(String),
+}
+
+/// The last second.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Statistics {
+    /// Pictures answered a second.
+    pub frames_per_second: f32,
+    /// Median milliseconds from a picture's arrival to its answer.
+    pub latency_ms: f32,
+    /// Pictures replaced by newer ones, since the start.
+    pub dropped: u64,
+}
+
+/// A handle on the engine. When it goes, the engine ends.
+pub struct Performer {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    inbox: Mutex<Inbox>,
+    filled: Condvar,
+}
+
+#[derive(Default)]
+struct Inbox {
+    picture: Option<(CameraPicture, Instant)>,
+    portrait: Option<Portrait>,
+    look: Option<Look>,
+    calibrate: bool,
+    dropped: u64,
+    closed: bool,
+}
+
+impl Shared {
+    fn inbox(&self) -> MutexGuard<'_, Inbox> {
+        // Nothing that holds the lock can leave the inbox half changed.
+        self.inbox.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Performer {
+    /// Starts an engine. `tell` is called on its thread, which ends, and lets go of `tell`, soon after the handle is
+    /// dropped.
+    ///
+    /// # Errors
+    /// When the system gives no thread.
+    pub fn start(
+        portrait: Portrait,
+        look: Look,
+        tell: impl FnMut(News) + Send + 'static,
+    ) -> std::io::Result<Self> {
+        let shared = Arc::new(Shared { inbox: Mutex::default(), filled: Condvar::new() });
+        let inside = Arc::clone(&shared);
+        std::thread::Builder::new().name("performer".to_owned()).spawn(move || {
+            let mut tell = tell;
+            match Engine::new(portrait, look) {
+                Ok(engine) => perform(&inside, engine, &mut tell),
+                Err(error) => tell(News::Failed(error.to_string())),
+            }
+        })?;
+        Ok(Self { shared })
+    }
+
+    /// Puts a picture before the engine, in the place of one that still waits.
+    pub fn picture(&self, picture: CameraPicture) {
+        let mut inbox = self.shared.inbox();
+        let replaced = inbox.picture.replace((picture, Instant::now()));
+        inbox.dropped += u64::from(replaced.is_some());
+        self.shared.filled.notify_one();
+    }
+
+    /// Shows somebody else from now on.
+    pub fn portrait(&self, portrait: Portrait) {
+        self.shared.inbox().portrait = Some(portrait);
+    }
+
+    /// Shows the portrait differently from now on.
+    pub fn look(&self, look: Look) {
+        self.shared.inbox().look = Some(look);
+    }
+
+    /// Takes the performer's face in the next pictures as the resting one.
+    pub fn calibrate(&self) {
+        self.shared.inbox().calibrate = true;
+    }
+}
+
+impl Drop for Performer {
+    fn drop(&mut self) {
+        self.shared.inbox().closed = true;
+        self.shared.filled.notify_one();
+    }
+}
+
+/// What is to be done before a picture, and the picture.
+struct Work {
+    picture: CameraPicture,
+    arrived: Instant,
+    portrait: Option<Portrait>,
+    look: Option<Look>,
+    calibrate: bool,
+    dropped: u64,
+}
+
+/// Waits for a picture; `None` when the handle has gone.
+fn next(shared: &Shared) -> Option<Work> {
+    let mut inbox = shared.inbox();
+    loop {
+        if inbox.closed {
+            return None;
+        }
+        if let Some((picture, arrived)) = inbox.picture.take() {
+            let Inbox { portrait, look, calibrate, dropped, .. } = &mut *inbox;
+            let (portrait, look, calibrate) = (portrait.take(), look.take(), std::mem::take(calibrate));
+            return Some(Work { picture, arrived, portrait, look, calibrate, dropped: *dropped });
+        }
+        inbox = shared.filled.wait(inbox).unwrap_or_else(PoisonError::into_inner);
+    }
+}
+
+fn perform(shared: &Shared, mut engine: Engine, tell: &mut dyn FnMut(News)) {
+    tell(News::Ready);
+    while let Some(work) = next(shared) {
+        if let Err(trouble) = engine.answer(work, tell) {
+            tell(News::Trouble(trouble));
+        }
+    }
+}
+
+struct Engine {
+    reader: FaceReader,
+    stage: Stage,
+    continuity: Continuity,
+    smoother: MotionSmoother,
+    /// The last picture's time on the sender's clock.
+    last: Option<u32>,
+    face: bool,
+    meter: Meter,
+}
+
+impl Engine {
+    fn new(portrait: Portrait, look: Look) -> Result<Self, gioconda_avatar::Error> {
+        Ok(Self {
+            reader: FaceReader::new()?,
+            stage: Stage::new(portrait, look)?,
+            continuity: Continuity::new(FRAMES_PER_SECOND),
+            smoother: MotionSmoother::new(look.smoothing, FRAMES_PER_SECOND),
+            last: None,
+            face: true,
+            meter: Meter::new(),
+        })
+    }
+
+    fn answer(&mut self, work: Work, tell: &mut dyn FnMut(News)) -> Result<(), String> {
+        let Work { picture, arrived, portrait, look, calibrate, dropped } = work;
+        self.change(portrait, look).map_err(|error| error.to_string())?;
+        if calibrate {
+            self.reader.calibrate();
+        }
+        let CameraPicture { sequence, milliseconds, jpeg } = picture;
+        let decoded = camera::decode(&jpeg)?;
+        let motion = self.motion(&decoded, milliseconds, tell)?;
+        let jpeg = self.stage.show_jpeg(&motion).map_err(|error| error.to_string())?;
+        tell(News::Picture { sequence, milliseconds, jpeg, motion: Box::new(motion) });
+        if let Some(statistics) = self.meter.answered(arrived, dropped) {
+            tell(News::Statistics(statistics));
+        }
+        Ok(())
+    }
+
+    fn change(
+        &mut self,
+        portrait: Option<Portrait>,
+        look: Option<Look>,
+    ) -> Result<(), gioconda_avatar::Error> {
+        let look = look.unwrap_or(*self.stage.look());
+        if look.smoothing.to_bits() != self.stage.look().smoothing.to_bits() {
+            self.smoother = MotionSmoother::new(look.smoothing, FRAMES_PER_SECOND);
+        }
+        match portrait {
+            Some(portrait) => self.stage = Stage::new(portrait, look)?,
+            None if look != *self.stage.look() => self.stage.change(look)?,
+            None => {}
+        }
+        Ok(())
+    }
+
+    /// What the portrait is to perform for a camera picture taken at `milliseconds`.
+    fn motion(
+        &mut self,
+        picture: &image::RgbImage,
+        milliseconds: u32,
+        tell: &mut dyn FnMut(News),
+    ) -> Result<MotionFrame, String> {
+        let (seen, calibration) =
+            self.reader.read(picture, self.stage.face()).map_err(|error| error.to_string())?;
+        match calibration {
+            Some(Calibration::Done) => {
+                self.continuity.ease();
+                tell(News::Calibrated);
+            }
+            Some(Calibration::Failed) => tell(News::Trouble(
+                "no face to calibrate with; look into the camera, with light on your face".to_owned(),
+            )),
+            None => {}
+        }
+        let face = seen != Seen::Nobody;
+        if face != self.face {
+            self.face = face;
+            tell(News::Face(face));
+        }
+        let step = self.last.replace(milliseconds).map_or(1.0 / FRAMES_PER_SECOND as f32, |last| {
+            (milliseconds.wrapping_sub(last) as f32 * 1e-3).clamp(*STEPS.start(), *STEPS.end())
+        });
+        let found = match seen {
+            Seen::Motion(motion) => Some(*motion),
+            Seen::FirstLook | Seen::Nobody => None,
+        };
+        Ok(self.smoother.smooth_after(self.continuity.next_after(found, step), step))
+    }
+}
+
+/// Counts answers and their delays.
+struct Meter {
+    since: Instant,
+    /// Milliseconds from arrival to answer.
+    delays: Vec<f32>,
+}
+
+impl Meter {
+    fn new() -> Self {
+        Self { since: Instant::now(), delays: Vec::new() }
+    }
+
+    /// Notes an answer; about once a second there are new statistics.
+    fn answered(&mut self, arrived: Instant, dropped: u64) -> Option<Statistics> {
+        self.delays.push(arrived.elapsed().as_secs_f32() * 1e3);
+        let seconds = self.since.elapsed();
+        if seconds < TELL_EVERY {
+            return None;
+        }
+        let mut delays = std::mem::take(&mut self.delays);
+        self.since = Instant::now();
+        let middle = delays.len() / 2;
+        let (_, &mut latency_ms, _) = delays.select_nth_unstable_by(middle, f32::total_cmp);
+        Some(Statistics {
+            frames_per_second: delays.len() as f32 / seconds.as_secs_f32(),
+            latency_ms,
+            dropped,
+        })
+    }
+}

@@ -1,0 +1,327 @@
+//! `/api/live` and `/api/broadcast/{session}`.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::State;
+use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade, rejection::WebSocketUpgradeRejection};
+use axum::http::StatusCode;
+use axum::response::Response;
+use axum::routing::any;
+use futures_util::stream::SplitStream;
+use futures_util::{Stream, StreamExt};
+use tokio::sync::OwnedSemaphorePermit;
+
+use super::outbox::{Outbox, code};
+use super::performer::{CameraPicture, News, Performer};
+use super::protocol::{self, Answer, FromPage, LARGEST_FRAME, PROTOCOL, Request, SOUND};
+use super::sessions::Broadcast;
+use super::stage::{Look, Portrait};
+use crate::error::ApiError;
+use crate::extract::Part;
+use crate::options::{Options, PortraitId};
+use crate::studio::{Shared, Studio};
+
+/// How long a page may take for its first word.
+const START_WITHIN: Duration = Duration::from_secs(15);
+/// A connection from which nothing came for so long, not even the answer to a ping, is given up.
+const SILENT: Duration = Duration::from_secs(50);
+
+pub(crate) fn routes() -> Router<Shared> {
+    Router::new().route("/api/live", any(live)).route("/api/broadcast/{session}", any(broadcast))
+}
+
+/// A request to become a WebSocket, or the answer that says what was wrong with it.
+pub(crate) fn upgrade(
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+    protocol: &'static str,
+    largest: usize,
+) -> Result<WebSocketUpgrade, ApiError> {
+    let upgrade = upgrade.map_err(|_| {
+        ApiError::new(StatusCode::UPGRADE_REQUIRED, "this address speaks WebSocket; connect with one")
+    })?;
+    // A little more than the largest, so that what is too large is told so and not cut off.
+    Ok(upgrade.protocols([protocol]).max_message_size(largest + 1024).max_frame_size(largest + 1024))
+}
+
+async fn live(
+    State(studio): State<Shared>,
+    socket: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+) -> Result<Response, ApiError> {
+    let socket = upgrade(socket, PROTOCOL, LARGEST_FRAME)?;
+    Ok(socket.on_upgrade(|socket| async move {
+        let (sink, stream) = socket.split();
+        let outbox = Outbox::new();
+        let sending = tokio::spawn(Arc::clone(&outbox).send(sink));
+        if let Err(end) = perform(&studio, stream, &outbox).await {
+            end.tell(&outbox);
+        }
+        outbox.close(code::NORMAL, "");
+        // It ends after the close, or when the other side is gone.
+        let _ = sending.await;
+    }))
+}
+
+/// Why a session ends before the page leaves.
+pub(crate) struct End {
+    pub(crate) code: u16,
+    pub(crate) line: String,
+    pub(crate) retry_after: Option<u32>,
+}
+
+impl End {
+    pub(crate) fn not_understood(line: impl Into<String>) -> Self {
+        Self { code: code::NOT_UNDERSTOOD, line: line.into(), retry_after: None }
+    }
+
+    pub(crate) fn full() -> Self {
+        let line = "as many live sessions run as this studio takes; try again in a moment".to_owned();
+        Self { code: code::TRY_AGAIN_LATER, line, retry_after: Some(5) }
+    }
+
+    pub(crate) fn tell(self, outbox: &Outbox) {
+        outbox.say(&Answer::Error { error: self.line.clone(), retry_after: self.retry_after });
+        outbox.close(self.code, self.line);
+    }
+}
+
+impl From<ApiError> for End {
+    fn from(error: ApiError) -> Self {
+        let code = if error.retry_after.is_some() { code::TRY_AGAIN_LATER } else { code::NOT_UNDERSTOOD };
+        Self { code, line: error.line, retry_after: error.retry_after }
+    }
+}
+
+/// What comes from a page, the WebSocket's own business left out.
+pub(crate) enum Incoming {
+    Text(Request),
+    Binary(axum::body::Bytes),
+}
+
+/// The page's next word; `None` when it has left.
+pub(crate) async fn incoming(stream: &mut SplitStream<WebSocket>) -> Result<Option<Incoming>, End> {
+    loop {
+        let Some(message) = heard(stream).await? else { return Ok(None) };
+        match message {
+            Message::Text(text) => {
+                return match serde_json::from_str(&text) {
+                    Ok(request) => Ok(Some(Incoming::Text(request))),
+                    Err(error) => Err(End::not_understood(format!("not understood: {error}"))),
+                };
+            }
+            Message::Binary(bytes) => return Ok(Some(Incoming::Binary(bytes))),
+            Message::Close(_) => return Ok(None),
+            Message::Ping(_) | Message::Pong(_) => {}
+        }
+    }
+}
+
+/// The next message; `None` when the other side has gone or is silent.
+pub(crate) async fn heard(
+    stream: &mut (impl Stream<Item = Result<Message, axum::Error>> + Unpin),
+) -> Result<Option<Message>, End> {
+    match tokio::time::timeout(SILENT, stream.next()).await {
+        Err(_) | Ok(None) => Ok(None),
+        Ok(Some(Ok(message))) => Ok(Some(message)),
+        Ok(Some(Err(error))) if error.to_string().contains("too long") => {
+            Err(End { code: code::TOO_LARGE, line: "a message is too large".to_owned(), retry_after: None })
+        }
+        // A connection that broke; there is nobody to tell.
+        Ok(Some(Err(_))) => Ok(None),
+    }
+}
+
+/// What a page starts with.
+pub(crate) struct Start {
+    pub(crate) portrait: PortraitId,
+    pub(crate) options: Box<Options>,
+    pub(crate) size: u32,
+    pub(crate) name: String,
+}
+
+/// Waits for the first word of a page.
+pub(crate) async fn start(stream: &mut SplitStream<WebSocket>) -> Result<Option<Start>, End> {
+    let first = tokio::time::timeout(START_WITHIN, incoming(stream)).await;
+    match first.map_err(|_| End::not_understood("nothing was started"))?? {
+        None => Ok(None),
+        Some(Incoming::Text(Request::Start { portrait, options, size, name })) => {
+            options.check()?;
+            Ok(Some(Start { portrait, options, size, name }))
+        }
+        Some(_) => Err(End::not_understood("a session begins with \"start\"")),
+    }
+}
+
+impl Studio {
+    /// The portrait that `id` means, as the engine takes it.
+    pub(crate) async fn staged(self: &Arc<Self>, id: &PortraitId) -> Result<Portrait, ApiError> {
+        let portrait = self.portrait(id).await?;
+        Ok(Portrait { avatar: Arc::new(portrait.avatar.clone()), mark: portrait.payload() })
+    }
+
+    /// How `options` want `portrait` to be shown. What children see always says what it is.
+    pub(crate) fn look(&self, options: &Options, size: u32, portrait: &PortraitId) -> Look {
+        let mut options = options.clone();
+        options.label |= self.settings.kiosk || matches!(portrait, PortraitId::Figure { .. });
+        Look { size, gains: options.gains(), smoothing: options.smoothing, label: options.label_language() }
+    }
+
+    /// Counts what the engine tells, for Prometheus.
+    pub(crate) fn note(&self, news: &News, dropped: &mut u64) {
+        match news {
+            News::Picture { .. } => {
+                self.metrics.live_frames.inc();
+            }
+            News::Statistics(statistics) => {
+                self.metrics.live_dropped.inc_by(statistics.dropped.saturating_sub(*dropped));
+                *dropped = statistics.dropped;
+            }
+            News::Failed(_) => {
+                self.metrics.errors.inc();
+            }
+            _ => {}
+        }
+    }
+}
+
+/// A place among the sessions, counted as long as it is taken.
+pub(crate) struct Place {
+    studio: Shared,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Place {
+    pub(crate) fn take(studio: &Shared) -> Result<Self, End> {
+        let permit = studio.sessions.place().ok_or_else(End::full)?;
+        studio.metrics.sessions.inc();
+        Ok(Self { studio: Arc::clone(studio), _permit: permit })
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.studio.metrics.sessions.dec();
+    }
+}
+
+/// One session, from the first word to the last.
+async fn perform(
+    studio: &Shared,
+    mut stream: SplitStream<WebSocket>,
+    outbox: &Arc<Outbox>,
+) -> Result<(), End> {
+    let Some(Start { portrait, mut options, size, .. }) = start(&mut stream).await? else { return Ok(()) };
+    let place = Place::take(studio)?;
+    let mut shown = portrait;
+    let staged = studio.staged(&shown).await?;
+    let open = studio.sessions.open();
+    let look = studio.look(&options, size, &shown);
+    let tell = teller(studio, place, outbox, open.session.clone(), Arc::clone(&open.broadcast));
+    let performer = Performer::start(staged, look, tell).map_err(ApiError::from)?;
+    while let Some(incoming) = incoming(&mut stream).await? {
+        match incoming {
+            Incoming::Binary(bytes) => {
+                let frame = FromPage::parse(&bytes)
+                    .ok_or_else(|| End::not_understood("a binary frame is no camera picture and no sound"))?;
+                if frame.sequence == SOUND {
+                    open.broadcast.sound(&bytes);
+                } else {
+                    performer.picture(camera_picture(&frame));
+                }
+            }
+            Incoming::Text(Request::Calibrate) => performer.calibrate(),
+            Incoming::Text(Request::Options { options: new }) => match new.check() {
+                Ok(()) => {
+                    options = new;
+                    performer.look(studio.look(&options, size, &shown));
+                }
+                Err(error) => outbox.say(&Answer::error(error.line)),
+            },
+            Incoming::Text(Request::Portrait { portrait }) => match studio.staged(&portrait).await {
+                Ok(staged) => {
+                    shown = portrait;
+                    performer.look(studio.look(&options, size, &shown));
+                    performer.portrait(staged);
+                }
+                Err(error) => outbox.say(&Answer::error(error.line)),
+            },
+            Incoming::Text(Request::Start { .. }) => {
+                return Err(End::not_understood("the session is started already"));
+            }
+        }
+    }
+    Ok(())
+}
+
+pub(crate) fn camera_picture(frame: &FromPage<'_>) -> CameraPicture {
+    let FromPage { sequence, milliseconds, payload } = *frame;
+    CameraPicture { sequence, milliseconds, jpeg: payload.to_vec() }
+}
+
+/// Brings the engine's news to the page and to those who watch. Holds the session's place until the engine ends.
+fn teller(
+    studio: &Shared,
+    place: Place,
+    outbox: &Arc<Outbox>,
+    session: String,
+    broadcast: Arc<Broadcast>,
+) -> impl FnMut(News) + Send + 'static {
+    let (studio, outbox) = (Arc::clone(studio), Arc::clone(outbox));
+    let mut dropped = 0;
+    move |news| {
+        let _held = &place;
+        studio.note(&news, &mut dropped);
+        match news {
+            News::Ready => outbox.say(&Answer::Ready { session: Some(session.clone()), participant: None }),
+            News::Picture { sequence, milliseconds, jpeg, .. } => {
+                let frame = protocol::frame(None, sequence, milliseconds, &jpeg);
+                broadcast.picture(&frame);
+                outbox.picture(0, frame);
+            }
+            news => say(news, &outbox),
+        }
+    }
+}
+
+/// Says what live sessions and calls say in the same words.
+pub(crate) fn say(news: News, outbox: &Outbox) {
+    match news {
+        News::Face(found) => outbox.say(&Answer::Face { found }),
+        News::Calibrated => outbox.say(&Answer::Calibrated),
+        News::Statistics(told) => outbox.say(&Answer::Stats {
+            frames_per_second: told.frames_per_second,
+            latency_ms: told.latency_ms,
+            dropped: told.dropped,
+        }),
+        News::Trouble(line) => outbox.say(&Answer::error(line)),
+        News::Failed(line) => End { code: code::FAILED, line, retry_after: None }.tell(outbox),
+        News::Ready | News::Picture { .. } => {}
+    }
+}
+
+async fn broadcast(
+    State(studio): State<Shared>,
+    Part(session): Part<String>,
+    socket: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+) -> Result<Response, ApiError> {
+    let socket = upgrade(socket, PROTOCOL, 0)?;
+    let broadcast = studio.sessions.find(&session).ok_or_else(|| ApiError::unknown("live session"))?;
+    let outbox = Outbox::new();
+    if !broadcast.watch(&outbox) {
+        return Err(ApiError::too_many("as many watch this session as may; close another broadcast", 5));
+    }
+    Ok(socket.on_upgrade(|socket| async move {
+        let (sink, mut stream) = socket.split();
+        let sending = tokio::spawn(Arc::clone(&outbox).send(sink));
+        // Watchers have nothing to say; what they say is not looked at.
+        while let Ok(Some(message)) = heard(&mut stream).await {
+            if matches!(message, Message::Close(_)) {
+                break;
+            }
+        }
+        broadcast.leave(&outbox);
+        outbox.close(code::NORMAL, "");
+        let _ = sending.await;
+    }))
+}

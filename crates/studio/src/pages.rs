@@ -1,0 +1,74 @@
+//! The front end, which is inside the program: one page for all addresses, and its hashed assets.
+
+use axum::Router;
+use axum::http::{HeaderValue, StatusCode, Uri, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use include_dir::{Dir, include_dir};
+
+use crate::error::ApiError;
+use crate::extract::Part;
+use crate::studio::Shared;
+
+/// What `web/build.js` makes.
+static ASSETS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/assets");
+
+/// Names of assets carry a hash of their content.
+const IMMUTABLE: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
+const ASK_AGAIN: HeaderValue = HeaderValue::from_static("no-cache");
+
+/// The addresses that show a page.
+const PAGES: [&str; 8] =
+    ["/", "/personalise", "/live", "/call", "/gallery", "/kiosk", "/verify", "/broadcast/{session}"];
+
+/// The page at all its addresses, and the assets.
+pub(crate) fn routes() -> Router<Shared> {
+    let router = PAGES.iter().fold(Router::new(), |router, path| router.route(path, get(page)));
+    router.route("/call/{room}", get(page)).route("/assets/{name}", get(asset))
+}
+
+async fn page() -> Response {
+    index(StatusCode::OK)
+}
+
+/// What stands at no address: the page, which says so, or for programs one line.
+pub(crate) async fn missing(uri: Uri) -> Response {
+    if uri.path().starts_with("/api") || uri.path().starts_with("/assets") {
+        return ApiError::new(StatusCode::NOT_FOUND, "there is nothing at this address; /api/docs lists all")
+            .into_response();
+    }
+    index(StatusCode::NOT_FOUND)
+}
+
+fn index(status: StatusCode) -> Response {
+    match ASSETS.get_file("index.html") {
+        Some(file) => (
+            status,
+            [
+                (header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8")),
+                (header::CACHE_CONTROL, ASK_AGAIN),
+            ],
+            file.contents(),
+        )
+            .into_response(),
+        None => ApiError::internal("the front end is not in this program; run web/build.js").into_response(),
+    }
+}
+
+async fn asset(Part(name): Part<String>) -> Result<Response, ApiError> {
+    let file = ASSETS.get_file(&name).ok_or_else(|| ApiError::unknown("asset"))?;
+    let kind = HeaderValue::from_static(media_type(&name));
+    Ok(([(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, IMMUTABLE)], file.contents()).into_response())
+}
+
+fn media_type(name: &str) -> &'static str {
+    match name.rsplit_once('.').map_or("", |(_, extension)| extension) {
+        "css" => "text/css; charset=utf-8",
+        "html" => "text/html; charset=utf-8",
+        "js" => "text/javascript; charset=utf-8",
+        "svg" => "image/svg+xml",
+        "txt" => "text/plain; charset=utf-8",
+        "woff2" => "font/woff2",
+        _ => "application/octet-stream",
+    }
+}

@@ -1,0 +1,151 @@
+//! One frame of a film, while somebody moves the sliders: what is slow is kept ready between requests.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use axum::Router;
+use axum::extract::State;
+use axum::response::Response;
+use axum::routing::post;
+use gioconda_avatar::{Canvas, Framing, Motion, MotionSmoother, MotionTransfer, Renderer};
+use image::RgbImage;
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use crate::error::{ApiError, ErrorBody};
+use crate::extract::Json;
+use crate::jobs::animation::builtin;
+use crate::library::picture;
+use crate::marking::Finisher;
+use crate::options::{DriveId, Options, PortraitId};
+use crate::portraits::Portrait;
+use crate::studio::{Shared, Studio};
+
+/// Longest side of a preview, pixels.
+const LARGEST: u32 = 640;
+/// Portraits that are kept ready to be painted.
+const READY: usize = 3;
+/// Frames before the one shown that the smoother hears, so that it smooths as in the film.
+const LEAD: u32 = 12;
+
+pub(crate) fn routes() -> Router<Shared> {
+    Router::new().route("/api/preview", post(preview))
+}
+
+/// Which frame of what.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PreviewRequest {
+    portrait: PortraitId,
+    drive: DriveId,
+    #[serde(default)]
+    options: Options,
+    /// Seconds from the drive's beginning; beyond its end it begins again.
+    #[serde(default)]
+    #[schema(minimum = 0)]
+    at: f64,
+}
+
+/// A portrait on its canvas.
+struct Ready {
+    portrait: Arc<Portrait>,
+    framing: Framing,
+    canvas: Canvas,
+    renderer: Box<dyn Renderer>,
+}
+
+/// The portraits that were previewed last.
+#[derive(Default)]
+pub(crate) struct Previews {
+    ready: Mutex<VecDeque<Ready>>,
+}
+
+/// One frame, marked and signed, no side longer than 640 pixels.
+#[utoipa::path(post, path = "/api/preview", tag = "jobs", request_body = PreviewRequest,
+    params(("X-Gioconda" = String, Header, description = "studio")),
+    responses((status = 200, description = "A JPEG", body = Vec<u8>, content_type = "image/jpeg"), (status = 400, description = "Not JSON", body = ErrorBody),
+        (status = 404, description = "No such portrait or drive", body = ErrorBody), (status = 422, description = "Cannot be done", body = ErrorBody),
+        (status = 503, description = "Too many previews at the same time", body = ErrorBody)))]
+pub(crate) async fn preview(
+    State(studio): State<Shared>,
+    Json(request): Json<PreviewRequest>,
+) -> Result<Response, ApiError> {
+    let PreviewRequest { portrait: id, drive, options, at } = request;
+    options.check()?;
+    if !at.is_finite() || at < 0.0 {
+        return Err(ApiError::unusable(format!("at counts seconds from 0, not {at}")));
+    }
+    let _place = studio
+        .previewing
+        .try_acquire()
+        .map_err(|_| ApiError::busy("too many previews at the same time; try again", 1))?;
+    let portrait = studio.portrait(&id).await?;
+    let motion = match &drive {
+        DriveId::Motion { motion } => builtin(motion)?.load(),
+        DriveId::Clip { clip } => studio.motion_of(&studio.uploads.clip(clip)?).await?,
+    };
+    let worker = Arc::clone(&studio);
+    let jpeg = tokio::task::spawn_blocking(move || worker.paint(&id, portrait, &motion, &options, at));
+    Ok(picture(jpeg.await??, "image/jpeg"))
+}
+
+impl Studio {
+    fn paint(
+        &self,
+        id: &PortraitId,
+        portrait: Arc<Portrait>,
+        motion: &Motion,
+        options: &Options,
+        at: f64,
+    ) -> Result<Vec<u8>, ApiError> {
+        let framing = options.framing(LARGEST);
+        let statement = self.statement(&portrait, portrait.avatar.best_renderer(), None, options);
+        let mut ready = self.previews.take(portrait, framing)?;
+        let canvas = &ready.canvas;
+        let transfer = MotionTransfer::new(&canvas.landmarks, canvas.picture.dimensions(), options.gains());
+        let mut smoother = MotionSmoother::new(options.smoothing, motion.fps);
+        let mut frame = motion.at(0.0);
+        for back in (0..=LEAD).rev() {
+            let seconds = at - f64::from(back) / motion.fps;
+            frame = smoother.smooth(motion.at(seconds.rem_euclid(motion.seconds())));
+        }
+        let mut shown = RgbImage::new(canvas.window.width, canvas.window.height);
+        let rendered = ready.renderer.render(&transfer.apply(&frame), &mut shown);
+        self.previews.give_back(ready);
+        rendered.map_err(|error| ApiError::unusable(error.to_string()))?;
+        Finisher::new(self.label(id, options), &statement).finish(&mut shown);
+        self.signed_jpeg(&shown, &statement)
+    }
+}
+
+impl Previews {
+    /// The canvas and the renderer, ready from the last time or made.
+    fn take(&self, portrait: Arc<Portrait>, framing: Framing) -> Result<Ready, ApiError> {
+        let mut kept = self.ready.lock().unwrap_or_else(PoisonError::into_inner);
+        let place =
+            kept.iter().position(|ready| Arc::ptr_eq(&ready.portrait, &portrait) && ready.framing == framing);
+        if let Some(ready) = place.and_then(|place| kept.remove(place)) {
+            return Ok(ready);
+        }
+        drop(kept);
+        let avatar = &portrait.avatar;
+        let canvas = Canvas::new(&avatar.photo, &avatar.landmarks, framing);
+        let renderer = avatar
+            .renderer(avatar.best_renderer(), &canvas)
+            .map_err(|error| ApiError::unusable(error.to_string()))?;
+        Ok(Ready { portrait, framing, canvas, renderer })
+    }
+
+    fn give_back(&self, ready: Ready) {
+        let mut kept = self.ready.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.push_back(ready);
+        if kept.len() > READY {
+            kept.pop_front();
+        }
+    }
+
+    /// Forgets portraits, some of which may have been deleted.
+    pub(crate) fn forget(&self) {
+        self.ready.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+}

@@ -1,0 +1,191 @@
+//! `/relay/{room}`, and the relay that is nothing else.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade, rejection::WebSocketUpgradeRejection};
+use axum::extract::{Request, State};
+use axum::http::{StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{any, get};
+use futures_util::stream::SplitSink;
+use futures_util::{SinkExt, StreamExt};
+use tokio::net::TcpListener;
+use tokio::sync::mpsc::Receiver;
+
+use super::room::{Delivery, Limits, Refusal, Relay, Seat};
+use super::wire::{self, LARGEST_FRAME, LONGEST_NAME, LONGEST_ROOM, Notice, PROTOCOL};
+use crate::error::{ApiError, Error};
+use crate::extract::Part;
+use crate::live::outbox::code;
+use crate::live::socket::{End, heard, upgrade};
+
+/// How long a participant may take to say their name.
+const JOIN_WITHIN: Duration = Duration::from_secs(15);
+/// How often a silent connection is asked whether it is still there.
+const PING_EVERY: Duration = Duration::from_secs(15);
+/// How long a participant may take for one frame.
+const SEND_WITHIN: Duration = Duration::from_secs(10);
+
+/// The relay's address, for whichever state a server has.
+pub(crate) fn routes<S: Clone + Send + Sync + 'static>(relay: Arc<Relay>) -> Router<S> {
+    Router::new().route("/relay/{room}", any(join)).with_state(relay)
+}
+
+/// A relay and nothing else, listening at `address` until `end` comes true; `ready` is told where.
+///
+/// # Errors
+/// When the address is taken or the system ends the server.
+pub async fn serve(
+    address: SocketAddr,
+    limits: Limits,
+    ready: impl FnOnce(SocketAddr),
+    end: impl Future<Output = ()> + Send,
+) -> Result<(), Error> {
+    let failed = |cause| Error::Listen { address, cause };
+    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    ready(listener.local_addr().map_err(failed)?);
+    let app = Router::new()
+        .merge(routes(Relay::new(limits)))
+        .route("/healthz", get(|| async { "ok" }))
+        .layer(axum::middleware::from_fn(refuse_pages));
+    tokio::select! {
+        ended = axum::serve(listener, app).into_future() => ended.map_err(Error::Stopped),
+        () = end => Ok(()),
+    }
+}
+
+/// Studios join, and programs; a page that does is not one of ours.
+async fn refuse_pages(request: Request, next: Next) -> Response {
+    if request.headers().contains_key(header::ORIGIN) {
+        return ApiError::new(StatusCode::FORBIDDEN, "pages may not use the relay; a studio does")
+            .into_response();
+    }
+    next.run(request).await
+}
+
+async fn join(
+    State(relay): State<Arc<Relay>>,
+    Part(room): Part<String>,
+    socket: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+) -> Result<Response, ApiError> {
+    let socket = upgrade(socket, PROTOCOL, LARGEST_FRAME)?.read_buffer_size(4 << 10).write_buffer_size(0);
+    let room = room_name(&room)?;
+    Ok(socket.on_upgrade(move |socket| take_part(relay, room, socket)))
+}
+
+/// The room that is meant; names are kept short.
+pub(crate) fn room_name(room: &str) -> Result<String, ApiError> {
+    wire::clean_name(room, LONGEST_ROOM).filter(|clean| clean == room).ok_or_else(|| {
+        ApiError::unusable(format!("a room's name has 1 to {LONGEST_ROOM} bytes and no spaces around it"))
+    })
+}
+
+async fn take_part(relay: Arc<Relay>, room: String, mut socket: WebSocket) {
+    let (seat, deliveries) = match admit(&relay, &room, &mut socket).await {
+        Ok(Some(admitted)) => admitted,
+        Ok(None) => return,
+        Err(end) => {
+            let _ = tokio::time::timeout(SEND_WITHIN, socket.send(end.into_close())).await;
+            return;
+        }
+    };
+    let (sink, mut stream) = socket.split();
+    let mut sending = tokio::spawn(deliver(deliveries, sink));
+    let (end, sink) = tokio::select! {
+        end = listen(&seat, &mut stream) => {
+            // With the seat goes the queue, and with the queue the task; what it still had to send does not matter.
+            drop(seat);
+            (end, sending.await)
+        }
+        sink = &mut sending => (Err(End::not_understood("too slow to be told what happens")), sink),
+    };
+    if let (Err(end), Ok(mut sink)) = (end, sink) {
+        let _ = tokio::time::timeout(SEND_WITHIN, sink.send(end.into_close())).await;
+    }
+}
+
+impl End {
+    fn into_close(self) -> Message {
+        let reason = self.line.chars().take(60).collect::<String>();
+        Message::Close(Some(axum::extract::ws::CloseFrame { code: self.code, reason: reason.into() }))
+    }
+}
+
+/// Waits for a participant's name and gives them a seat; `None` when they left or found no place.
+async fn admit(
+    relay: &Arc<Relay>,
+    room: &str,
+    socket: &mut WebSocket,
+) -> Result<Option<(Seat, Receiver<Delivery>)>, End> {
+    let first = tokio::time::timeout(JOIN_WITHIN, heard(socket)).await;
+    let text = match first.map_err(|_| End::not_understood("nobody joined"))?? {
+        None | Some(Message::Close(_)) => return Ok(None),
+        Some(Message::Text(text)) => text,
+        Some(_) => return Err(End::not_understood("a participant begins with \"join\"")),
+    };
+    let wire::Request::Join { name } = serde_json::from_str(&text)
+        .map_err(|error| End::not_understood(format!("not understood: {error}")))?;
+    let name = wire::clean_name(&name, LONGEST_NAME).unwrap_or_default();
+    match relay.join(room, &name) {
+        Ok((seat, deliveries)) => {
+            let ready = Notice::Ready { participant: seat.participant() };
+            let sent = socket.send(text_of(&ready)).await;
+            Ok(sent.is_ok().then_some((seat, deliveries)))
+        }
+        Err(Refusal::RoomFull) => {
+            // If they are gone already they need not be told.
+            let _ = socket.send(text_of(&Notice::Full)).await;
+            Err(End { code: code::TRY_AGAIN_LATER, line: "the room is full".to_owned(), retry_after: None })
+        }
+        Err(Refusal::TooManyRooms) => {
+            let line = "there are as many rooms as this relay takes".to_owned();
+            let _ = socket.send(text_of(&Notice::Error { error: line.clone() })).await;
+            Err(End { code: code::TRY_AGAIN_LATER, line, retry_after: None })
+        }
+    }
+}
+
+fn text_of(notice: &Notice) -> Message {
+    Message::Text(serde_json::to_string(notice).unwrap_or_default().into())
+}
+
+/// Passes on what a participant sends until they leave.
+async fn listen(seat: &Seat, stream: &mut futures_util::stream::SplitStream<WebSocket>) -> Result<(), End> {
+    while let Some(message) = heard(stream).await? {
+        match message {
+            Message::Binary(frame) => {
+                if !seat.send(&frame) {
+                    return Err(End::not_understood("not a packet of this version, or a second portrait"));
+                }
+            }
+            Message::Text(_) => return Err(End::not_understood("a participant joins once")),
+            Message::Close(_) => return Ok(()),
+            Message::Ping(_) | Message::Pong(_) => {}
+        }
+    }
+    Ok(())
+}
+
+/// Sends deliveries until the seat is gone or the participant is, and gives the connection back.
+async fn deliver(
+    mut deliveries: Receiver<Delivery>,
+    mut sink: SplitSink<WebSocket, Message>,
+) -> SplitSink<WebSocket, Message> {
+    loop {
+        let message = match tokio::time::timeout(PING_EVERY, deliveries.recv()).await {
+            Ok(None) => return sink,
+            Ok(Some(Delivery::Notice(notice))) => text_of(&notice),
+            Ok(Some(Delivery::Packet(packet))) => Message::Binary(packet),
+            Err(_) => Message::Ping(axum::body::Bytes::new()),
+        };
+        let sent = tokio::time::timeout(SEND_WITHIN, sink.send(message)).await;
+        if !matches!(sent, Ok(Ok(()))) {
+            return sink;
+        }
+    }
+}

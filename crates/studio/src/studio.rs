@@ -1,0 +1,99 @@
+//! What all requests share.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex};
+
+use gioconda_avatar::PortraitWeights;
+use gioconda_face::{FaceFinder, Threads};
+use gioconda_provenance::{Identity, Input};
+use tokio::sync::Semaphore;
+
+use crate::avatars::AvatarFolder;
+use crate::error::Error;
+use crate::gallery::Gallery;
+use crate::id::Id;
+use crate::jobs::Jobs;
+use crate::limits;
+use crate::live::sessions::Sessions;
+use crate::metrics::Metrics;
+use crate::portraits::Portraits;
+use crate::preview::Previews;
+use crate::relay::{self, room::Relay};
+use crate::settings::Settings;
+use crate::uploads::Uploads;
+
+/// The studio as handlers get it.
+pub(crate) type Shared = Arc<Studio>;
+
+/// Everything behind the requests.
+pub(crate) struct Studio {
+    pub(crate) settings: Settings,
+    /// What visitors must know; `None` where only this machine can visit.
+    pub(crate) token: Option<String>,
+    pub(crate) identity: Identity,
+    pub(crate) gallery: Gallery,
+    pub(crate) avatars: AvatarFolder,
+    pub(crate) uploads: Uploads,
+    pub(crate) portraits: Portraits,
+    pub(crate) finder: Mutex<FaceFinder>,
+    /// Trained weights and their file, for `learn`.
+    pub(crate) weights: Option<(PortraitWeights, Input)>,
+    pub(crate) metrics: Metrics,
+    /// The live sessions that run.
+    pub(crate) sessions: Arc<Sessions>,
+    /// Where those who call each other meet.
+    pub(crate) relay: Arc<Relay>,
+    /// One clip is followed for previews at a time.
+    pub(crate) following: Semaphore,
+    pub(crate) jobs: Jobs,
+    pub(crate) previews: Previews,
+    /// Places among the previews that wait.
+    pub(crate) previewing: Semaphore,
+    /// Turns of those who verify.
+    pub(crate) verifying: Semaphore,
+    /// Where films are made.
+    pub(crate) temporary: PathBuf,
+    /// Set when the studio ends: work in hand stops.
+    pub(crate) ending: Arc<AtomicBool>,
+}
+
+impl Studio {
+    /// Opens everything that `settings` name; what visitors bring and make is kept in `temporary`.
+    pub(crate) fn open(settings: Settings, temporary: &Path) -> Result<Self, Error> {
+        let identity = Identity::of_user()?;
+        if let Some(warning) = &identity.warning {
+            tracing::warn!("{warning}");
+        }
+        let beyond = !settings.listen.ip().is_loopback();
+        let token = match &settings.token {
+            Some(token) => Some(token.clone()),
+            None => beyond.then(|| Id::random().to_string()),
+        };
+        let weights = match &settings.weights {
+            None => None,
+            Some(path) => Some((PortraitWeights::open(path)?, Input::read("weights", path, None, false)?)),
+        };
+        Ok(Self {
+            token,
+            identity,
+            gallery: Gallery::open(settings.gallery.as_deref(), temporary)?,
+            avatars: AvatarFolder::open(settings.avatars.as_deref())?,
+            uploads: Uploads::new(temporary),
+            portraits: Portraits::default(),
+            finder: Mutex::new(FaceFinder::new(Threads::Shared)?),
+            weights,
+            metrics: Metrics::new(),
+            sessions: Arc::default(),
+            relay: Relay::new(relay::room::Limits::default()),
+            following: Semaphore::new(1),
+            jobs: Jobs::default(),
+            previews: Previews::default(),
+            previewing: Semaphore::new(limits::WAITING_PREVIEWS),
+            verifying: Semaphore::new(limits::VERIFIED_AT_ONCE),
+            temporary: temporary.to_owned(),
+            ending: Arc::default(),
+            settings,
+        })
+    }
+}

@@ -1,0 +1,205 @@
+//! Photos and clips that visitors brought: received as streams, bounded in every way, deleted when they are no longer
+//! wanted. Their files have names of our own in the studio's temporary folder.
+
+use std::collections::HashMap;
+use std::fmt::Display;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use axum::body::Body;
+use axum::http::StatusCode;
+use futures_util::StreamExt as _;
+use gioconda_avatar::Motion;
+use gioconda_face::FoundFace;
+use tempfile::{NamedTempFile, TempPath};
+use tokio::io::AsyncWriteExt as _;
+use tokio::sync::{OnceCell, Semaphore, SemaphorePermit};
+
+use crate::error::ApiError;
+use crate::id::Id;
+use crate::limits;
+
+/// A file that was received; it is deleted with the last that uses it.
+#[derive(Clone)]
+pub(crate) struct Received {
+    pub(crate) path: Arc<TempPath>,
+    pub(crate) bytes: u64,
+}
+
+/// A photo with its faces.
+#[derive(Clone)]
+pub(crate) struct Photo {
+    pub(crate) file: Received,
+    /// Left to right.
+    pub(crate) faces: Arc<Vec<FoundFace>>,
+}
+
+/// A clip that can be played.
+#[derive(Clone)]
+pub(crate) struct Clip {
+    pub(crate) file: Received,
+    /// Frames a second that are taken from it.
+    pub(crate) fps: f64,
+    /// What its face does, once someone wanted a preview.
+    pub(crate) motion: Arc<OnceCell<Arc<Motion>>>,
+}
+
+struct Kept<T> {
+    item: T,
+    used: Instant,
+}
+
+#[derive(Default)]
+struct Table {
+    photos: HashMap<Id, Kept<Photo>>,
+    clips: HashMap<Id, Kept<Clip>>,
+}
+
+/// All uploads.
+pub(crate) struct Uploads {
+    folder: PathBuf,
+    table: Mutex<Table>,
+    gate: Semaphore,
+}
+
+impl Uploads {
+    /// Keeps files in `folder`.
+    pub(crate) fn new(folder: &Path) -> Self {
+        Self {
+            folder: folder.to_owned(),
+            table: Mutex::default(),
+            gate: Semaphore::new(limits::UPLOADS_AT_ONCE),
+        }
+    }
+
+    fn table(&self) -> MutexGuard<'_, Table> {
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A place among those who upload.
+    pub(crate) fn enter(&self) -> Result<SemaphorePermit<'_>, ApiError> {
+        self.gate
+            .try_acquire()
+            .map_err(|_| ApiError::busy("too many uploads at the same time; try again in a moment", 2))
+    }
+
+    /// An empty file of our own name.
+    pub(crate) fn file(&self) -> std::io::Result<NamedTempFile> {
+        NamedTempFile::new_in(&self.folder)
+    }
+
+    /// Writes a request's body to a file; more than `most` bytes are refused.
+    pub(crate) async fn receive(&self, body: Body, most: u64) -> Result<Received, ApiError> {
+        let too_large = || {
+            let line = format!("the file is larger than {} MB; choose a smaller one", most >> 20);
+            ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, line)
+        };
+        let named = self.file()?;
+        let mut file = tokio::fs::File::from_std(named.reopen()?);
+        let mut bytes = 0;
+        let mut stream = body.into_data_stream();
+        loop {
+            let next = tokio::time::timeout(limits::STALLED, stream.next());
+            let next = next.await.map_err(|_| {
+                ApiError::new(StatusCode::REQUEST_TIMEOUT, "the upload stalled; send it again")
+            })?;
+            let Some(chunk) = next else { break };
+            let chunk = chunk.map_err(|error| {
+                ApiError::new(StatusCode::BAD_REQUEST, format!("the upload broke off: {error}"))
+            })?;
+            bytes += chunk.len() as u64;
+            if bytes > most {
+                return Err(too_large());
+            }
+            file.write_all(&chunk).await?;
+        }
+        file.flush().await?;
+        if bytes == 0 {
+            return Err(ApiError::new(
+                StatusCode::BAD_REQUEST,
+                "the request has no body; send the file's bytes",
+            ));
+        }
+        Ok(Received { path: Arc::new(named.into_temp_path()), bytes })
+    }
+
+    pub(crate) fn add_photo(&self, photo: Photo) -> Result<Id, ApiError> {
+        let mut table = self.table();
+        table.make_room(photo.file.bytes)?;
+        if table.photos.len() >= limits::PHOTOS {
+            return Err(full("photos"));
+        }
+        let id = Id::random();
+        table.photos.insert(id.clone(), Kept { item: photo, used: Instant::now() });
+        Ok(id)
+    }
+
+    pub(crate) fn add_clip(&self, clip: Clip) -> Result<Id, ApiError> {
+        let mut table = self.table();
+        table.make_room(clip.file.bytes)?;
+        if table.clips.len() >= limits::CLIPS {
+            return Err(full("clips"));
+        }
+        let id = Id::random();
+        table.clips.insert(id.clone(), Kept { item: clip, used: Instant::now() });
+        Ok(id)
+    }
+
+    pub(crate) fn photo(&self, id: &Id) -> Result<Photo, ApiError> {
+        used(&mut self.table().photos, id).ok_or_else(|| ApiError::unknown("photo"))
+    }
+
+    pub(crate) fn clip(&self, id: &Id) -> Result<Clip, ApiError> {
+        used(&mut self.table().clips, id).ok_or_else(|| ApiError::unknown("clip"))
+    }
+
+    /// Forgets a photo; its file goes when nobody works with it any more.
+    pub(crate) fn delete_photo(&self, id: &Id) -> Result<(), ApiError> {
+        let removed = self.table().photos.remove(id);
+        removed.map(drop).ok_or_else(|| ApiError::unknown("photo"))
+    }
+
+    /// Forgets a clip; its file goes when nobody works with it any more.
+    pub(crate) fn delete_clip(&self, id: &Id) -> Result<(), ApiError> {
+        let removed = self.table().clips.remove(id);
+        removed.map(drop).ok_or_else(|| ApiError::unknown("clip"))
+    }
+
+    /// Forgets what nobody used for a while.
+    pub(crate) fn expire(&self) {
+        self.table().expire();
+    }
+}
+
+impl Table {
+    fn expire(&mut self) {
+        self.photos.retain(|_, kept| kept.used.elapsed() < limits::UNUSED);
+        self.clips.retain(|_, kept| kept.used.elapsed() < limits::UNUSED);
+    }
+
+    fn make_room(&mut self, bytes: u64) -> Result<(), ApiError> {
+        self.expire();
+        let photos = self.photos.values().map(|kept| kept.item.file.bytes);
+        let clips = self.clips.values().map(|kept| kept.item.file.bytes);
+        if photos.chain(clips).sum::<u64>() + bytes > limits::UPLOADED_BYTES {
+            return Err(full("bytes"));
+        }
+        Ok(())
+    }
+}
+
+fn used<T: Clone>(kept: &mut HashMap<Id, Kept<T>>, id: &Id) -> Option<T> {
+    let kept = kept.get_mut(id)?;
+    kept.used = Instant::now();
+    Some(kept.item.clone())
+}
+
+fn full(what: &str) -> ApiError {
+    ApiError::too_many(format!("the studio holds as many {what} as it may; delete some, or wait"), 60)
+}
+
+/// `error` in its own words, with what the visitor calls the file instead of where it lies.
+pub(crate) fn in_words(error: &impl Display, path: &Path, name: &str) -> String {
+    error.to_string().replace(&path.display().to_string(), name)
+}

@@ -1,0 +1,2 @@
+// Files that the build turns into assets.
+declare module "*.css";
