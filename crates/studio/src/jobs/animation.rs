@@ -1,10 +1,11 @@
 //! A film of one portrait: what `gioconda animate` does, for a visitor.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use gioconda_avatar::builtin_motions::BuiltinMotion;
-use gioconda_avatar::{Drive, Error, MotionMode, Settings};
+use gioconda_avatar::{Drive, Error, Finish, MotionMode, Settings};
 use gioconda_face::FaceChoice;
 use gioconda_provenance::{Input, Statement};
 use tempfile::TempPath;
@@ -83,7 +84,10 @@ impl Animation {
         let extension = self.format.extension();
         let path = studio.temporary.join(Id::random().as_str()).with_extension(extension);
         let (label, statement) = &self.finish;
-        let finish = Finisher::new(*label, statement).for_film();
+        // The film is signed before it gets its name: nobody can come upon an unsigned one.
+        let sign = |film: &Path| studio.sign(film, statement).map_err(|error| error.line);
+        let finish =
+            Finish { frame: Finisher::new(*label, statement).for_film(), file: Box::new(sign) };
         let progress = |p: gioconda_avatar::Progress| job.progress(studio, p.done, p.total.unwrap_or(0));
         let made = gioconda_avatar::animate(
             &self.portrait.avatar,
@@ -102,9 +106,7 @@ impl Animation {
                 None => in_words(&error, &path, "the film"),
             }),
         })?;
-        // Nobody can ask for the film before it is signed: the job has it only after this.
         let file = TempPath::try_from_path(&path).map_err(|error| failed(&error))?;
-        studio.sign(&file, statement).map_err(|error| Unmade::Failed(error.line))?;
         let (width, height) = summary.size;
         let result = JobResult::Film {
             file: format!("{}.{extension}", self.name),
