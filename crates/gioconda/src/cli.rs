@@ -54,6 +54,8 @@ pub(crate) enum Command {
     Learn(LearnArgs),
     /// Open the studio: portraits in the browser, alone, live or on a call
     Studio(StudioArgs),
+    /// Carry the calls of studios on different machines: motion, sound and portraits, nothing else
+    Relay(RelayArgs),
     /// Train the networks on prepared clips of many people
     Train(Box<TrainArgs>),
     /// Write a generator as ONNX, for other programs
@@ -577,8 +579,33 @@ pub(crate) struct StudioArgs {
     pub(crate) virtual_camera: Option<PathBuf>,
 
     /// A relay elsewhere for calls [default: the studio relays itself]
-    #[arg(long, value_name = "URL")]
+    #[arg(long, value_name = "ws://HOST:PORT", value_parser = relay_address)]
     pub(crate) relay: Option<String>,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  gioconda relay                                             on this machine alone, to try it
+  gioconda relay --listen 0.0.0.0:8788                       for studios elsewhere: gioconda studio --relay ws://HOST:8788
+
+Whoever knows a room's name can join it. The connection is not encrypted: outside a house, put the relay behind a VPN.")]
+pub(crate) struct RelayArgs {
+    /// Where to listen
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8788")]
+    pub(crate) listen: SocketAddr,
+
+    /// Most rooms at a time
+    #[arg(long, value_name = "N", default_value_t = 1000)]
+    pub(crate) rooms: usize,
+}
+
+/// The address of a relay.
+fn relay_address(text: &str) -> Result<String, String> {
+    match text.strip_prefix("ws://") {
+        Some(host) if !host.is_empty() => Ok(text.to_owned()),
+        _ => Err("a relay's address is ws://HOST:PORT".to_owned()),
+    }
 }
 
 /// A word that can stand in an address and in a cookie.

@@ -14,6 +14,7 @@ pub(crate) mod outputs;
 pub(crate) mod prepare;
 pub(crate) mod provenance;
 pub(crate) mod record;
+pub(crate) mod relay;
 pub(crate) mod studio;
 pub(crate) mod train;
 pub(crate) mod verify;

@@ -25,6 +25,7 @@ fn main() -> ExitCode {
         Command::Record(arguments) => commands::record::run(&arguments, &terminal),
         Command::Learn(arguments) => commands::learn::run(&arguments, &terminal),
         Command::Studio(arguments) => commands::studio::run(&arguments, &terminal),
+        Command::Relay(arguments) => commands::relay::run(&arguments, &terminal),
         Command::Train(arguments) => commands::train::run(&arguments, &terminal),
         Command::Export(arguments) => commands::export::run(&arguments, &terminal),
         Command::Eval(arguments) => commands::eval::run(&arguments, &terminal),

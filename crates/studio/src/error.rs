@@ -36,6 +36,14 @@ pub enum Error {
         /// What is wrong and what to do.
         what: String,
     },
+    /// The virtual camera's device cannot be written to.
+    #[error("{}: {what}", path.display())]
+    VirtualCamera {
+        /// The device.
+        path: PathBuf,
+        /// What is wrong and what to do.
+        what: String,
+    },
     /// The user's data folder is not known.
     #[error("the folder for avatars is not known ({0}); name one with --avatars")]
     NoDataFolder(String),

@@ -10,3 +10,4 @@ pub(crate) mod protocol;
 pub(crate) mod sessions;
 pub(crate) mod socket;
 pub mod stage;
+pub(crate) mod virtual_camera;

@@ -8,4 +8,4 @@ pub mod room;
 pub(crate) mod socket;
 pub mod wire;
 
-pub use socket::serve;
+pub use socket::{run, serve};

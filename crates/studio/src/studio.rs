@@ -16,6 +16,7 @@ use crate::id::Id;
 use crate::jobs::Jobs;
 use crate::limits;
 use crate::live::sessions::Sessions;
+use crate::live::virtual_camera::VirtualCamera;
 use crate::metrics::Metrics;
 use crate::portraits::Portraits;
 use crate::preview::Previews;
@@ -42,6 +43,8 @@ pub(crate) struct Studio {
     pub(crate) metrics: Metrics,
     /// The live sessions that run.
     pub(crate) sessions: Arc<Sessions>,
+    /// Shows live portraits to other programs.
+    pub(crate) virtual_camera: Option<VirtualCamera>,
     /// Where those who call each other meet.
     pub(crate) relay: Arc<Relay>,
     /// One clip is followed for previews at a time.
@@ -85,6 +88,7 @@ impl Studio {
             weights,
             metrics: Metrics::new(),
             sessions: Arc::default(),
+            virtual_camera: settings.virtual_camera.as_deref().map(VirtualCamera::open).transpose()?,
             relay: Relay::new(relay::room::Limits::default()),
             following: Semaphore::new(1),
             jobs: Jobs::default(),

@@ -161,8 +161,11 @@ impl Reader<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use gioconda_avatar::builtin_motions;
-    use gioconda_avatar::{MotionFrame, MotionTransfer};
+    use std::path::Path;
+
+    use gioconda_avatar::{FaceState, Gains, MotionFrame, MotionTransfer, builtin_motions, choose_neutral};
+    use gioconda_face::{FaceChoice, Threads, Tracker};
+    use gioconda_media::{ClipReader, Frame, ReadOptions};
 
     const FRAMES_PER_SECOND: usize = 25;
     /// IPv4 and TCP with time stamps, and the frame of a WebSocket with the participant's number before the packet.
@@ -191,26 +194,53 @@ mod tests {
         gioconda_face::Landmarks { points }.map(|p| pose.from_canonical(p))
     }
 
+    /// Mean and largest distance of landmarks, in pixels of 256 x 256, between what was performed and what arrives.
+    fn errors(motions: impl IntoIterator<Item = MotionFrame>) -> (f32, f32) {
+        let transfer = MotionTransfer::new(&portrait(), (256, 256), Gains::default());
+        let (mut sum, mut worst, mut count) = (0.0_f32, 0.0_f32, 0_usize);
+        for sent in motions {
+            let packet = Packet { sequence: 0, milliseconds: 0, frame: PackedFrame::pack(&sent) };
+            let received = Packet::decode(&packet.encode()).expect("a packet").frame.unpack();
+            let (a, b) = (transfer.apply(&sent), transfer.apply(&received));
+            for (a, b) in a.points.iter().zip(&b.points) {
+                let error = (a.xy() - b.xy()).norm();
+                (sum, worst, count) = (sum + error, worst.max(error), count + 1);
+            }
+        }
+        (sum / count as f32, worst)
+    }
+
     #[test]
-    fn recorded_motions_come_back_within_a_fifth_of_a_pixel() {
-        let transfer = MotionTransfer::new(&portrait(), (256, 256), gioconda_avatar::Gains::default());
+    fn quantising_recorded_motions_is_not_seen() {
         for builtin in builtin_motions::ALL {
             let motion = builtin.load();
-            let (mut sum, mut worst, mut count) = (0.0_f32, 0.0_f32, 0_usize);
-            for index in 0..motion.len() {
-                let sent = motion.frame(index);
-                let packet = Packet { sequence: 0, milliseconds: 0, frame: PackedFrame::pack(&sent) };
-                let received = Packet::decode(&packet.encode()).expect("a packet").frame.unpack();
-                let (a, b) = (transfer.apply(&sent), transfer.apply(&received));
-                for (a, b) in a.points.iter().zip(&b.points) {
-                    let error = (a.xy() - b.xy()).norm();
-                    (sum, worst, count) = (sum + error, worst.max(error), count + 1);
-                }
-            }
-            let mean = sum / count as f32;
+            let (mean, worst) = errors((0..motion.len()).map(|index| motion.frame(index)));
             println!("{}: mean {mean:.3} px, worst {worst:.3} px", builtin.name);
             assert!(mean < 0.05 && worst < 0.35, "{}: mean {mean}, worst {worst}", builtin.name);
         }
+    }
+
+    const CLIP: &str = "../../../shared/data/val/edtalk_mouth_source/mouth_source.mp4";
+
+    #[test]
+    fn a_real_face_arrives_within_half_a_pixel_on_average() {
+        let clip = Path::new(env!("CARGO_MANIFEST_DIR")).join(CLIP);
+        if !clip.exists() {
+            println!("skipped: {} is not there", clip.display());
+            return;
+        }
+        let mut tracker = Tracker::new(FaceChoice::Largest, Threads::Count(1)).expect("models");
+        let mut reader = ClipReader::open(&clip, &ReadOptions::default()).expect("a clip");
+        let (mut frame, mut states) = (Frame::default(), Vec::new());
+        while states.len() < 60 && reader.read(&mut frame).expect("a frame") {
+            let face = tracker.track(&frame.image).expect("tracked");
+            states.extend(face.map(|face| FaceState::new(&face.landmarks)));
+        }
+        assert_eq!(states.len(), 60, "a face in every frame");
+        let neutral = &states[choose_neutral(&states, None).expect("a neutral face")];
+        let (mean, worst) = errors(states.iter().map(|state| MotionFrame::between(neutral, state, 1.0)));
+        println!("{} frames: mean {mean:.3} px, worst landmark {worst:.3} px of 256", states.len());
+        assert!(mean < 0.5 && worst < 4.0, "mean {mean}, worst {worst}");
     }
 
     #[test]

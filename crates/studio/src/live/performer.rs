@@ -305,3 +305,86 @@ impl Meter {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use gioconda_avatar::{Avatar, Gains};
+    use gioconda_face::{FaceChoice, FaceFinder, Threads};
+    use gioconda_provenance::watermark::{AvatarId, Day, Payload, Version};
+    use image::RgbImage;
+    use image::codecs::jpeg::JpegEncoder;
+    use std::path::Path;
+    use std::sync::mpsc::{Receiver, channel};
+
+    fn performer(size: u32) -> (Performer, Receiver<News>) {
+        let photo = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../assets/mona_lisa.jpg");
+        let mut finder = FaceFinder::new(Threads::Shared).expect("models");
+        let avatar = Avatar::from_photo(&photo, FaceChoice::Largest, &mut finder).expect("an avatar");
+        let mark = Payload { version: Version::current(), date: Day::today(), avatar: AvatarId::of(b"x") };
+        let portrait = Portrait { avatar: Arc::new(avatar), mark };
+        let (tell, news) = channel();
+        let tell = move |told| drop(tell.send(told));
+        (Performer::start(portrait, look(size), tell).expect("a thread"), news)
+    }
+
+    fn look(size: u32) -> Look {
+        Look { size, gains: Gains::default(), smoothing: 1.0, label: None }
+    }
+
+    /// A picture of an empty room.
+    fn empty(sequence: u32) -> CameraPicture {
+        let mut jpeg = Vec::new();
+        RgbImage::new(160, 160).write_with_encoder(JpegEncoder::new(&mut jpeg)).expect("a JPEG");
+        CameraPicture { sequence, milliseconds: sequence * 40, jpeg }
+    }
+
+    fn next(news: &Receiver<News>) -> News {
+        news.recv_timeout(Duration::from_secs(60)).expect("news in time")
+    }
+
+    /// The next answer: its sequence number and the side of its picture.
+    fn answer(news: &Receiver<News>) -> (u32, u32) {
+        loop {
+            if let News::Picture { sequence, jpeg, .. } = next(news) {
+                return (sequence, camera::decode(&jpeg).expect("a JPEG").width());
+            }
+        }
+    }
+
+    #[test]
+    fn the_newest_picture_wins_and_an_empty_room_is_answered_too() {
+        let (performer, news) = performer(96);
+        for sequence in 0..50 {
+            performer.picture(empty(sequence));
+        }
+        let mut answered = Vec::new();
+        let mut lost = false;
+        while answered.last() != Some(&49) {
+            match next(&news) {
+                News::Picture { sequence, .. } => answered.push(sequence),
+                News::Face(found) => lost = !found,
+                _ => {}
+            }
+        }
+        assert!(lost, "nobody is there");
+        assert!(answered.len() < 25 && answered.is_sorted(), "{answered:?}");
+        assert!(performer.shared.inbox().dropped >= 25);
+    }
+
+    #[test]
+    fn the_look_changes_between_two_pictures_and_broken_pictures_are_told_of() {
+        let (performer, news) = performer(96);
+        performer.picture(empty(0));
+        assert_eq!(answer(&news), (0, 96));
+        performer.look(look(128));
+        performer.picture(empty(1));
+        assert_eq!(answer(&news), (1, 128));
+        performer.picture(CameraPicture { jpeg: b"no JPEG".to_vec(), ..empty(2) });
+        while !matches!(next(&news), News::Trouble(_)) {}
+        performer.picture(empty(3));
+        assert_eq!(answer(&news), (3, 128), "the session goes on");
+        drop(performer);
+        while news.recv_timeout(Duration::from_secs(60)).is_ok() {}
+    }
+}

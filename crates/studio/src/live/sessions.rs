@@ -59,7 +59,9 @@ pub(crate) struct OpenBroadcast {
 impl Drop for OpenBroadcast {
     fn drop(&mut self) {
         self.sessions.broadcasts().remove(&self.session);
-        for watcher in self.broadcast.inside().watchers.drain(..) {
+        let mut inside = self.broadcast.inside();
+        inside.ended = true;
+        for watcher in inside.watchers.drain(..) {
             watcher.close(code::NORMAL, "the session has ended");
         }
     }
@@ -75,6 +77,7 @@ pub(crate) struct Broadcast {
 struct Watched {
     watchers: Vec<Arc<Outbox>>,
     newest: Option<Bytes>,
+    ended: bool,
 }
 
 impl Broadcast {
@@ -98,10 +101,10 @@ impl Broadcast {
         }
     }
 
-    /// Lets one more watch; `false` when there are enough.
+    /// Lets one more watch; `false` when there are enough, or the session has just ended.
     pub(crate) fn watch(&self, watcher: &Arc<Outbox>) -> bool {
         let mut inside = self.inside();
-        if inside.watchers.len() >= WATCHERS {
+        if inside.ended || inside.watchers.len() >= WATCHERS {
             return false;
         }
         if let Some(newest) = &inside.newest {
@@ -133,6 +136,7 @@ mod tests {
         assert!(broadcast.watch(&watchers[WATCHERS]));
         let session = open.session.clone();
         drop(open);
+        assert!(!broadcast.watch(&Outbox::new()), "it has ended");
         assert!(sessions.find(&session).is_none());
     }
 

@@ -275,6 +275,9 @@ fn teller(
         match news {
             News::Ready => outbox.say(&Answer::Ready { session: Some(session.clone()), participant: None }),
             News::Picture { sequence, milliseconds, jpeg, .. } => {
+                if let Some(camera) = &studio.virtual_camera {
+                    camera.show(&jpeg);
+                }
                 let frame = protocol::frame(None, sequence, milliseconds, &jpeg);
                 broadcast.picture(&frame);
                 outbox.picture(0, frame);

@@ -23,6 +23,7 @@ use crate::error::{ApiError, Error};
 use crate::extract::Part;
 use crate::live::outbox::code;
 use crate::live::socket::{End, heard, upgrade};
+use crate::server::interrupted;
 
 /// How long a participant may take to say their name.
 const JOIN_WITHIN: Duration = Duration::from_secs(15);
@@ -57,6 +58,16 @@ pub async fn serve(
         ended = axum::serve(listener, app).into_future() => ended.map_err(Error::Stopped),
         () = end => Ok(()),
     }
+}
+
+/// Runs [`serve`] on one thread until Ctrl-C or a termination signal.
+///
+/// # Errors
+/// As [`serve`].
+pub fn run(address: SocketAddr, limits: Limits, ready: impl FnOnce(SocketAddr)) -> Result<(), Error> {
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Error::Stopped)?;
+    runtime.block_on(serve(address, limits, ready, interrupted()))
 }
 
 /// Studios join, and programs; a page that does is not one of ours.
