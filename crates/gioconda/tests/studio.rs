@@ -51,7 +51,7 @@ impl Studio {
     /// Sends bytes as they are, and reads whatever comes.
     fn raw(&self, request: &[u8]) -> Vec<u8> {
         let mut stream = TcpStream::connect(&self.host).expect("the studio listens");
-        stream.set_read_timeout(Some(Duration::from_secs(60))).expect("a timeout");
+        stream.set_read_timeout(Some(Duration::from_mins(1))).expect("a timeout");
         // A studio that refuses early hangs up before it has read all.
         let _ = stream.write_all(request);
         let _ = stream.shutdown(std::net::Shutdown::Write);
@@ -93,7 +93,7 @@ impl Studio {
 
     /// Waits for the end of a job.
     fn wait(&self, job: &str) -> Value {
-        let until = Instant::now() + Duration::from_secs(240);
+        let until = Instant::now() + Duration::from_mins(4);
         while Instant::now() < until {
             let view = self.get(&format!("/api/jobs/{job}")).expect(200);
             if view["state"] != "queued" && view["state"] != "running" {

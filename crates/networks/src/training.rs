@@ -244,7 +244,7 @@ mod tests {
         let episode = episode(Preset::Portrait, &device);
         let loss = |share: f64| discriminator_losses(&networks, &episode, share).into_scalar::<f32>();
         let (made, both, mismatched) = (loss(0.0), loss(0.5), loss(1.0));
-        assert!((both - (made + mismatched) / 2.0).abs() < 1e-5, "{made} {both} {mismatched}");
+        assert!((both - f32::midpoint(made, mismatched)).abs() < 1e-5, "{made} {both} {mismatched}");
         assert!((made - mismatched).abs() > 1e-6, "{made} {mismatched}");
     }
 

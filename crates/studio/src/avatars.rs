@@ -40,14 +40,13 @@ pub(crate) struct AvatarFolder {
 impl AvatarFolder {
     /// `folder`, or the user's data folder.
     pub(crate) fn open(folder: Option<&Path>) -> Result<Self, Error> {
-        let folder = match folder {
-            Some(folder) => folder.to_owned(),
-            None => {
-                use etcetera::BaseStrategy as _;
-                let places = etcetera::choose_base_strategy()
-                    .map_err(|error| Error::NoDataFolder(error.to_string()))?;
-                places.data_dir().join("gioconda").join("avatars")
-            }
+        let folder = if let Some(folder) = folder {
+            folder.to_owned()
+        } else {
+            use etcetera::BaseStrategy as _;
+            let places =
+                etcetera::choose_base_strategy().map_err(|error| Error::NoDataFolder(error.to_string()))?;
+            places.data_dir().join("gioconda").join("avatars")
         };
         Ok(Self { folder, read: Mutex::default() })
     }

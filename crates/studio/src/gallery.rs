@@ -47,14 +47,14 @@ struct Card {
     licence: String,
     #[serde(default)]
     sha256: Option<String>,
-    en: Text,
-    it: Option<Text>,
-    es: Option<Text>,
+    en: Words,
+    it: Option<Words>,
+    es: Option<Words>,
 }
 
 #[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Text {
+struct Words {
     name: String,
     when: String,
     who: String,
@@ -74,15 +74,14 @@ pub(crate) struct Gallery {
 impl Gallery {
     /// Reads a museum's `folder`; without one the built-in figures, which are laid out in `temporary`.
     pub(crate) fn open(folder: Option<&Path>, temporary: &Path) -> Result<Self, Error> {
-        let folder = match folder {
-            Some(folder) => folder.to_owned(),
-            None => {
-                let laid_out = temporary.join("gallery");
-                let failed = |cause| Error::Folder { path: laid_out.clone(), cause };
-                std::fs::create_dir_all(&laid_out).map_err(failed)?;
-                BUILT_IN.extract(&laid_out).map_err(failed)?;
-                laid_out
-            }
+        let folder = if let Some(folder) = folder {
+            folder.to_owned()
+        } else {
+            let laid_out = temporary.join("gallery");
+            let failed = |cause| Error::Folder { path: laid_out.clone(), cause };
+            std::fs::create_dir_all(&laid_out).map_err(failed)?;
+            BUILT_IN.extract(&laid_out).map_err(failed)?;
+            laid_out
         };
         let failed = |cause| Error::Folder { path: folder.clone(), cause };
         let mut exhibits = BTreeMap::new();
@@ -139,7 +138,7 @@ impl Exhibit {
             LanguageCode::It => card.it.as_ref(),
             LanguageCode::Es => card.es.as_ref(),
         };
-        let Text { name, when, who, text } = text.unwrap_or(&card.en).clone();
+        let Words { name, when, who, text } = text.unwrap_or(&card.en).clone();
         let (source, licence) = (card.source.clone(), card.licence.clone());
         Figure { id: id.to_owned(), name, when, who, source, licence, text }
     }

@@ -55,7 +55,7 @@ pub(crate) async fn guard(State(studio): State<Shared>, request: Request, next: 
 fn check(studio: &Studio, request: &Request) -> Result<Option<Response>, ApiError> {
     let headers = request.headers();
     let host = text(headers, &HOST)
-        .or_else(|| request.uri().authority().map(|authority| authority.as_str()))
+        .or_else(|| request.uri().authority().map(axum::http::uri::Authority::as_str))
         .ok_or_else(|| ApiError::new(StatusCode::BAD_REQUEST, "the request names no host"))?;
     if studio.settings.listen.ip().is_loopback() && !is_this_machine(host) {
         return Err(forbidden("the studio answers only to the names of this machine, such as localhost"));

@@ -22,9 +22,11 @@ pub(crate) const UPLOADED_BYTES: u64 = 4 << 30;
 /// Uploads that are received or looked at at a time; more are told to come back.
 pub(crate) const UPLOADS_AT_ONCE: usize = 16;
 /// Photos and clips that nobody used for this long are deleted; so are jobs that ended.
-pub(crate) const UNUSED: Duration = Duration::from_secs(30 * 60);
+pub(crate) const UNUSED: Duration = Duration::from_mins(30);
 /// An upload that sends nothing for this long is given up.
 pub(crate) const STALLED: Duration = Duration::from_secs(20);
+/// An upload that takes longer than this is broken off, however steadily it trickles.
+pub(crate) const UPLOAD: Duration = Duration::from_mins(10);
 /// Jobs that wait, and jobs that ended and are remembered.
 pub(crate) const QUEUED_JOBS: usize = 24;
 pub(crate) const ENDED_JOBS: usize = 64;

@@ -86,7 +86,7 @@ impl Metrics {
         }
     }
 
-    /// All of it in OpenMetrics text.
+    /// All of it in `OpenMetrics` text.
     pub(crate) fn text(&self) -> Result<String, std::fmt::Error> {
         let mut page = String::new();
         text::encode(&mut page, &self.registry)?;

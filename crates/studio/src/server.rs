@@ -19,7 +19,7 @@ use crate::studio::{Shared, Studio};
 use crate::{call, guard, intake, jobs, library, limits, live, openapi, pages, preview, relay, verify};
 
 /// How often what expired is looked for.
-const TIDYING: Duration = Duration::from_secs(60);
+const TIDYING: Duration = Duration::from_mins(1);
 /// How long work in hand may take to end when the studio does.
 const PATIENCE: Duration = Duration::from_secs(3);
 

@@ -99,8 +99,10 @@ impl Uploads {
         let mut file = tokio::fs::File::from_std(named.reopen()?);
         let mut bytes = 0;
         let mut stream = body.into_data_stream();
+        let end = tokio::time::Instant::now() + limits::UPLOAD;
         loop {
-            let next = tokio::time::timeout(limits::STALLED, stream.next());
+            let patience = end.min(tokio::time::Instant::now() + limits::STALLED);
+            let next = tokio::time::timeout_at(patience, stream.next());
             let next = next.await.map_err(|_| {
                 ApiError::new(StatusCode::REQUEST_TIMEOUT, "the upload stalled; send it again")
             })?;

@@ -1,4 +1,4 @@
-//! Live sessions, broadcasts and calls over real WebSockets, a clip for a camera.
+//! Live sessions, broadcasts and calls over real web sockets, a clip for a camera.
 
 use std::collections::HashSet;
 use std::path::Path;
@@ -14,7 +14,7 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 
 const CLIP: &str = "../../../shared/data/val/edtalk_mouth_source/mouth_source.mp4";
 /// Machines that test may be busy; nobody waits for less.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 const SOUND: u32 = u32::MAX;
 
 type Socket = tokio_tungstenite::WebSocketStream<tokio_tungstenite::MaybeTlsStream<tokio::net::TcpStream>>;

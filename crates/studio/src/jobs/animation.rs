@@ -86,8 +86,7 @@ impl Animation {
         let (label, statement) = &self.finish;
         // The film is signed before it gets its name: nobody can come upon an unsigned one.
         let sign = |film: &Path| studio.sign(film, statement).map_err(|error| error.line);
-        let finish =
-            Finish { frame: Finisher::new(*label, statement).for_film(), file: Box::new(sign) };
+        let finish = Finish { frame: Finisher::new(*label, statement).for_film(), file: Box::new(sign) };
         let progress = |p: gioconda_avatar::Progress| job.progress(studio, p.done, p.total.unwrap_or(0));
         let made = gioconda_avatar::animate(
             &self.portrait.avatar,

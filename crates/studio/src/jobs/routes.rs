@@ -194,11 +194,11 @@ pub(crate) async fn file(
     let mut file = tokio::fs::File::open(&*path).await?;
     let length = file.metadata().await?.len();
     let asked = headers.get(header::RANGE).and_then(|value| value.to_str().ok());
-    let range = asked.and_then(|text| byte_range(text, length));
+    let range = asked.map_or(ByteRange::Whole, |text| ByteRange::parse(text, length));
     let (status, first, count) = match range {
-        None => (StatusCode::OK, 0, length),
-        Some(Some((first, last))) => (StatusCode::PARTIAL_CONTENT, first, last + 1 - first),
-        Some(None) => {
+        ByteRange::Whole => (StatusCode::OK, 0, length),
+        ByteRange::Part { first, last } => (StatusCode::PARTIAL_CONTENT, first, last + 1 - first),
+        ByteRange::Beyond => {
             return Err(ApiError::new(StatusCode::RANGE_NOT_SATISFIABLE, "the film is shorter than that"));
         }
     };
@@ -253,39 +253,56 @@ fn chunks(
     })
 }
 
-/// First and last byte of `bytes=a-b`; `None` asks for no single range, `Some(None)` for one that is not there.
-fn byte_range(text: &str, length: u64) -> Option<Option<(u64, u64)>> {
-    let (first, last) = text.strip_prefix("bytes=")?.split_once('-')?;
-    let (first, last) = match (first.parse::<u64>(), last.parse::<u64>()) {
-        (Ok(first), Ok(last)) if first <= last => (first, last.min(length.saturating_sub(1))),
-        (Ok(first), Err(_)) if last.is_empty() => (first, length.saturating_sub(1)),
-        (Err(_), Ok(count)) if first.is_empty() => (length.saturating_sub(count), length.saturating_sub(1)),
-        _ => return None,
-    };
-    Some((first < length && first <= last).then_some((first, last)))
+/// What a `Range` header asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum ByteRange {
+    /// Everything: no header, or none that names a single range of bytes.
+    Whole,
+    /// From byte to byte, both included.
+    Part { first: u64, last: u64 },
+    /// Bytes behind the end.
+    Beyond,
+}
+
+impl ByteRange {
+    /// Of `bytes=a-b`, `bytes=a-` or `bytes=-b`, for a file of `length` bytes.
+    fn parse(text: &str, length: u64) -> Self {
+        let Some((first, last)) = text.strip_prefix("bytes=").and_then(|range| range.split_once('-')) else {
+            return Self::Whole;
+        };
+        let (first, last) = match (first.parse::<u64>(), last.parse::<u64>()) {
+            (Ok(first), Ok(last)) if first <= last => (first, last.min(length.saturating_sub(1))),
+            (Ok(first), Err(_)) if last.is_empty() => (first, length.saturating_sub(1)),
+            (Err(_), Ok(count)) if first.is_empty() => {
+                (length.saturating_sub(count), length.saturating_sub(1))
+            }
+            _ => return Self::Whole,
+        };
+        if first < length && first <= last { Self::Part { first, last } } else { Self::Beyond }
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::byte_range;
+    use super::ByteRange::{self, Beyond, Part, Whole};
 
     #[test]
     fn single_ranges_are_understood_and_others_are_not() {
         for (text, range) in [
-            ("bytes=0-", Some(Some((0, 99)))),
-            ("bytes=10-19", Some(Some((10, 19)))),
-            ("bytes=90-500", Some(Some((90, 99)))),
-            ("bytes=-5", Some(Some((95, 99)))),
-            ("bytes=-500", Some(Some((0, 99)))),
-            ("bytes=-0", Some(None)),
-            ("bytes=100-", Some(None)),
-            ("bytes=5-4", None),
-            ("bytes=0-1,3-4", None),
-            ("lines=1-2", None),
-            ("bytes=a-b", None),
+            ("bytes=0-", Part { first: 0, last: 99 }),
+            ("bytes=10-19", Part { first: 10, last: 19 }),
+            ("bytes=90-500", Part { first: 90, last: 99 }),
+            ("bytes=-5", Part { first: 95, last: 99 }),
+            ("bytes=-500", Part { first: 0, last: 99 }),
+            ("bytes=-0", Beyond),
+            ("bytes=100-", Beyond),
+            ("bytes=5-4", Whole),
+            ("bytes=0-1,3-4", Whole),
+            ("lines=1-2", Whole),
+            ("bytes=a-b", Whole),
         ] {
-            assert_eq!(byte_range(text, 100), range, "{text}");
+            assert_eq!(ByteRange::parse(text, 100), range, "{text}");
         }
-        assert_eq!(byte_range("bytes=0-", 0), Some(None));
+        assert_eq!(ByteRange::parse("bytes=0-", 0), Beyond);
     }
 }

@@ -340,7 +340,7 @@ mod tests {
     }
 
     fn next(news: &Receiver<News>) -> News {
-        news.recv_timeout(Duration::from_secs(60)).expect("news in time")
+        news.recv_timeout(Duration::from_mins(1)).expect("news in time")
     }
 
     /// The next answer: its sequence number and the side of its picture.
@@ -385,6 +385,6 @@ mod tests {
         performer.picture(empty(3));
         assert_eq!(answer(&news), (3, 128), "the session goes on");
         drop(performer);
-        while news.recv_timeout(Duration::from_secs(60)).is_ok() {}
+        while news.recv_timeout(Duration::from_mins(1)).is_ok() {}
     }
 }

@@ -122,13 +122,12 @@ pub(crate) async fn heard(
     stream: &mut (impl Stream<Item = Result<Message, axum::Error>> + Unpin),
 ) -> Result<Option<Message>, End> {
     match tokio::time::timeout(SILENT, stream.next()).await {
-        Err(_) | Ok(None) => Ok(None),
         Ok(Some(Ok(message))) => Ok(Some(message)),
         Ok(Some(Err(error))) if error.to_string().contains("too long") => {
             Err(End { code: code::TOO_LARGE, line: "a message is too large".to_owned(), retry_after: None })
         }
-        // A connection that broke; there is nobody to tell.
-        Ok(Some(Err(_))) => Ok(None),
+        // Silence, the end, or a connection that broke: there is nobody to tell.
+        Err(_) | Ok(None | Some(Err(_))) => Ok(None),
     }
 }
 
