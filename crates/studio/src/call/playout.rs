@@ -24,7 +24,7 @@ const CARRY: f32 = 0.08;
 /// Seconds from what was shown to the idle motion.
 const EASE_OUT: f32 = 0.8;
 /// Seconds from whatever is shown to the motion that came back.
-const EASE_IN: f32 = 0.12;
+const EASE_IN: f32 = 0.2;
 /// Sequence numbers this far behind are late packets; farther ones are a sender that began anew.
 const LATE: u16 = 250;
 /// Seconds between packets that speeds are worth taking from.
@@ -205,7 +205,7 @@ mod tests {
     #[test]
     fn an_undisturbed_stream_is_shown_as_it_comes() {
         let shown = play(50, |_| false);
-        for (index, motion) in shown.iter().enumerate().skip(4) {
+        for (index, motion) in shown.iter().enumerate().skip(6) {
             assert!(apart(motion, &performed(index as u16)) < 0.01, "frame {index}");
         }
     }
