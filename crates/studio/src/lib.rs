@@ -1,9 +1,9 @@
 //! The studio: a page on which anyone makes a portrait speak, and the HTTP interface behind it.
 //!
-//! [`Studio`](studio::Studio) is what all requests share. A request passes [`guard`], is taken apart by [`extract`] into
-//! types that cannot be wrong, and is answered by the module of its address: [`library`] for what there is to choose
-//! from, [`intake`] for uploads, [`jobs`] for what takes a while, [`preview`] for what must not, [`live`] and [`call`] for
-//! what happens as one looks. Everything that leaves is marked ([`marking`]). `docs/api.md` describes the interface for its users.
+//! `Studio` is what all requests share. A request passes `guard`, is taken apart by `extract` into
+//! types that cannot be wrong, and is answered by the module of its address: `library` for what there is to choose
+//! from, `intake` for uploads, `jobs` for what takes a while, `preview` for what must not, `live` and `call` for
+//! what happens as one looks. Everything that leaves is marked (`marking`). `docs/api.md` describes the interface for its users.
 
 mod avatars;
 pub mod call;

@@ -1,7 +1,7 @@
 //! Live: somebody before a camera moves a portrait.
 //!
 //! A [`performer::Performer`] is one session's engine, on a thread of its own: camera picture in, portrait out. It knows
-//! nothing of the network; [`socket`] brings it and a page together.
+//! nothing of the network; `socket` brings it and a page together.
 
 pub mod camera;
 pub(crate) mod outbox;

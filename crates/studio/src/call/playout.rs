@@ -1,7 +1,7 @@
 //! Motion that arrives as it pleases, shown as if it came steadily.
 //!
 //! The newest packet is shown as soon as it is there: a buffer would cost what makes a call a conversation. When the next
-//! one is late, pose and expression go on the way they went, ever slower ([`CARRY`]); from [`PATIENCE`] on the face eases
+//! one is late, pose and expression go on the way they went, ever slower (`CARRY`); from `PATIENCE` on the face eases
 //! into a quiet idle motion, so that it is never frozen. What comes after a gap is eased in.
 
 use std::sync::Arc;
