@@ -80,8 +80,8 @@ impl Avatar {
                 "no face found; use a photo in which one face is seen from the front, 100 pixels wide or more"
                     .to_owned(),
         })?;
-        let (landmarks, warnings) = (face.landmarks.clone(), face.quality.warnings.clone());
-        Ok(Self { photo: Arc::new(photo.image), landmarks, warnings, others: Vec::new(), network: None })
+        let shown = Reference { photo: Arc::new(photo.image), landmarks: face.landmarks.clone() };
+        Ok(Self { warnings: face.quality.warnings.clone(), ..Self::of(&[shown]) })
     }
 
     /// Reads several photos of one person; the first one is what is shown. `choice` holds for each.
@@ -103,6 +103,16 @@ impl Avatar {
             avatar.others.push(Reference { photo: other.photo, landmarks: other.landmarks });
         }
         Ok(avatar)
+    }
+
+    /// An avatar of photos whose faces are known; the first one is what is shown. It has no network yet.
+    ///
+    /// # Panics
+    /// When there are no photos.
+    pub fn of(photos: &[Reference]) -> Self {
+        let (Reference { photo, landmarks }, others) = photos.split_first().expect("an avatar has a photo");
+        let (photo, landmarks) = (Arc::clone(photo), landmarks.clone());
+        Self { photo, landmarks, warnings: Vec::new(), others: others.to_vec(), network: None }
     }
 
     /// All photos, the shown one first.

@@ -27,6 +27,11 @@ pub static CARD: ModelCard = ModelCard {
     output: "48 coefficients",
 };
 
+/// What is compiled into the program: the face models and the expression basis.
+pub fn model_cards() -> impl Iterator<Item = &'static ModelCard> {
+    gioconda_face::models().iter().chain([&CARD])
+}
+
 /// An orthonormal basis of weighted displacements.
 #[derive(Debug)]
 pub struct ExpressionBasis {

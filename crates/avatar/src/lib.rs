@@ -39,6 +39,7 @@ pub use canvas::{Canvas, DEFAULT_HEAD_SIDE, DEFAULT_LONGEST_SIDE, Framing, Windo
 pub use continuity::Continuity;
 pub use encode_stage::{Finish, FrameFinish};
 pub use error::Error;
+pub use expression_basis::model_cards;
 pub use mesh_renderer::MeshRenderer;
 pub use motion::{CLOSED_EYE, CLOSED_MOUTH, FaceState, MotionFrame};
 pub use motion_file::{MOTION_VERSION, Motion};

@@ -126,11 +126,8 @@ fn painters(
     for &count in plan.photos {
         let photos = &photos[..count];
         let mut add = |way: &str, network: Option<PersonalNetwork>| -> Result<()> {
-            let Reference { photo, landmarks } = photos[0].clone();
             let kind = if network.is_some() { RendererKind::Neural } else { RendererKind::Mesh };
-            let network = network.map(Arc::new);
-            let avatar =
-                Avatar { photo, landmarks, warnings: Vec::new(), others: photos[1..].to_vec(), network };
+            let avatar = Avatar { network: network.map(Arc::new), ..Avatar::of(photos) };
             painters
                 .push(Painter { name: format!("{way} T={count}"), renderer: avatar.renderer(kind, canvas)? });
             Ok(())

@@ -60,19 +60,13 @@ impl Portrait {
         kind: RendererKind,
     ) -> Result<Self> {
         let photo = Arc::new(photo);
-        let reference = Reference { photo: Arc::clone(&photo), landmarks: landmarks.clone() };
+        let reference = Reference { photo: Arc::clone(&photo), landmarks };
         let network = networks
             .weights
             .as_ref()
             .filter(|_| kind == RendererKind::Neural)
             .map(|weights| Arc::new(weights.feed_forward(std::slice::from_ref(&reference))));
-        let avatar = Avatar {
-            photo: Arc::clone(&photo),
-            landmarks,
-            warnings: Vec::new(),
-            others: Vec::new(),
-            network,
-        };
+        let avatar = Avatar { network, ..Avatar::of(&[reference]) };
         let canvas = Canvas::new(&photo, &avatar.landmarks, Framing::Full { longest_side: SIDE });
         let mut renderers = vec![avatar.renderer(RendererKind::Mesh, &canvas)?];
         if kind == RendererKind::Neural {

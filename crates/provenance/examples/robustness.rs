@@ -14,7 +14,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use gioconda_media::{ClipReader, ClipWriter, Frame, ReadOptions, WriteOptions};
-use gioconda_provenance::watermark::{AvatarId, Day, Detector, Marker, Payload, Version};
+use gioconda_provenance::watermark::{AvatarId, Detector, Marker, Payload};
 use image::RgbImage;
 use image::codecs::jpeg::JpegEncoder;
 
@@ -96,7 +96,7 @@ fn main() -> Outcome<()> {
 }
 
 fn payload(number: u8) -> Payload {
-    Payload { version: Version::current(), date: Day::today(), avatar: AvatarId::of(&[number]) }
+    Payload::today(AvatarId::of(&[number]))
 }
 
 fn read(clip: &Path) -> Outcome<Vec<RgbImage>> {

@@ -9,19 +9,15 @@
 //! ```no_run
 //! use std::path::Path;
 //!
-//! use gioconda_provenance::watermark::{AvatarId, Day, Marker, Payload, Version};
-//! use gioconda_provenance::{Error, Identity, Input, Source, Statement, Subject};
+//! use gioconda_provenance::watermark::{AvatarId, Payload};
+//! use gioconda_provenance::{Error, Finisher, Identity, Input, Source, Statement, Subject};
 //!
 //! # fn main() -> Result<(), Error> {
 //! let portrait = Input::read("portrait", Path::new("mona.jpg"), None, false)?;
-//! let watermark = Payload {
-//!     version: Version::current(),
-//!     date: Day::today(),
-//!     avatar: AvatarId::from_hash(portrait.sha256),
-//! };
-//! let mut marker = Marker::new(&watermark);
+//! let watermark = Payload::today(AvatarId::from_hash(portrait.sha256));
+//! let mut finisher = Finisher::new(None, Some(&watermark));
 //! let mut frame = image::RgbImage::new(512, 512);
-//! marker.mark(&mut frame);
+//! finisher.finish(&mut frame);
 //!
 //! let statement = Statement {
 //!     source: Source::Composite,
@@ -38,6 +34,7 @@
 mod certificates;
 mod credentials;
 mod error;
+mod finisher;
 mod label;
 mod statement;
 mod subject;
@@ -46,6 +43,7 @@ pub mod watermark;
 pub use certificates::Identity;
 pub use credentials::{Claims, Credentials};
 pub use error::Error;
+pub use finisher::Finisher;
 pub use label::{Label, Language};
 pub use statement::{Input, Model, Source, Statement};
 pub use subject::Subject;

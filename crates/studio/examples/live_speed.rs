@@ -11,7 +11,7 @@ use std::time::Instant;
 use gioconda_avatar::{Avatar, Gains};
 use gioconda_face::{FaceChoice, FaceFinder, Threads};
 use gioconda_media::{ClipReader, Frame, ReadOptions, resize};
-use gioconda_provenance::watermark::{AvatarId, Day, Payload, Version};
+use gioconda_provenance::watermark::{AvatarId, Payload};
 use gioconda_studio::live::performer::{CameraPicture, News, Performer};
 use gioconda_studio::live::stage::{Look, Portrait};
 use image::codecs::jpeg::JpegEncoder;
@@ -36,8 +36,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let camera = camera_pictures(&clip)?;
     let photo = here.join("../../assets/mona_lisa.jpg");
     let avatar = Avatar::from_photo(&photo, FaceChoice::Largest, &mut FaceFinder::new(Threads::Shared)?)?;
-    let mark =
-        Payload { version: Version::current(), date: Day::today(), avatar: AvatarId::of(b"mona lisa") };
+    let mark = Payload::today(AvatarId::of(b"mona lisa"));
     let look = Look { size, gains: Gains::default(), smoothing: 1.0, label: None };
     let (tell, news) = mpsc::channel();
     let performer = Performer::start(Portrait { avatar: Arc::new(avatar), mark }, look, move |told| {

@@ -17,7 +17,7 @@ mod jobs;
 mod library;
 mod limits;
 pub mod live;
-mod marking;
+pub mod marking;
 mod metrics;
 mod openapi;
 mod options;

@@ -3,9 +3,8 @@
 
 use std::path::Path;
 
-use gioconda_avatar::{FrameFinish, RendererKind, expression_basis};
-use gioconda_provenance::watermark::Marker;
-use gioconda_provenance::{Input, Label, Language, Model, Source, Statement, Subject};
+use gioconda_avatar::{RendererKind, model_cards};
+use gioconda_provenance::{Input, Language, Model, Source, Statement, Subject};
 use image::RgbImage;
 
 use crate::error::ApiError;
@@ -28,28 +27,17 @@ impl Studio {
             // Both renderers keep the photo's own pixels; the neural one paints what the photo does not show.
             source: Source::Composite,
             inputs: std::iter::once(portrait.input.clone()).chain(driver).collect(),
-            models: self.models(renderer),
+            models: models(renderer, self.weights.as_ref().map(|(_, file)| file)),
             subject: options.subject.map(Subject::from).or(declared).unwrap_or_default(),
             consent: options.consent.clone().or_else(|| portrait.declaration.consent.clone()),
             watermark: portrait.payload(),
         }
     }
 
-    fn models(&self, renderer: RendererKind) -> Vec<Model> {
-        let inside = gioconda_face::models().iter().chain([&expression_basis::CARD]);
-        let mut models: Vec<Model> =
-            inside.map(|card| Model { name: card.name.to_owned(), sha256: card.sha256.to_owned() }).collect();
-        if let (RendererKind::Neural, Some((_, file))) = (renderer, &self.weights) {
-            models.push(Model { name: "portrait network".to_owned(), sha256: file.sha256_hex() });
-        }
-        models
-    }
-
     /// The language of the visible label: what children see always says what it is.
     pub(crate) fn label(&self, portrait: &PortraitId, options: &Options) -> Option<Language> {
-        let mut options = options.clone();
-        options.label |= self.settings.kiosk || matches!(portrait, PortraitId::Figure { .. });
-        options.label_language()
+        let for_children = self.settings.kiosk || matches!(portrait, PortraitId::Figure { .. });
+        options.label_language(for_children)
     }
 
     /// `picture`, which bears the mark already, as a signed JPEG.
@@ -66,26 +54,12 @@ impl Studio {
     }
 }
 
-/// Labels, where wanted, and marks a picture.
-pub(crate) struct Finisher {
-    label: Option<Label>,
-    marker: Marker,
-}
-
-impl Finisher {
-    pub(crate) fn new(label: Option<Language>, statement: &Statement) -> Self {
-        Self { label: label.map(Label::new), marker: Marker::new(&statement.watermark) }
-    }
-
-    pub(crate) fn finish(&mut self, picture: &mut RgbImage) {
-        if let Some(label) = &mut self.label {
-            label.draw(picture);
-        }
-        self.marker.mark(picture);
-    }
-
-    /// For every frame of a film.
-    pub(crate) fn for_film(mut self) -> FrameFinish {
-        Box::new(move |frame| self.finish(frame))
-    }
+/// The models inside the program, and the file of weights where a network paints.
+pub fn models(renderer: RendererKind, weights: Option<&Input>) -> Vec<Model> {
+    let inside =
+        model_cards().map(|card| Model { name: card.name.to_owned(), sha256: card.sha256.to_owned() });
+    let network = weights
+        .filter(|_| renderer == RendererKind::Neural)
+        .map(|weights| Model { name: "portrait network".to_owned(), sha256: weights.sha256_hex() });
+    inside.chain(network).collect()
 }

@@ -225,9 +225,10 @@ impl Options {
         }
     }
 
-    /// The language of the visible label, where one is wanted. The label has no Spanish yet: it says it in English.
-    pub(crate) fn label_language(&self) -> Option<Language> {
-        self.label.then_some(match self.language {
+    /// The language of the visible label, where one is wanted here or needed anyway. The label has no Spanish yet: it
+    /// says it in English.
+    pub(crate) fn label_language(&self, needed: bool) -> Option<Language> {
+        (self.label || needed).then_some(match self.language {
             LanguageCode::It => Language::Italian,
             LanguageCode::En | LanguageCode::Es => Language::English,
         })

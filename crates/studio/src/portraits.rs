@@ -4,10 +4,10 @@ use std::collections::VecDeque;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use gioconda_avatar::{Avatar, AvatarFile, Declaration};
+use gioconda_avatar::{Avatar, AvatarFile, Declaration, Reference};
 use gioconda_face::{FaceChoice, FaceFinder, FoundFace};
 use gioconda_provenance::Input;
-use gioconda_provenance::watermark::{AvatarId, Day, Payload, Version};
+use gioconda_provenance::watermark::{AvatarId, Payload};
 
 use crate::error::ApiError;
 use crate::limits;
@@ -28,11 +28,7 @@ pub(crate) struct Portrait {
 impl Portrait {
     /// What the invisible mark says of pictures of this portrait.
     pub(crate) fn payload(&self) -> Payload {
-        Payload {
-            version: Version::current(),
-            date: Day::today(),
-            avatar: AvatarId::from_hash(self.input.sha256),
-        }
+        Payload::today(AvatarId::from_hash(self.input.sha256))
     }
 }
 
@@ -101,13 +97,9 @@ impl Studio {
                 };
                 let face = choose(&photo.faces, *face)?;
                 let picture = gioconda_media::photo::read(path).map_err(|error| words(&error))?.image;
-                let avatar = Avatar {
-                    photo: Arc::new(picture),
-                    landmarks: face.landmarks.clone(),
-                    warnings: face.quality.warnings.clone(),
-                    others: Vec::new(),
-                    network: None,
-                };
+                let shown = Reference { photo: Arc::new(picture), landmarks: face.landmarks.clone() };
+                let warnings = face.quality.warnings.clone();
+                let avatar = Avatar { warnings, ..Avatar::of(&[shown]) };
                 portrait(path, AvatarFile::new(avatar, Declaration::default()))
             }
             PortraitId::Figure { figure, face } => {

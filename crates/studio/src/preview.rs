@@ -8,6 +8,7 @@ use axum::extract::State;
 use axum::response::Response;
 use axum::routing::post;
 use gioconda_avatar::{Canvas, Framing, Motion, MotionSmoother, MotionTransfer, Renderer};
+use gioconda_provenance::Finisher;
 use image::RgbImage;
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -16,7 +17,6 @@ use crate::error::{ApiError, ErrorBody};
 use crate::extract::Json;
 use crate::jobs::animation::builtin;
 use crate::library::picture;
-use crate::marking::Finisher;
 use crate::options::{DriveId, Options, PortraitId};
 use crate::portraits::Portrait;
 use crate::studio::{Shared, Studio};
@@ -113,7 +113,7 @@ impl Studio {
         let rendered = ready.renderer.render(&transfer.apply(&frame), &mut shown);
         self.previews.give_back(ready);
         rendered.map_err(|error| ApiError::unusable(error.to_string()))?;
-        Finisher::new(self.label(id, options), &statement).finish(&mut shown);
+        Finisher::new(self.label(id, options), Some(&statement.watermark)).finish(&mut shown);
         self.signed_jpeg(&shown, &statement)
     }
 }

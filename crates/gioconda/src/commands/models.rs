@@ -1,6 +1,6 @@
 //! `gioconda models`: what is inside the program, and under which terms.
 
-use gioconda_avatar::expression_basis;
+use gioconda_avatar::model_cards;
 use gioconda_face::ModelCard;
 
 use crate::cli::ListArgs;
@@ -8,7 +8,7 @@ use crate::report::{Failure, print};
 
 /// Prints the list.
 pub(crate) fn run(arguments: &ListArgs) -> Result<(), Failure> {
-    let models: Vec<&ModelCard> = gioconda_face::models().iter().chain([&expression_basis::CARD]).collect();
+    let models: Vec<&ModelCard> = model_cards().collect();
     if arguments.json {
         return print(serde_json::to_string_pretty(&models)?);
     }

@@ -2,10 +2,11 @@
 
 use std::path::Path;
 
-use gioconda_avatar::{Avatar, Declaration, Drive, Finish, RendererKind, expression_basis};
+use gioconda_avatar::{Avatar, Declaration, Drive, Finish, RendererKind};
 use gioconda_media::{ClipReader, Frame, ReadOptions};
-use gioconda_provenance::watermark::{AvatarId, Day, Marker, Payload, READABLE_SIDE, Version};
-use gioconda_provenance::{Error, Identity, Input, Label, Language, Model, Source, Statement, Subject};
+use gioconda_provenance::watermark::{AvatarId, Payload, READABLE_SIDE};
+use gioconda_provenance::{Error, Finisher, Identity, Input, Language, Source, Statement, Subject};
+use gioconda_studio::marking::models;
 use image::RgbImage;
 
 use crate::cli::{LabelArg, ProvenanceOptions};
@@ -84,16 +85,12 @@ impl<'a> Provenance<'a> {
         if subject == Subject::Undeclared && self.identity.is_some() {
             terminal.say(format_args!("{}: who is shown is undeclared; --subject says it", path.display()));
         }
-        let watermark = Payload {
-            version: Version::current(),
-            date: Day::today(),
-            avatar: AvatarId::from_hash(portrait.sha256),
-        };
+        let watermark = Payload::today(AvatarId::from_hash(portrait.sha256));
         Ok(Statement {
             // Both renderers keep the photo's own pixels; the neural one paints what the photo does not show.
             source: Source::Composite,
             inputs: std::iter::once(portrait).chain(self.driver.clone()).collect(),
-            models: self.models(renderer),
+            models: models(renderer, self.weights.as_ref()),
             subject,
             consent: self.options.consent.clone().or_else(|| declared.consent.clone()),
             watermark,
@@ -115,16 +112,6 @@ impl<'a> Provenance<'a> {
         })
     }
 
-    fn models(&self, renderer: RendererKind) -> Vec<Model> {
-        let inside = gioconda_face::models().iter().chain([&expression_basis::CARD]);
-        let mut models: Vec<Model> =
-            inside.map(|card| Model { name: card.name.to_owned(), sha256: card.sha256.to_owned() }).collect();
-        if let (RendererKind::Neural, Some(weights)) = (renderer, &self.weights) {
-            models.push(Model { name: "portrait network".to_owned(), sha256: weights.sha256_hex() });
-        }
-        models
-    }
-
     /// Says so where frames of this size are too small for the mark to be read again.
     pub(crate) fn warn_of_size(&self, size: (u32, u32), terminal: &Terminal) {
         if self.identity.is_some() && size.0.min(size.1) < READABLE_SIDE {
@@ -138,21 +125,13 @@ impl<'a> Provenance<'a> {
     /// What is done to the output last: every frame gets the label, then the mark; every file is signed before it gets
     /// its name, so that none is ever seen, or left behind, without its statement.
     pub(crate) fn finish<'b>(&'b self, statement: &'b Statement) -> Finish<'b> {
-        let mut label = self.options.label.map(|language| {
-            Label::new(match language {
-                LabelArg::En => Language::English,
-                LabelArg::It => Language::Italian,
-            })
+        let label = self.options.label.map(|language| match language {
+            LabelArg::En => Language::English,
+            LabelArg::It => Language::Italian,
         });
-        let mut marker = self.identity.as_ref().map(|_| Marker::new(&statement.watermark));
-        let frame = Box::new(move |frame: &mut RgbImage| {
-            if let Some(label) = &mut label {
-                label.draw(frame);
-            }
-            if let Some(marker) = &mut marker {
-                marker.mark(frame);
-            }
-        });
+        let mark = self.identity.as_ref().map(|_| &statement.watermark);
+        let mut finisher = Finisher::new(label, mark);
+        let frame = Box::new(move |frame: &mut RgbImage| finisher.finish(frame));
         let sign = |file: &Path| match &self.identity {
             Some(identity) => statement.sign(file, identity).map_err(|error| error.reason()),
             None => Ok(()),

@@ -48,6 +48,11 @@ pub struct Day(u16);
 pub struct AvatarId([u8; 3]);
 
 impl Payload {
+    /// What this program marks pictures of `avatar` with today.
+    pub fn today(avatar: AvatarId) -> Self {
+        Self { version: Version::current(), date: Day::today(), avatar }
+    }
+
     pub(crate) fn to_bits(self) -> Vec<bool> {
         let [a, b, c] = self.avatar.0.map(u64::from);
         let version = u64::from(self.version.major & 7) << 5 | u64::from(self.version.minor & 31);

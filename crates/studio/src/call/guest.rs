@@ -4,10 +4,10 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use gioconda_avatar::{Avatar, Gains};
+use gioconda_avatar::{Avatar, Gains, Reference};
 use gioconda_face::FaceChoice;
 use gioconda_provenance::Language;
-use gioconda_provenance::watermark::{AvatarId, Day, Payload, Version};
+use gioconda_provenance::watermark::{AvatarId, Payload};
 
 use super::link::parse_portrait;
 use super::packet::Packet;
@@ -178,14 +178,8 @@ fn prepare(payload: &[u8], seating: &Seating) -> Result<Stage, String> {
     let photo = camera::decode(jpeg)?;
     let faces = seating.studio.with_finder(|finder| finder.find_faces(&photo)).map_err(|e| e.to_string())?;
     let face = FaceChoice::Largest.choose(&faces).map_err(|e| e.to_string())?.ok_or("no face found in it")?;
-    let avatar = Avatar {
-        landmarks: face.landmarks.clone(),
-        photo: Arc::new(photo),
-        warnings: Vec::new(),
-        others: Vec::new(),
-        network: None,
-    };
-    let mark = Payload { version: Version::current(), date: Day::today(), avatar: AvatarId::of(jpeg) };
+    let avatar = Avatar::of(&[Reference { photo: Arc::new(photo), landmarks: face.landmarks.clone() }]);
+    let mark = Payload::today(AvatarId::of(jpeg));
     // Motion was smoothed where it was made.
     let look =
         Look { size: seating.size, gains: Gains::default(), smoothing: 0.0, label: seating.label.or(label) };

@@ -25,7 +25,6 @@ use crate::live::outbox::{Outbox, code};
 use crate::live::performer::{News, Performer};
 use crate::live::protocol::{self, Answer, FromPage, LARGEST_FRAME, PROTOCOL, Request, SOUND};
 use crate::live::socket::{End, Incoming, Place, Start, camera_picture, incoming, say, start, upgrade};
-use crate::options::Options;
 use crate::relay::room::{Delivery, Refusal};
 use crate::relay::socket::room_name;
 use crate::relay::wire::{self, Kind, LARGEST_PORTRAIT, LONGEST_NAME, Notice};
@@ -89,7 +88,7 @@ async fn take_part(
         studio: Arc::clone(studio),
         outbox: Arc::clone(outbox),
         size,
-        label: label(studio, &options),
+        label: options.label_language(studio.settings.kiosk),
     };
     let company = Company { seating, guests: HashMap::new(), own, lost: false };
     // Ends with this function.
@@ -123,13 +122,6 @@ async fn take_part(
         }
     }
     Ok(())
-}
-
-/// The label that this side wants on everybody.
-fn label(studio: &Shared, options: &Options) -> Option<gioconda_provenance::Language> {
-    let mut options = options.clone();
-    options.label |= studio.settings.kiosk;
-    options.label_language()
 }
 
 /// Largest side of the head that is sent, pixels; the picture has a margin around it.

@@ -7,13 +7,12 @@ use std::time::Duration;
 use gioconda_avatar::builtin_motions::BuiltinMotion;
 use gioconda_avatar::{Drive, Error, Finish, MotionMode, Settings};
 use gioconda_face::FaceChoice;
-use gioconda_provenance::{Input, Statement};
+use gioconda_provenance::{Finisher, Input, Statement};
 use tempfile::TempPath;
 
 use super::{Job, JobResult, Made, Unmade};
 use crate::error::ApiError;
 use crate::id::Id;
-use crate::marking::Finisher;
 use crate::options::{DriveId, Format, LARGEST_SIDE, Options, PortraitId};
 use crate::portraits::Portrait;
 use crate::studio::{Shared, Studio};
@@ -86,7 +85,8 @@ impl Animation {
         let (label, statement) = &self.finish;
         // The film is signed before it gets its name: nobody can come upon an unsigned one.
         let sign = |film: &Path| studio.sign(film, statement).map_err(|error| error.line);
-        let finish = Finish { frame: Finisher::new(*label, statement).for_film(), file: Box::new(sign) };
+        let mut finisher = Finisher::new(*label, Some(&statement.watermark));
+        let finish = Finish { frame: Box::new(move |frame| finisher.finish(frame)), file: Box::new(sign) };
         let progress = |p: gioconda_avatar::Progress| job.progress(studio, p.done, p.total.unwrap_or(0));
         let made = gioconda_avatar::animate(
             &self.portrait.avatar,

@@ -7,13 +7,13 @@ use gioconda_avatar::{
     Avatar, AvatarFile, Canvas, Declaration, Framing, Gains, MOST_PHOTOS, MotionTransfer, Reference,
 };
 use gioconda_face::FaceChoice;
+use gioconda_provenance::Finisher;
 use gioconda_train::LearnSettings;
 use image::RgbImage;
 
 use super::{Job, JobResult, Made, Unmade};
 use crate::error::ApiError;
 use crate::id::Id;
-use crate::marking::Finisher;
 use crate::options::{DeclaredSubject, Options, check_text};
 use crate::portraits::Portrait;
 use crate::studio::{Shared, Studio};
@@ -80,8 +80,8 @@ impl Learning {
                 job.progress(studio, number as u64 + 1, total);
             }
         }
-        let before = avatar(&references[..1]);
-        let mut after = avatar(&references);
+        let before = Avatar::of(&references[..1]);
+        let mut after = Avatar::of(&references);
         if let Some(weights) = weights {
             after.network = Some(Arc::new(if self.feed_forward {
                 weights.feed_forward(&after.photos())
@@ -130,7 +130,7 @@ impl Learning {
             .map_err(|error| told(ApiError::internal(error)))?;
         let portrait = Portrait { avatar: after.clone(), declaration: self.declaration.clone(), input };
         let statement = studio.statement(&portrait, after.best_renderer(), None, &Options::default());
-        Finisher::new(None, &statement).finish(&mut strip);
+        Finisher::new(None, Some(&statement.watermark)).finish(&mut strip);
         studio.signed_jpeg(&strip, &statement).map_err(told)
     }
 }
@@ -148,16 +148,4 @@ fn open(photo: &Photo, number: usize) -> Result<Reference, Unmade> {
     let picture = gioconda_media::photo::read(&photo.file.path)
         .map_err(|error| Unmade::Failed(in_words(&error, &photo.file.path, &name)))?;
     Ok(Reference { photo: Arc::new(picture.image), landmarks: face.landmarks.clone() })
-}
-
-/// An avatar of these photos; the first is what is shown.
-fn avatar(photos: &[Reference]) -> Avatar {
-    let (shown, others) = photos.split_first().expect("an avatar has a photo");
-    Avatar {
-        photo: Arc::clone(&shown.photo),
-        landmarks: shown.landmarks.clone(),
-        warnings: Vec::new(),
-        others: others.to_vec(),
-        network: None,
-    }
 }

@@ -311,7 +311,7 @@ mod tests {
     use super::*;
     use gioconda_avatar::{Avatar, Gains};
     use gioconda_face::{FaceChoice, FaceFinder, Threads};
-    use gioconda_provenance::watermark::{AvatarId, Day, Payload, Version};
+    use gioconda_provenance::watermark::{AvatarId, Payload};
     use image::RgbImage;
     use image::codecs::jpeg::JpegEncoder;
     use std::path::Path;
@@ -321,7 +321,7 @@ mod tests {
         let photo = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../assets/mona_lisa.jpg");
         let mut finder = FaceFinder::new(Threads::Shared).expect("models");
         let avatar = Avatar::from_photo(&photo, FaceChoice::Largest, &mut finder).expect("an avatar");
-        let mark = Payload { version: Version::current(), date: Day::today(), avatar: AvatarId::of(b"x") };
+        let mark = Payload::today(AvatarId::of(b"x"));
         let portrait = Portrait { avatar: Arc::new(avatar), mark };
         let (tell, news) = channel();
         let tell = move |told| drop(tell.send(told));

@@ -159,11 +159,10 @@ impl Studio {
         Ok(Portrait { avatar: Arc::new(portrait.avatar.clone()), mark: portrait.payload() })
     }
 
-    /// How `options` want `portrait` to be shown. What children see always says what it is.
+    /// How `options` want `portrait` to be shown.
     pub(crate) fn look(&self, options: &Options, size: u32, portrait: &PortraitId) -> Look {
-        let mut options = options.clone();
-        options.label |= self.settings.kiosk || matches!(portrait, PortraitId::Figure { .. });
-        Look { size, gains: options.gains(), smoothing: options.smoothing, label: options.label_language() }
+        let label = self.label(portrait, options);
+        Look { size, gains: options.gains(), smoothing: options.smoothing, label }
     }
 
     /// Counts what the engine tells, for Prometheus.

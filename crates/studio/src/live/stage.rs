@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use gioconda_avatar::{Avatar, Canvas, FaceState, Framing, Gains, MotionFrame, MotionTransfer, Renderer};
-use gioconda_provenance::watermark::{Marker, Payload};
-use gioconda_provenance::{Label, Language};
+use gioconda_provenance::watermark::Payload;
+use gioconda_provenance::{Finisher, Language};
 use image::RgbImage;
 use image::codecs::jpeg::JpegEncoder;
 
@@ -44,8 +44,7 @@ pub struct Stage {
     transfer: MotionTransfer,
     renderer: Box<dyn Renderer>,
     picture: RgbImage,
-    label: Option<Label>,
-    marker: Marker,
+    finisher: Finisher,
 }
 
 impl Stage {
@@ -58,8 +57,7 @@ impl Stage {
         Ok(Self {
             transfer: transfer(&canvas, look.gains),
             picture: RgbImage::new(canvas.window.width, canvas.window.height),
-            label: look.label.map(Label::new),
-            marker: Marker::new(mark),
+            finisher: Finisher::new(look.label, Some(mark)),
             portrait,
             look,
             canvas,
@@ -77,7 +75,7 @@ impl Stage {
             self.transfer = transfer(&self.canvas, look.gains);
         }
         if look.label != self.look.label {
-            self.label = look.label.map(Label::new);
+            self.finisher.relabel(look.label);
         }
         self.look = look;
         Ok(())
@@ -97,10 +95,7 @@ impl Stage {
     pub fn show(&mut self, motion: &MotionFrame) -> Result<&RgbImage, gioconda_avatar::Error> {
         let landmarks = self.transfer.apply(motion);
         self.renderer.render(&landmarks, &mut self.picture)?;
-        if let Some(label) = &mut self.label {
-            label.draw(&mut self.picture);
-        }
-        self.marker.mark(&mut self.picture);
+        self.finisher.finish(&mut self.picture);
         Ok(&self.picture)
     }
 
