@@ -1,17 +1,20 @@
 //! Every command, option and help text: the one table from which parsing, `--help`, completions and the man page
-//! are made.
+//! are made. `cli/` holds the options of those who train networks, and of those who serve.
+
+mod networks;
+mod studio;
 
 use std::ffi::OsStr;
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use gioconda_avatar::builtin_motions;
-use gioconda_dataset::Part;
-use gioconda_eval::{Protocol, Requirement};
 use gioconda_face::FaceChoice;
 use gioconda_provenance::Subject;
+
+pub(crate) use networks::{AvatarSource, EvalArgs, ExportArgs, PrepareArgs, TrainArgs};
+pub(crate) use studio::{RelayArgs, StudioArgs};
 
 /// One photo in, a talking portrait out.
 #[derive(Debug, Parser)]
@@ -357,268 +360,6 @@ pub(crate) struct LearnArgs {
 }
 
 #[derive(Debug, Args)]
-#[command(after_help = "\
-Examples:
-  gioconda train --preset portrait --print-config > my.toml  every setting, with its default
-  gioconda train --data prepared --out run --config my.toml  train; my.toml may hold only what it changes
-  gioconda train --data prepared --out run --resume          go on after Ctrl-C, a crash or a power cut
-
-The run folder holds checkpoints (the newest 3), weights.safetensors for `learn` and `animate`, log.jsonl, TensorBoard
-events and pictures.")]
-pub(crate) struct TrainArgs {
-    /// Prepared clips, see `gioconda prepare`
-    #[arg(long, value_name = "DATA", value_hint = ValueHint::DirPath)]
-    pub(crate) data: Option<PathBuf>,
-
-    /// The run folder
-    #[arg(long = "out", value_name = "RUN", value_hint = ValueHint::DirPath)]
-    pub(crate) output: Option<PathBuf>,
-
-    /// Sizes of the networks and their recipe: portrait, or paper
-    #[arg(long, value_name = "NAME", default_value = "portrait")]
-    pub(crate) preset: String,
-
-    /// A TOML file with what differs from the preset's recipe
-    #[arg(long, value_name = "FILE.toml", value_hint = ValueHint::FilePath)]
-    pub(crate) config: Option<PathBuf>,
-
-    /// Print the whole configuration and end
-    #[arg(long)]
-    pub(crate) print_config: bool,
-
-    /// Go on from the run folder's newest checkpoint, with the configuration in the folder
-    #[arg(long, conflicts_with_all = ["config", "print_config", "perceptual"])]
-    pub(crate) resume: bool,
-
-    /// What computes: cpu, or cuda, metal, rocm, vulkan, wgpu with :N for the N-th; several share each step
-    #[arg(long, value_name = "NAME", default_value = "cpu")]
-    pub(crate) device: Vec<String>,
-
-    /// Perceptual networks of the content loss, or `none` [default: the configuration's]
-    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
-    pub(crate) perceptual: Vec<String>,
-
-    /// The folder of their files [default: `$GIOCONDA_PERCEPTUAL_DIR`, else ../shared/models]
-    #[arg(long, value_name = "FOLDER", value_hint = ValueHint::DirPath)]
-    pub(crate) perceptual_dir: Option<PathBuf>,
-}
-
-#[derive(Debug, Args)]
-#[command(after_help = "\
-The graph's inputs, [1, C, H, W] of any H and W that the network's depth divides, and their meaning stand in
-crates/networks/README.md.")]
-pub(crate) struct ExportArgs {
-    /// A weight file: psi, which says who is shown, becomes an input. Or an avatar: its psi is baked in
-    #[arg(value_name = "WEIGHTS|PERSON.avatar", value_hint = ValueHint::FilePath)]
-    pub(crate) weights: PathBuf,
-
-    /// The file to write [default: the input's name with .onnx, in the current folder]. OUT.safetensors keeps only what
-    /// `learn` and `animate` need, in half the space
-    #[arg(short, long, value_name = "OUT.onnx|OUT.safetensors", value_hint = ValueHint::FilePath)]
-    pub(crate) output: Option<PathBuf>,
-}
-
-#[derive(Debug, Args)]
-#[command(after_help = "\
-A run that was stopped goes on when the same command is given again; clips that were added to SOURCE since are added.
-Clips that cannot be used do not stop it: they are named at the end, in OUT/report.json and in OUT/contact-sheet.html.
-
-With --shard, start one job for each I of 1 to N, on as many machines as you like, all with the same SOURCE and OUT.")]
-pub(crate) struct PrepareArgs {
-    /// A folder with a folder per person (as in `VoxCeleb2`: id/video/utterance.mp4), or with a clip per person
-    #[arg(value_name = "SOURCE", value_hint = ValueHint::DirPath)]
-    pub(crate) source: PathBuf,
-
-    /// The folder for the data: made if need be
-    #[arg(value_name = "OUT", value_hint = ValueHint::DirPath)]
-    pub(crate) output: PathBuf,
-
-    /// Side of the crops that are stored
-    #[arg(long, value_name = "PIXELS", default_value_t = gioconda_dataset::DEFAULT_SIZE, value_parser = clap::value_parser!(u32).range(32..=1024))]
-    pub(crate) size: u32,
-
-    /// How many clips are worked on at once [default: one per core]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=256))]
-    pub(crate) workers: Option<u32>,
-
-    /// Prepare only part I of N, I from 1
-    #[arg(long, value_name = "I/N", default_value_t)]
-    pub(crate) shard: Part,
-
-    /// Print the result as JSON
-    #[arg(long)]
-    pub(crate) json: bool,
-}
-
-#[derive(Debug, Args)]
-#[command(after_help = "\
-Examples:
-  gioconda eval clips/ --out report                          the mesh renderer, self-reenactment
-  gioconda eval clips/ --protocol self,cross --frames 16     quicker, and driven by other people too
-  gioconda eval clips/ --renderer neural --weights new.safetensors --require 'psnr_face>=25'
-  gioconda eval --compare old/report.json new/report.json    what changed, and how sure that is
-
-A run that was stopped goes on when the same command is given again. Clips that cannot be scored are named in the
-report. The exit code is 1 only when nothing could be scored or a --require is missed.")]
-pub(crate) struct EvalArgs {
-    /// A folder with a folder per person, or with a clip per person
-    #[arg(value_name = "DATA", value_hint = ValueHint::DirPath, required_unless_present = "compare")]
-    pub(crate) data: Option<PathBuf>,
-
-    /// What is done, several separated by commas: self, cross, few-shot
-    #[arg(long, value_name = "NAMES", value_delimiter = ',', value_parser = protocol, default_value = "self")]
-    pub(crate) protocol: Vec<Protocol>,
-
-    /// The photos: the first frame of each clip, or for few-shot their numbers [default: first; T=1,8,32 for few-shot]
-    #[arg(long, value_name = "first|T=1,8,32", value_parser = avatar_source)]
-    pub(crate) avatar_from: Option<AvatarSource>,
-
-    /// Whose pictures are judged; copy and mesh are always beside it [default: neural with --weights, else mesh]
-    #[arg(long, value_enum)]
-    pub(crate) renderer: Option<RendererArg>,
-
-    /// Weights of the portrait preset for the neural renderer
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    pub(crate) weights: Option<PathBuf>,
-
-    /// Frames of each clip, spread evenly [default: all; 32 held-out ones for few-shot]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-    pub(crate) frames: Option<u32>,
-
-    /// Drivers of each photo in cross-reenactment
-    #[arg(long, value_name = "M", default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=1000))]
-    pub(crate) drivers: u32,
-
-    /// Steps that few-shot avatars are tuned for
-    #[arg(long, value_name = "N", default_value_t = gioconda_train::DEFAULT_LEARNING_STEPS, value_parser = clap::value_parser!(u32).range(1..=10_000))]
-    pub(crate) steps: u32,
-
-    /// What chance begins with: the same number, the same pairs and values
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    pub(crate) seed: u64,
-
-    /// The folder for the report and what it is made of: made if need be
-    #[arg(long = "out", value_name = "DIR", default_value = "eval", value_hint = ValueHint::DirPath)]
-    pub(crate) output: PathBuf,
-
-    /// The folder of the measuring networks; what is missing there is named in the report and not measured
-    /// [default: `$GIOCONDA_PERCEPTUAL_DIR`, else ../shared/models]
-    #[arg(long, value_name = "FOLDER", value_hint = ValueHint::DirPath)]
-    pub(crate) models: Option<PathBuf>,
-
-    /// How many clips are worked on at once [default: one per core]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=256))]
-    pub(crate) workers: Option<u32>,
-
-    /// Fail when a mean misses a threshold, such as `psnr>=24` or `cross.no_face<=0`; may be given several times
-    #[arg(long, value_name = "MEASURE>=X")]
-    pub(crate) require: Vec<Requirement>,
-
-    /// Show nobody on the page: for pages that leave the house
-    #[arg(long)]
-    pub(crate) no_pictures: bool,
-
-    /// Compare two reports instead
-    #[arg(long, num_args = 2, value_names = ["A.json", "B.json"], value_hint = ValueHint::FilePath, conflicts_with_all = ["data", "require", "weights", "renderer", "avatar_from", "frames"])]
-    pub(crate) compare: Option<Vec<PathBuf>>,
-
-    /// Print the result as JSON
-    #[arg(long)]
-    pub(crate) json: bool,
-}
-
-/// Where photos come from.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum AvatarSource {
-    /// A clip's first frame.
-    First,
-    /// So many photos of a person, ascending.
-    Photos(Vec<usize>),
-}
-
-#[derive(Debug, Args)]
-#[command(after_help = "\
-Examples:
-  gioconda studio                                            opens the studio in the browser
-  gioconda studio --kiosk --gallery figures/                 a museum's own figures, for children
-  gioconda studio --listen 0.0.0.0:8787                      for others in the house; prints the address with its token
-
-Photos, clips and films are deleted after half an hour without use, and when the studio ends. Avatars stay until
-somebody deletes them. Everything the studio makes is marked as made by AI.")]
-pub(crate) struct StudioArgs {
-    /// Where to listen; other machines reach the studio only when this says so, and then need its token
-    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8787")]
-    pub(crate) listen: SocketAddr,
-
-    /// Do not open the browser
-    #[arg(long)]
-    pub(crate) no_open: bool,
-
-    /// Show only the gallery, with large buttons and without typing
-    #[arg(long)]
-    pub(crate) kiosk: bool,
-
-    /// A folder of figures instead of the built-in ones: for each a card, ID.toml, and a picture, ID.jpg or ID.png
-    #[arg(long, value_name = "FOLDER", value_hint = ValueHint::DirPath)]
-    pub(crate) gallery: Option<PathBuf>,
-
-    /// The folder avatars are kept in [default: gioconda/avatars in the user's data folder]
-    #[arg(long, value_name = "FOLDER", value_hint = ValueHint::DirPath)]
-    pub(crate) avatars: Option<PathBuf>,
-
-    /// What visitors must know [default: none on this machine alone, else one is made up]
-    #[arg(long, value_name = "TOKEN", value_parser = token)]
-    pub(crate) token: Option<String>,
-
-    /// Trained weights, with which avatars get networks of their own
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    pub(crate) weights: Option<PathBuf>,
-
-    /// Show the live portrait to other programs on this v4l2loopback device
-    #[arg(long, value_name = "/dev/videoN", value_hint = ValueHint::FilePath)]
-    pub(crate) virtual_camera: Option<PathBuf>,
-
-    /// A relay elsewhere for calls [default: the studio relays itself]
-    #[arg(long, value_name = "ws://HOST:PORT", value_parser = relay_address)]
-    pub(crate) relay: Option<String>,
-}
-
-#[derive(Debug, Args)]
-#[command(after_help = "\
-Examples:
-  gioconda relay                                             on this machine alone, to try it
-  gioconda relay --listen 0.0.0.0:8788                       for studios elsewhere: gioconda studio --relay ws://HOST:8788
-
-Whoever knows a room's name can join it. The connection is not encrypted: outside a house, put the relay behind a VPN.")]
-pub(crate) struct RelayArgs {
-    /// Where to listen
-    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8788")]
-    pub(crate) listen: SocketAddr,
-
-    /// Most rooms at a time
-    #[arg(long, value_name = "N", default_value_t = 1000)]
-    pub(crate) rooms: usize,
-}
-
-/// The address of a relay.
-fn relay_address(text: &str) -> Result<String, String> {
-    match text.strip_prefix("ws://") {
-        Some(host) if !host.is_empty() => Ok(text.to_owned()),
-        _ => Err("a relay's address is ws://HOST:PORT".to_owned()),
-    }
-}
-
-/// A word that can stand in an address and in a cookie.
-fn token(text: &str) -> Result<String, String> {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
-    if text.len() >= 8 && text.chars().all(plain) {
-        Ok(text.to_owned())
-    } else {
-        Err("a token has 8 or more letters, digits, `-`, `_` or `.`".to_owned())
-    }
-}
-
-#[derive(Debug, Args)]
 pub(crate) struct InspectArgs {
     /// A photo, a clip, a folder of pictures or a motion file
     #[arg(required = true, value_name = "FILE", value_hint = ValueHint::AnyPath)]
@@ -695,28 +436,6 @@ fn face_choice(text: &str) -> Result<FaceChoice, String> {
     match text.parse() {
         Ok(number) if number >= 1 => Ok(FaceChoice::Index(number)),
         _ => Err("not `largest` nor a number from 1, counted from left to right".to_owned()),
-    }
-}
-
-fn protocol(text: &str) -> Result<Protocol, String> {
-    let known = Protocol::ALL.into_iter().find(|protocol| protocol.name() == text);
-    known.ok_or_else(|| "not self, cross or few-shot".to_owned())
-}
-
-fn avatar_source(text: &str) -> Result<AvatarSource, String> {
-    if text == "first" {
-        return Ok(AvatarSource::First);
-    }
-    let numbers = text.strip_prefix("T=").unwrap_or_default().split(',').map(str::parse);
-    let Ok(mut numbers) = numbers.collect::<Result<Vec<usize>, _>>() else {
-        return Err("not `first` nor numbers of photos, such as T=1,8,32".to_owned());
-    };
-    numbers.sort_unstable();
-    numbers.dedup();
-    if numbers.iter().all(|number| (1..=gioconda_avatar::MOST_PHOTOS).contains(number)) {
-        Ok(AvatarSource::Photos(numbers))
-    } else {
-        Err(format!("an avatar has 1 to {} photos", gioconda_avatar::MOST_PHOTOS))
     }
 }
 

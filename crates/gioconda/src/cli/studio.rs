@@ -1,0 +1,88 @@
+//! The commands that serve: the studio, and the relay for its calls.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, ValueHint};
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  gioconda studio                                            opens the studio in the browser
+  gioconda studio --kiosk --gallery figures/                 a museum's own figures, for children
+  gioconda studio --listen 0.0.0.0:8787                      for others in the house; prints the address with its token
+
+Photos, clips and films are deleted after half an hour without use, and when the studio ends. Avatars stay until
+somebody deletes them. Everything the studio makes is marked as made by AI.")]
+pub(crate) struct StudioArgs {
+    /// Where to listen; other machines reach the studio only when this says so, and then need its token
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8787")]
+    pub(crate) listen: SocketAddr,
+
+    /// Do not open the browser
+    #[arg(long)]
+    pub(crate) no_open: bool,
+
+    /// Show only the gallery, with large buttons and without typing
+    #[arg(long)]
+    pub(crate) kiosk: bool,
+
+    /// A folder of figures instead of the built-in ones: for each a card, ID.toml, and a picture, ID.jpg or ID.png
+    #[arg(long, value_name = "FOLDER", value_hint = ValueHint::DirPath)]
+    pub(crate) gallery: Option<PathBuf>,
+
+    /// The folder avatars are kept in [default: gioconda/avatars in the user's data folder]
+    #[arg(long, value_name = "FOLDER", value_hint = ValueHint::DirPath)]
+    pub(crate) avatars: Option<PathBuf>,
+
+    /// What visitors must know [default: none on this machine alone, else one is made up]
+    #[arg(long, value_name = "TOKEN", value_parser = token)]
+    pub(crate) token: Option<String>,
+
+    /// Trained weights, with which avatars get networks of their own
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) weights: Option<PathBuf>,
+
+    /// Show the live portrait to other programs on this v4l2loopback device
+    #[arg(long, value_name = "/dev/videoN", value_hint = ValueHint::FilePath)]
+    pub(crate) virtual_camera: Option<PathBuf>,
+
+    /// A relay elsewhere for calls [default: the studio relays itself]
+    #[arg(long, value_name = "ws://HOST:PORT", value_parser = relay_address)]
+    pub(crate) relay: Option<String>,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  gioconda relay                                             on this machine alone, to try it
+  gioconda relay --listen 0.0.0.0:8788                       for studios elsewhere: gioconda studio --relay ws://HOST:8788
+
+Whoever knows a room's name can join it. The connection is not encrypted: outside a house, put the relay behind a VPN.")]
+pub(crate) struct RelayArgs {
+    /// Where to listen
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8788")]
+    pub(crate) listen: SocketAddr,
+
+    /// Most rooms at a time
+    #[arg(long, value_name = "N", default_value_t = 1000)]
+    pub(crate) rooms: usize,
+}
+
+/// The address of a relay.
+fn relay_address(text: &str) -> Result<String, String> {
+    match text.strip_prefix("ws://") {
+        Some(host) if !host.is_empty() => Ok(text.to_owned()),
+        _ => Err("a relay's address is ws://HOST:PORT".to_owned()),
+    }
+}
+
+/// A word that can stand in an address and in a cookie.
+fn token(text: &str) -> Result<String, String> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    if text.len() >= 8 && text.chars().all(plain) {
+        Ok(text.to_owned())
+    } else {
+        Err("a token has 8 or more letters, digits, `-`, `_` or `.`".to_owned())
+    }
+}
