@@ -4,6 +4,7 @@
 //! nothing of the network; `socket` brings it and a page together.
 
 pub mod camera;
+pub(crate) mod controls;
 pub(crate) mod outbox;
 pub mod performer;
 pub(crate) mod protocol;

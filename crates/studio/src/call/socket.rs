@@ -21,10 +21,11 @@ use super::link::{Event, Link, portrait_frame};
 use super::packet::Packet;
 use crate::error::ApiError;
 use crate::extract::Part;
+use crate::live::controls::{Controls, Unheard};
 use crate::live::outbox::{Outbox, code};
 use crate::live::performer::{News, Performer};
-use crate::live::protocol::{self, Answer, FromPage, LARGEST_FRAME, PROTOCOL, Request, SOUND};
-use crate::live::socket::{End, Incoming, Place, Start, camera_picture, incoming, say, start, upgrade};
+use crate::live::protocol::{self, Answer, LARGEST_FRAME, PROTOCOL, SOUND};
+use crate::live::socket::{End, Place, Start, incoming, say, start, upgrade};
 use crate::relay::room::{Delivery, Refusal};
 use crate::relay::socket::room_name;
 use crate::relay::wire::{self, Kind, LARGEST_PORTRAIT, LONGEST_NAME, Notice};
@@ -61,7 +62,7 @@ async fn take_part(
     mut stream: SplitStream<WebSocket>,
     outbox: &Arc<Outbox>,
 ) -> Result<(), End> {
-    let Some(Start { portrait, mut options, size, name }) = start(&mut stream).await? else { return Ok(()) };
+    let Some(Start { portrait, options, size, name }) = start(&mut stream).await? else { return Ok(()) };
     let name = wire::clean_name(&name, LONGEST_NAME).unwrap_or_default();
     let place = Place::take(studio)?;
     let staged = studio.staged(&portrait).await?;
@@ -94,30 +95,13 @@ async fn take_part(
     // Ends with this function.
     let mut hosting = JoinSet::new();
     hosting.spawn(company.host(events));
+    let mut controls = Controls { studio, outbox, performer, portrait, options, size };
     while let Some(incoming) = incoming(&mut stream).await? {
-        match incoming {
-            Incoming::Binary(bytes) => {
-                let frame = FromPage::parse(&bytes)
-                    .ok_or_else(|| End::not_understood("a binary frame is no camera picture and no sound"))?;
-                if frame.sequence == SOUND {
-                    link.send(wire::frame(Kind::Sound, &bytes[4..]));
-                } else {
-                    performer.picture(camera_picture(&frame));
-                }
-            }
-            Incoming::Text(Request::Calibrate) => performer.calibrate(),
-            Incoming::Text(Request::Options { options: new }) => match new.check() {
-                Ok(()) => {
-                    options = new;
-                    performer.look(studio.look(&options, size, &portrait));
-                }
-                Err(error) => outbox.say(&Answer::error(error.line)),
-            },
-            Incoming::Text(Request::Portrait { .. }) => {
+        match controls.hear(incoming)? {
+            None => {}
+            Some(Unheard::Sound(packet)) => link.send(wire::frame(Kind::Sound, &packet[4..])),
+            Some(Unheard::Portrait(_)) => {
                 outbox.say(&Answer::error("in a call the portrait stays; leave and come back with another"));
-            }
-            Incoming::Text(Request::Start { .. }) => {
-                return Err(End::not_understood("the call is started already"));
             }
         }
     }

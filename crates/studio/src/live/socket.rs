@@ -13,9 +13,10 @@ use futures_util::stream::SplitStream;
 use futures_util::{Stream, StreamExt};
 use tokio::sync::OwnedSemaphorePermit;
 
+use super::controls::{Controls, Unheard};
 use super::outbox::{Outbox, code};
-use super::performer::{CameraPicture, News, Performer};
-use super::protocol::{self, Answer, FromPage, LARGEST_FRAME, PROTOCOL, Request, SOUND};
+use super::performer::{News, Performer};
+use super::protocol::{self, Answer, LARGEST_FRAME, PROTOCOL, Request};
 use super::sessions::Broadcast;
 use super::stage::{Look, Portrait};
 use crate::error::ApiError;
@@ -209,52 +210,29 @@ async fn perform(
     mut stream: SplitStream<WebSocket>,
     outbox: &Arc<Outbox>,
 ) -> Result<(), End> {
-    let Some(Start { portrait, mut options, size, .. }) = start(&mut stream).await? else { return Ok(()) };
+    let Some(Start { portrait, options, size, .. }) = start(&mut stream).await? else { return Ok(()) };
     let place = Place::take(studio)?;
-    let mut shown = portrait;
-    let staged = studio.staged(&shown).await?;
+    let staged = studio.staged(&portrait).await?;
     let open = studio.sessions.open();
-    let look = studio.look(&options, size, &shown);
+    let look = studio.look(&options, size, &portrait);
     let tell = teller(studio, place, outbox, open.session.clone(), Arc::clone(&open.broadcast));
     let performer = Performer::start(staged, look, tell).map_err(ApiError::from)?;
+    let mut controls = Controls { studio, outbox, performer, portrait, options, size };
     while let Some(incoming) = incoming(&mut stream).await? {
-        match incoming {
-            Incoming::Binary(bytes) => {
-                let frame = FromPage::parse(&bytes)
-                    .ok_or_else(|| End::not_understood("a binary frame is no camera picture and no sound"))?;
-                if frame.sequence == SOUND {
-                    open.broadcast.sound(&bytes);
-                } else {
-                    performer.picture(camera_picture(&frame));
-                }
-            }
-            Incoming::Text(Request::Calibrate) => performer.calibrate(),
-            Incoming::Text(Request::Options { options: new }) => match new.check() {
-                Ok(()) => {
-                    options = new;
-                    performer.look(studio.look(&options, size, &shown));
-                }
-                Err(error) => outbox.say(&Answer::error(error.line)),
-            },
-            Incoming::Text(Request::Portrait { portrait }) => match studio.staged(&portrait).await {
+        match controls.hear(incoming)? {
+            None => {}
+            Some(Unheard::Sound(packet)) => open.broadcast.sound(&packet),
+            Some(Unheard::Portrait(portrait)) => match studio.staged(&portrait).await {
                 Ok(staged) => {
-                    shown = portrait;
-                    performer.look(studio.look(&options, size, &shown));
-                    performer.portrait(staged);
+                    controls.portrait = portrait;
+                    controls.look();
+                    controls.performer.portrait(staged);
                 }
                 Err(error) => outbox.say(&Answer::error(error.line)),
             },
-            Incoming::Text(Request::Start { .. }) => {
-                return Err(End::not_understood("the session is started already"));
-            }
         }
     }
     Ok(())
-}
-
-pub(crate) fn camera_picture(frame: &FromPage<'_>) -> CameraPicture {
-    let FromPage { sequence, milliseconds, payload } = *frame;
-    CameraPicture { sequence, milliseconds, jpeg: payload.to_vec() }
 }
 
 /// Brings the engine's news to the page and to those who watch. Holds the session's place until the engine ends.
