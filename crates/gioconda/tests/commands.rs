@@ -114,7 +114,9 @@ fn commands(scratch: &Scratch) -> Vec<String> {
     let help = scratch.succeed("--help").stdout;
     let listed =
         help.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
-    let commands = listed.filter_map(|line| line.split_whitespace().next().map(str::to_owned));
+    // A name stands two spaces in; what stands deeper goes on with the description above it.
+    let names = listed.filter_map(|line| line.strip_prefix("  ").filter(|line| !line.starts_with(' ')));
+    let commands = names.filter_map(|line| line.split_whitespace().next().map(str::to_owned));
     commands.filter(|command| command != "help").collect()
 }
 
