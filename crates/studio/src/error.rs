@@ -8,6 +8,9 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+/// What visitors are told of a panic; what happened stands on the server's error output.
+pub(crate) const BROKEN: &str = "the studio failed at this; its log says why";
+
 /// Why the studio could not start; the message is one line for the user.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]

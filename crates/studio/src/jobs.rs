@@ -15,7 +15,7 @@ use tempfile::TempPath;
 use tokio::sync::watch;
 use utoipa::ToSchema;
 
-use crate::error::ApiError;
+use crate::error::{ApiError, BROKEN};
 use crate::id::Id;
 use crate::limits;
 use crate::metrics::End;
@@ -354,7 +354,7 @@ pub(crate) fn work(studio: &Shared) {
         }));
         let made = made.unwrap_or_else(|_| {
             studio.metrics.errors.inc();
-            Err(Unmade::Failed("the studio failed at this; its log says why".to_owned()))
+            Err(Unmade::Failed(BROKEN.to_owned()))
         });
         let end = studio.jobs.ended(&job, made);
         studio.metrics.jobs.get_or_create(&End { end }).inc();

@@ -1,6 +1,7 @@
 //! The others in a call: their motion, performed by their portraits on this side.
 
 use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -12,6 +13,7 @@ use gioconda_provenance::watermark::{AvatarId, Payload};
 use super::link::parse_portrait;
 use super::packet::Packet;
 use super::playout::Playout;
+use crate::error::BROKEN;
 use crate::live::camera;
 use crate::live::outbox::Outbox;
 use crate::live::protocol::{self, Answer};
@@ -66,9 +68,12 @@ impl Guest {
     pub(crate) fn start(participant: u32, seating: Seating) -> std::io::Result<Self> {
         let shared = Arc::<Shared>::default();
         let inside = Arc::clone(&shared);
-        std::thread::Builder::new()
-            .name("guest".to_owned())
-            .spawn(move || attend(&inside, participant, &seating))?;
+        std::thread::Builder::new().name("guest".to_owned()).spawn(move || {
+            if catch_unwind(AssertUnwindSafe(|| attend(&inside, participant, &seating))).is_err() {
+                seating.studio.metrics.errors.inc();
+                seating.outbox.say(&Answer::error(BROKEN.to_owned()));
+            }
+        })?;
         Ok(Self { shared })
     }
 

@@ -3,6 +3,7 @@
 //! There is room for one waiting picture: a newer one takes its place, so that what is shown is always the newest and
 //! nothing queues up however slow the machine is. Portrait, look and calibration change between two pictures.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -10,6 +11,7 @@ use gioconda_avatar::{Continuity, MotionFrame, MotionSmoother};
 
 use super::camera::{self, Calibration, FaceReader, Seen};
 use super::stage::{Look, Portrait, Stage};
+use crate::error::BROKEN;
 
 /// Nominal rate of cameras, for what is measured in frames.
 const FRAMES_PER_SECOND: f64 = 25.0;
@@ -108,9 +110,13 @@ impl Performer {
         let inside = Arc::clone(&shared);
         std::thread::Builder::new().name("performer".to_owned()).spawn(move || {
             let mut tell = tell;
-            match Engine::new(portrait, look) {
+            // A decoder that panics must not leave the socket open and silent.
+            let performed = catch_unwind(AssertUnwindSafe(|| match Engine::new(portrait, look) {
                 Ok(engine) => perform(&inside, engine, &mut tell),
                 Err(error) => tell(News::Failed(error.to_string())),
+            }));
+            if performed.is_err() {
+                tell(News::Failed(BROKEN.to_owned()));
             }
         })?;
         Ok(Self { shared })
@@ -317,15 +323,18 @@ mod tests {
     use std::path::Path;
     use std::sync::mpsc::{Receiver, channel};
 
-    fn performer(size: u32) -> (Performer, Receiver<News>) {
+    fn portrait() -> Portrait {
         let photo = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../assets/mona_lisa.jpg");
         let mut finder = FaceFinder::new(Threads::Shared).expect("models");
         let avatar = Avatar::from_photo(&photo, FaceChoice::Largest, &mut finder).expect("an avatar");
         let mark = Payload::today(AvatarId::of(b"x"));
-        let portrait = Portrait { avatar: Arc::new(avatar), mark };
+        Portrait { avatar: Arc::new(avatar), mark }
+    }
+
+    fn performer(size: u32) -> (Performer, Receiver<News>) {
         let (tell, news) = channel();
         let tell = move |told| drop(tell.send(told));
-        (Performer::start(portrait, look(size), tell).expect("a thread"), news)
+        (Performer::start(portrait(), look(size), tell).expect("a thread"), news)
     }
 
     fn look(size: u32) -> Look {
@@ -386,5 +395,16 @@ mod tests {
         assert_eq!(answer(&news), (3, 128), "the session goes on");
         drop(performer);
         while news.recv_timeout(Duration::from_mins(1)).is_ok() {}
+    }
+
+    #[test]
+    fn a_panic_of_the_engine_is_told() {
+        let (heard, news) = channel();
+        let tell = move |news: News| {
+            assert!(!matches!(news, News::Ready), "a panic on the engine's thread");
+            heard.send(news).expect("somebody listens");
+        };
+        let _performer = Performer::start(portrait(), look(96), tell).expect("a thread");
+        assert!(matches!(next(&news), News::Failed(line) if line == BROKEN));
     }
 }
