@@ -4,7 +4,7 @@ mod program;
 
 use std::fs;
 
-use program::{BRIEF, Scratch, shared};
+use program::{BRIEF, Scratch, shared, workspace};
 
 /// What is said of every film as small as these, and the only warning a good run gives.
 const FEW_PIXELS: &str = "pixels are few for the invisible mark";
@@ -231,4 +231,24 @@ fn built_in_motions_need_no_clip() {
         scratch.succeed(&format!("animate mona.jpg {options} {BRIEF}"));
         assert_eq!(scratch.read("mona.mp4").1.len(), 10, "{options}");
     }
+}
+
+#[test]
+fn the_network_of_the_repository_paints_another_picture_than_the_mesh() {
+    let scratch = Scratch::new();
+    let weights = workspace("models/portrait.safetensors");
+    let network = format!("--renderer neural --weights {}", weights.display());
+    for (output, options) in [("mesh", ""), ("network", network.as_str())] {
+        scratch.succeed(&format!("animate mona.jpg -d talk -o {output} --no-provenance {BRIEF} {options}"));
+    }
+    let ((_, mesh), (_, network)) = (scratch.read("mesh"), scratch.read("network"));
+    let apart: Vec<f64> = mesh.iter().zip(&network).map(|(a, b)| mean_difference(a, b)).collect();
+    assert_eq!(apart.len(), 10);
+    assert!(apart.iter().all(|levels| (0.2..12.0).contains(levels)), "painted, and still her: {apart:?}");
+}
+
+/// Mean absolute difference of two pictures in levels of 255.
+fn mean_difference(a: &image::RgbImage, b: &image::RgbImage) -> f64 {
+    let sum: u64 = a.as_raw().iter().zip(b.as_raw()).map(|(a, b)| u64::from(a.abs_diff(*b))).sum();
+    sum as f64 / a.as_raw().len() as f64
 }
