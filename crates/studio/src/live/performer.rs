@@ -53,7 +53,7 @@ pub enum News {
     Statistics(Statistics),
     /// Something did not work; one line for the performer. The session goes on.
     Trouble(String),
-    /// The engine could not start; why, in one line.
+    /// The engine could not start, or broke; why, in one line. The last news.
     Failed(String),
 }
 
