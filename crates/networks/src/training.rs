@@ -240,6 +240,7 @@ mod tests {
     #[test]
     fn false_pairs_of_both_kinds_weigh_as_much_as_true_ones() {
         let device = Device::flex();
+        device.seed(3); // now and then D's first weights score every false pair below -1, where the hinge tells them no more apart
         let networks = Networks::new(&tiny(Preset::Portrait), 2, &device).unwrap();
         let episode = episode(Preset::Portrait, &device);
         let loss = |share: f64| discriminator_losses(&networks, &episode, share).into_scalar::<f32>();
