@@ -36,9 +36,9 @@ fn main() -> Result<(), Box<dyn Error>> {
 /// The relay, on this thread alone, until standard input ends.
 fn serve() -> Result<(), Box<dyn Error>> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let address = "127.0.0.1:0".parse()?;
-    let ready = |address| println!("{address}");
-    runtime.block_on(relay::serve(address, Limits::default(), ready, std::future::pending()))?;
+    let settings = relay::Settings { listen: "127.0.0.1:0".parse()?, limits: Limits::default(), token: None };
+    let ready = |link: &str| println!("{link}");
+    runtime.block_on(relay::serve(settings, ready, std::future::pending()))?;
     Ok(())
 }
 
@@ -63,7 +63,7 @@ fn measure(speakers: usize, length: Duration) -> Result<(), Box<dyn Error>> {
         let began = Instant::now();
         let mut tasks = Vec::new();
         for index in 0..speakers {
-            let url = format!("ws://{}/relay/room-{}", address.trim(), index / 2);
+            let url = format!("{}/relay/room-{}", address.trim(), index / 2);
             tasks.push(tokio::spawn(speak(url, began, Arc::clone(&tally))));
             tokio::time::sleep(BETWEEN_JOINS).await;
         }

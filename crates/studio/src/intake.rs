@@ -22,7 +22,7 @@ use crate::id::Id;
 use crate::library::{jpeg, picture};
 use crate::limits;
 use crate::options::PortraitId;
-use crate::studio::Shared;
+use crate::studio::{Shared, in_turn};
 use crate::uploads::{Clip, Photo, Received, in_words};
 
 /// How much of a clip previews follow, and how closely: enough to choose by.
@@ -85,25 +85,25 @@ pub(crate) struct ClipCard {
     params(("X-Gioconda" = String, Header, description = "studio")),
     request_body(content = Vec<u8>, content_type = "application/octet-stream", description = "The bytes of a JPEG, PNG, WebP, BMP, TIFF or GIF"),
     responses((status = 201, description = "Received", body = PhotoCard), (status = 400, description = "Not received", body = ErrorBody),
+        (status = 408, description = "Too slow", body = ErrorBody),
         (status = 413, description = "Too large", body = ErrorBody), (status = 422, description = "No photo", body = ErrorBody),
         (status = 429, description = "Too many photos", body = ErrorBody), (status = 503, description = "Too many uploads at the same time", body = ErrorBody)))]
 pub(crate) async fn add_photo(State(studio): State<Shared>, body: Body) -> Result<Response, ApiError> {
     let _place = studio.uploads.enter()?;
     let file = studio.uploads.receive(body, limits::PHOTO_BYTES).await?;
     let looking = Arc::clone(&studio);
-    let card = tokio::task::spawn_blocking(move || look_at_photo(&looking, file)).await??;
+    let card = in_turn(&studio.looking, move || look_at_photo(&looking, file)).await??;
     Ok((StatusCode::CREATED, Json(card)).into_response())
 }
 
 fn look_at_photo(studio: &Shared, file: Received) -> Result<PhotoCard, ApiError> {
-    // One at a time is decoded: a photo of 50 megapixels takes hundreds of megabytes.
-    let looked = studio.with_finder(|finder| {
-        let picture = gioconda_media::photo::read(&file.path)?.image;
-        let faces = finder.find_faces(&picture)?;
-        Ok::<_, gioconda_avatar::Error>((picture.dimensions(), faces))
-    });
-    let ((width, height), faces) =
-        looked.map_err(|error| ApiError::unusable(in_words(&error, &file.path, "the photo")))?;
+    let words = |error: &dyn std::fmt::Display| {
+        ApiError::unusable(in_words(&error.to_string(), &file.path, "the photo"))
+    };
+    // The finder is borrowed for the search alone: those who join a call need it too.
+    let picture = gioconda_media::photo::read(&file.path).map_err(|error| words(&error))?.image;
+    let faces = studio.with_finder(|finder| finder.find_faces(&picture)).map_err(|error| words(&error))?;
+    let (width, height) = picture.dimensions();
     let boxes = faces.iter().map(FaceBox::new).collect();
     let notes = match faces.as_slice() {
         [] => vec!["no face was found; use a photo in which one face is seen from the front".to_owned()],
@@ -126,9 +126,9 @@ pub(crate) async fn photo_image(
     Part(id): Part<Id>,
 ) -> Result<Response, ApiError> {
     let file = studio.uploads.photo(&id)?.file;
-    let bytes = tokio::task::spawn_blocking(move || {
-        let photo = studio.with_finder(|_| gioconda_media::photo::read(&file.path));
-        let photo = photo.map_err(|error| ApiError::unusable(in_words(&error, &file.path, "the photo")))?;
+    let bytes = in_turn(&studio.opening, move || {
+        let photo = gioconda_media::photo::read(&file.path)
+            .map_err(|error| ApiError::unusable(in_words(&error, &file.path, "the photo")))?;
         jpeg(&photo.image)
     });
     Ok(picture(bytes.await??, "image/jpeg"))
@@ -153,6 +153,7 @@ pub(crate) async fn delete_photo(
     params(("X-Gioconda" = String, Header, description = "studio")),
     request_body(content = Vec<u8>, content_type = "application/octet-stream", description = "The bytes of an mp4, mov, WebM, GIF or WebP"),
     responses((status = 201, description = "Received", body = ClipCard), (status = 400, description = "Not received", body = ErrorBody),
+        (status = 408, description = "Too slow", body = ErrorBody),
         (status = 413, description = "Too large", body = ErrorBody), (status = 422, description = "No clip", body = ErrorBody),
         (status = 429, description = "Too many clips", body = ErrorBody), (status = 503, description = "Too many uploads at the same time", body = ErrorBody)))]
 pub(crate) async fn add_clip(State(studio): State<Shared>, body: Body) -> Result<Response, ApiError> {

@@ -98,10 +98,17 @@ pub(crate) enum Work {
     Learn(Learning),
 }
 
-/// A job's result, and the file that it is if it is one.
+/// A job's result, and its film if it is one.
 pub(crate) struct Made {
     pub(crate) result: JobResult,
-    pub(crate) file: Option<TempPath>,
+    pub(crate) film: Option<Film>,
+}
+
+/// A film that was made, and how many bytes it has; it is deleted with the last that uses it.
+#[derive(Clone)]
+pub(crate) struct Film {
+    pub(crate) path: Arc<TempPath>,
+    pub(crate) bytes: u64,
 }
 
 /// Why a job ended without a result.
@@ -112,10 +119,11 @@ pub(crate) enum Unmade {
 
 pub(crate) struct Job {
     pub(crate) id: Id,
-    work: Work,
+    /// Until it is done: portraits take memory.
+    work: Mutex<Option<Arc<Work>>>,
     cancel: AtomicBool,
     view: watch::Sender<JobView>,
-    file: Mutex<Option<Arc<TempPath>>>,
+    film: Mutex<Option<Film>>,
     /// When it began, and when it ended.
     times: Mutex<(Option<Instant>, Option<Instant>)>,
 }
@@ -130,8 +138,8 @@ impl Job {
     }
 
     /// Its film, once it is done.
-    pub(crate) fn file(&self) -> Option<Arc<TempPath>> {
-        lock(&self.file).clone()
+    pub(crate) fn film(&self) -> Option<Film> {
+        lock(&self.film).clone()
     }
 
     fn has_ended(&self) -> bool {
@@ -141,7 +149,7 @@ impl Job {
     fn progress(&self, studio: &Studio, done: u64, total: u64) {
         let seconds = lock(&self.times).0.map_or(0.0, |start| start.elapsed().as_secs_f64());
         let pace = (seconds > 0.0 && done > 0).then(|| done as f64 / seconds);
-        if matches!(self.work, Work::Animate(_)) {
+        if self.view.borrow().kind == JobKind::Animate {
             studio.metrics.frames.inc();
             studio.metrics.job_fps.set(pace.unwrap_or(0.0));
         }
@@ -194,10 +202,10 @@ impl Jobs {
         };
         let job = Arc::new(Job {
             id: id.clone(),
-            work,
+            work: Mutex::new(Some(Arc::new(work))),
             cancel: AtomicBool::new(false),
             view: watch::Sender::new(view),
-            file: Mutex::default(),
+            film: Mutex::default(),
             times: Mutex::default(),
         });
         table.jobs.push(Arc::clone(&job));
@@ -300,14 +308,16 @@ impl Jobs {
         table.running = None;
         lock(&job.times).1 = Some(Instant::now());
         let (state, result, error, end) = match made {
-            Ok(Made { result, file }) => {
-                *lock(&job.file) = file.map(Arc::new);
+            Ok(Made { result, film }) => {
+                *lock(&job.film) = film;
+                lock(&job.work).take();
                 (JobState::Done, Some(result), None, "done")
             }
             Err(Unmade::Stopped) => (JobState::Stopped, None, None, "stopped"),
             Err(Unmade::Failed(line)) => (JobState::Failed, None, Some(line), "failed"),
         };
         job.view.send_modify(|view| (view.state, view.result, view.error) = (state, result, error));
+        table.forget_old();
         table.count();
         end
     }
@@ -335,8 +345,9 @@ impl Table {
     fn forget_old(&mut self) {
         let age = |job: &Job| lock(&job.times).1.map(|end| end.elapsed());
         self.jobs.retain(|job| age(job).is_none_or(|age| age < limits::UNUSED));
-        let ended = self.jobs.iter().filter(|job| job.has_ended()).count();
-        let mut surplus = ended.saturating_sub(limits::ENDED_JOBS);
+        let bytes = |job: &Arc<Job>| lock(&job.film).as_ref().map_or(0, |film| film.bytes);
+        let ended: Vec<u64> = self.jobs.iter().filter(|job| job.has_ended()).map(bytes).collect();
+        let mut surplus = surplus(&ended, limits::ENDED_JOBS, limits::FILM_BYTES);
         self.jobs.retain(|job| {
             let goes = surplus > 0 && job.has_ended();
             surplus -= usize::from(goes);
@@ -345,10 +356,24 @@ impl Table {
     }
 }
 
+/// How many of the jobs that ended, the oldest first, have to go so that no more than `most` with `most_bytes` of films
+/// stay. The last one stays whatever its size: somebody has just waited for it.
+fn surplus(ended: &[u64], most: usize, most_bytes: u64) -> usize {
+    let mut room = most_bytes;
+    let newest = ended.iter().rev().take(most).enumerate();
+    let kept = newest.take_while(|&(place, &bytes)| {
+        let fits = bytes <= room;
+        room = room.saturating_sub(bytes);
+        fits || place == 0
+    });
+    ended.len() - kept.count()
+}
+
 /// Works on one job after the other until the studio ends.
 pub(crate) fn work(studio: &Shared) {
     while let Some(job) = studio.jobs.next() {
-        let made = catch_unwind(AssertUnwindSafe(|| match &job.work {
+        let work = lock(&job.work).clone().expect("a job that is queued is not done");
+        let made = catch_unwind(AssertUnwindSafe(|| match &*work {
             Work::Animate(animation) => animation.run(studio, &job),
             Work::Learn(learning) => learning.run(studio, &job),
         }));
@@ -359,5 +384,27 @@ pub(crate) fn work(studio: &Shared) {
         let end = studio.jobs.ended(&job, made);
         studio.metrics.jobs.get_or_create(&End { end }).inc();
         studio.metrics.job_fps.set(0.0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::surplus;
+
+    #[test]
+    fn the_oldest_films_go_when_there_are_too_many_or_too_many_bytes() {
+        for (ended, most, most_bytes, gone) in [
+            (&[][..], 3, 10, 0),
+            (&[1, 2, 3], 3, 10, 0),
+            (&[1, 2, 3, 4], 3, 10, 1),
+            (&[9, 2, 3, 4], 9, 10, 1),
+            (&[1, 9, 5, 4], 9, 10, 2),
+            (&[1, 0, 0, 10], 9, 10, 1),
+            (&[1, 2, 99], 9, 10, 2),
+            (&[99], 9, 10, 0),
+            (&[1, 1], 0, 10, 2),
+        ] {
+            assert_eq!(surplus(ended, most, most_bytes), gone, "{ended:?}");
+        }
     }
 }

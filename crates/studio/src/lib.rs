@@ -7,6 +7,7 @@
 
 mod avatars;
 pub mod call;
+mod connections;
 mod error;
 mod extract;
 mod gallery;
@@ -28,6 +29,7 @@ pub mod relay;
 mod server;
 mod settings;
 mod studio;
+mod token;
 mod uploads;
 pub mod verification;
 mod verify;

@@ -25,8 +25,19 @@ pub(crate) const UPLOADS_AT_ONCE: usize = 16;
 pub(crate) const UNUSED: Duration = Duration::from_mins(30);
 /// An upload that sends nothing for this long is given up.
 pub(crate) const STALLED: Duration = Duration::from_secs(20);
-/// An upload that takes longer than this is broken off, however steadily it trickles.
-pub(crate) const UPLOAD: Duration = Duration::from_mins(10);
+/// Time that every upload may take; each further byte earns it a little more.
+pub(crate) const UPLOAD_GRACE: Duration = Duration::from_secs(30);
+/// Bytes a second that an upload brings at least, on average after the grace; a slower one is broken off, however steadily
+/// it trickles.
+pub(crate) const UPLOAD_RATE: u32 = 256 << 10;
+/// Most bytes of all films that are kept; the oldest go first.
+pub(crate) const FILM_BYTES: u64 = 4 << 30;
+/// Connections at a time.
+pub(crate) const CONNECTIONS: usize = 512;
+/// How long a connection may take to say what it wants.
+pub(crate) const HEAD_WITHIN: Duration = Duration::from_secs(30);
+/// Longest side of a photo as the studio works with it, pixels: twice what a film can show.
+pub(crate) const LONGEST_SIDE: u32 = 2 * crate::options::LARGEST_SIDE;
 /// Jobs that wait, and jobs that ended and are remembered.
 pub(crate) const QUEUED_JOBS: usize = 24;
 pub(crate) const ENDED_JOBS: usize = 64;
@@ -36,6 +47,8 @@ pub(crate) const WAITING_PREVIEWS: usize = 8;
 pub(crate) const READY_PORTRAITS: usize = 8;
 /// Live sessions and participants of calls at a time.
 pub(crate) const SESSIONS: usize = 24;
+/// Photos that are opened at a time.
+pub(crate) const OPENED_AT_ONCE: usize = 2;
 /// Files that are verified at a time.
 pub(crate) const VERIFIED_AT_ONCE: usize = 2;
 /// Frames a second of a film, at most; containers of browsers' recordings may claim 240.

@@ -5,14 +5,14 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use gioconda_avatar::{Avatar, AvatarFile, Declaration, Reference};
-use gioconda_face::{FaceChoice, FaceFinder, FoundFace};
+use gioconda_face::{FaceChoice, FaceFinder, FoundFace, Landmarks};
 use gioconda_provenance::Input;
 use gioconda_provenance::watermark::{AvatarId, Payload};
 
 use crate::error::ApiError;
 use crate::limits;
 use crate::options::PortraitId;
-use crate::studio::Studio;
+use crate::studio::{Studio, in_turn};
 use crate::uploads::in_words;
 
 /// A portrait that is ready to be moved.
@@ -65,13 +65,12 @@ impl Portraits {
 impl Studio {
     /// The portrait that `id` means.
     pub(crate) async fn portrait(self: &Arc<Self>, id: &PortraitId) -> Result<Arc<Portrait>, ApiError> {
-        let exists = self.check_portrait(id);
-        exists?;
+        self.check_portrait(id)?;
         if let Some(portrait) = self.portraits.get(id) {
             return Ok(portrait);
         }
         let (studio, wanted) = (Arc::clone(self), id.clone());
-        let portrait = Arc::new(tokio::task::spawn_blocking(move || studio.open_portrait(&wanted)).await??);
+        let portrait = Arc::new(in_turn(&self.opening, move || studio.open_portrait(&wanted)).await??);
         self.portraits.keep(id, &portrait);
         Ok(portrait)
     }
@@ -92,12 +91,9 @@ impl Studio {
             PortraitId::Photo { photo, face } => {
                 let photo = self.uploads.photo(photo)?;
                 let path: &Path = &photo.file.path;
-                let words = |error: &dyn std::fmt::Display| {
-                    ApiError::unusable(in_words(&error.to_string(), path, "the photo"))
-                };
                 let face = choose(&photo.faces, *face)?;
-                let picture = gioconda_media::photo::read(path).map_err(|error| words(&error))?.image;
-                let shown = Reference { photo: Arc::new(picture), landmarks: face.landmarks.clone() };
+                let shown = reference(path, &face.landmarks)
+                    .map_err(|error| ApiError::unusable(in_words(&error, path, "the photo")))?;
                 let warnings = face.quality.warnings.clone();
                 let avatar = Avatar { warnings, ..Avatar::of(&[shown]) };
                 portrait(path, AvatarFile::new(avatar, Declaration::default()))
@@ -127,6 +123,21 @@ impl Studio {
     }
 }
 
+/// A photo and a face in it, at the size the studio works with: portraits are kept, and a photo of 50 megapixels takes
+/// much more memory than any film can show. `landmarks` are the face's in the whole photo.
+pub(crate) fn reference(path: &Path, landmarks: &Landmarks) -> Result<Reference, gioconda_media::Error> {
+    let photo = gioconda_media::photo::read(path)?.image;
+    let longest = photo.width().max(photo.height());
+    if longest <= limits::LONGEST_SIDE {
+        return Ok(Reference { photo: Arc::new(photo), landmarks: landmarks.clone() });
+    }
+    let scale = limits::LONGEST_SIDE as f32 / longest as f32;
+    let [width, height] =
+        [photo.width(), photo.height()].map(|side| (side as f32 * scale).round().max(1.0) as u32);
+    let photo = Arc::new(gioconda_media::resize(&photo, width, height));
+    Ok(Reference { photo, landmarks: landmarks.map(|point| point * scale) })
+}
+
 fn portrait(path: &Path, file: AvatarFile) -> Result<Portrait, ApiError> {
     let AvatarFile { avatar, declaration } = file;
     let input = Input::read("portrait", path, Some(&avatar.photo), false).map_err(ApiError::internal)?;
@@ -144,4 +155,31 @@ pub(crate) fn choose(faces: &[FoundFace], face: Option<u16>) -> Result<&FoundFac
             "the photo: no face found; use a photo in which one face is seen from the front, 100 pixels wide or more",
         )
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use gioconda_face::LANDMARKS;
+    use image::RgbImage;
+    use nalgebra::Vector3;
+
+    #[test]
+    fn huge_photos_are_kept_at_the_size_that_is_worked_with_and_their_faces_stay_in_place() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("photo.jpg");
+        let most = limits::LONGEST_SIDE;
+        for (size, expected) in
+            [((most, 40), (most, 40)), ((2 * most, 40), (most, 20)), ((40, 4 * most), (10, most))]
+        {
+            RgbImage::new(size.0, size.1).save(&path).expect("a photo");
+            let [across, down] = [size.0, size.1].map(|side| side as f32 / 2.0);
+            let middle = Landmarks { points: [Vector3::new(across, down, 8.0); LANDMARKS] };
+            let Reference { photo, landmarks } = reference(&path, &middle).expect("a reference");
+            assert_eq!(photo.dimensions(), expected);
+            let scale = expected.0 as f32 / size.0 as f32;
+            let there = Vector3::new(expected.0 as f32 / 2.0, expected.1 as f32 / 2.0, 8.0 * scale);
+            assert!((landmarks.points[0] - there).norm() < 1e-3, "{:?}", landmarks.points[0]);
+        }
+    }
 }

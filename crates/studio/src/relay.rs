@@ -4,8 +4,10 @@
 //! those who come later. Nothing waits for a slow receiver: what does not fit into its queue is left out, and one that
 //! cannot even take the news of joins and leaves is put out of the room.
 
+mod address;
 pub mod room;
 pub(crate) mod socket;
 pub mod wire;
 
-pub use socket::{run, serve};
+pub use address::{Address, NoAddress};
+pub use socket::{Settings, run, serve};

@@ -13,9 +13,11 @@ use axum::middleware::from_fn_with_state;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 
+use crate::connections::{self, Bounds};
 use crate::error::{ApiError, Error};
 use crate::settings::Settings;
 use crate::studio::{Shared, Studio};
+use crate::token::link;
 use crate::{call, guard, intake, jobs, library, limits, live, openapi, pages, preview, relay, verify};
 
 /// How often what expired is looked for.
@@ -56,21 +58,13 @@ impl Server {
 
     /// The address for a browser on this machine; where a token is needed it is in it.
     pub fn link(&self) -> String {
-        let port = self.address.port();
-        let host = match self.address.ip() {
-            ip if ip.is_unspecified() => format!("localhost:{port}"),
-            _ => self.address.to_string(),
-        };
-        match &self.studio.token {
-            None => format!("http://{host}"),
-            Some(token) => format!("http://{host}/?token={token}"),
-        }
+        link("http", self.address, self.studio.token.as_ref())
     }
 
     /// Answers until `end` comes true; then jobs are stopped and everything temporary is deleted.
     ///
     /// # Errors
-    /// When the system ends the server.
+    /// When the system gives no thread for the jobs.
     pub async fn serve(self, end: impl Future<Output = ()> + Send) -> Result<(), Error> {
         let app = routes(&self.studio);
         let tidying = tokio::spawn(tidy(Arc::clone(&self.studio)));
@@ -81,11 +75,11 @@ impl Server {
                 .spawn(move || jobs::work(&studio))
                 .map_err(Error::Stopped)?
         };
-        let serving = axum::serve(self.listener, app).into_future();
-        let ended = tokio::select! {
-            ended = serving => ended.map_err(Error::Stopped),
-            () = end => Ok(()),
-        };
+        let bounds = Bounds { connections: limits::CONNECTIONS, head_within: limits::HEAD_WITHIN };
+        tokio::select! {
+            never = connections::serve(self.listener, app, bounds) => match never {},
+            () = end => {}
+        }
         tidying.abort();
         self.studio.ending.store(true, Ordering::Relaxed);
         self.studio.jobs.close();
@@ -95,7 +89,7 @@ impl Server {
             tracing::error!("the worker had failed before the studio ended");
         }
         drop(self.temporary);
-        ended
+        Ok(())
     }
 }
 

@@ -3,6 +3,8 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use crate::relay;
+
 /// How the studio is run.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -22,8 +24,8 @@ pub struct Settings {
     pub weights: Option<PathBuf>,
     /// A v4l2loopback device that shows the live portrait to other programs.
     pub virtual_camera: Option<PathBuf>,
-    /// A relay elsewhere for calls, such as `ws://host:8788`; `None` relays in this process.
-    pub relay: Option<String>,
+    /// A relay elsewhere for calls; `None` relays in this process.
+    pub relay: Option<relay::Address>,
 }
 
 impl Default for Settings {

@@ -10,9 +10,8 @@ use gioconda_provenance::{Identity, Input};
 use tokio::sync::Semaphore;
 
 use crate::avatars::AvatarFolder;
-use crate::error::Error;
+use crate::error::{ApiError, Error};
 use crate::gallery::Gallery;
-use crate::id::Id;
 use crate::jobs::Jobs;
 use crate::limits;
 use crate::live::sessions::Sessions;
@@ -22,6 +21,7 @@ use crate::portraits::Portraits;
 use crate::preview::Previews;
 use crate::relay::{self, room::Relay};
 use crate::settings::Settings;
+use crate::token::Token;
 use crate::uploads::Uploads;
 
 /// The studio as handlers get it.
@@ -31,7 +31,7 @@ pub(crate) type Shared = Arc<Studio>;
 pub(crate) struct Studio {
     pub(crate) settings: Settings,
     /// What visitors must know; `None` where only this machine can visit.
-    pub(crate) token: Option<String>,
+    pub(crate) token: Option<Token>,
     pub(crate) identity: Identity,
     pub(crate) gallery: Gallery,
     pub(crate) avatars: AvatarFolder,
@@ -51,10 +51,14 @@ pub(crate) struct Studio {
     pub(crate) following: Semaphore,
     pub(crate) jobs: Jobs,
     pub(crate) previews: Previews,
+    /// Turns of photos that come in, one at a time: 50 megapixels take hundreds of megabytes.
+    pub(crate) looking: Arc<Semaphore>,
+    /// Turns of photos that are opened again; they do not wait for those that come in.
+    pub(crate) opening: Arc<Semaphore>,
     /// Places among the previews that wait.
     pub(crate) previewing: Semaphore,
     /// Turns of those who verify.
-    pub(crate) verifying: Semaphore,
+    pub(crate) verifying: Arc<Semaphore>,
     /// Where films are made.
     pub(crate) temporary: PathBuf,
     /// Set when the studio ends: work in hand stops.
@@ -68,17 +72,12 @@ impl Studio {
         if let Some(warning) = &identity.warning {
             tracing::warn!("{warning}");
         }
-        let beyond = !settings.listen.ip().is_loopback();
-        let token = match &settings.token {
-            Some(token) => Some(token.clone()),
-            None => beyond.then(|| Id::random().to_string()),
-        };
         let weights = match &settings.weights {
             None => None,
             Some(path) => Some((PortraitWeights::open(path)?, Input::read("weights", path, None, false)?)),
         };
         Ok(Self {
-            token,
+            token: Token::of_server(settings.listen, settings.token.as_deref()),
             identity,
             gallery: Gallery::open(settings.gallery.as_deref(), temporary)?,
             avatars: AvatarFolder::open(settings.avatars.as_deref())?,
@@ -93,11 +92,27 @@ impl Studio {
             following: Semaphore::new(1),
             jobs: Jobs::default(),
             previews: Previews::default(),
+            looking: Arc::new(Semaphore::new(1)),
+            opening: Arc::new(Semaphore::new(limits::OPENED_AT_ONCE)),
             previewing: Semaphore::new(limits::WAITING_PREVIEWS),
-            verifying: Semaphore::new(limits::VERIFIED_AT_ONCE),
+            verifying: Arc::new(Semaphore::new(limits::VERIFIED_AT_ONCE)),
             temporary: temporary.to_owned(),
             ending: Arc::default(),
             settings,
         })
     }
+}
+
+/// Does what takes long or much memory when its turn comes, on a thread that may block. The turn lasts until the work
+/// is done, even when the visitor has left.
+pub(crate) async fn in_turn<T: Send + 'static>(
+    turns: &Arc<Semaphore>,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, ApiError> {
+    let turn = Arc::clone(turns).acquire_owned().await.map_err(ApiError::internal)?;
+    let worked = tokio::task::spawn_blocking(move || {
+        let _turn = turn;
+        work()
+    });
+    Ok(worked.await?)
 }

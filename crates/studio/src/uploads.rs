@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::fmt::Display;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use axum::body::Body;
 use axum::http::StatusCode;
@@ -56,6 +56,27 @@ struct Table {
     clips: HashMap<Id, Kept<Clip>>,
 }
 
+/// How fast uploads have to be: whoever trickles would keep a place from others.
+struct Pace {
+    /// Longest silence.
+    stalled: Duration,
+    /// Time that is given to all.
+    grace: Duration,
+    /// Bytes a second after that, on average.
+    least_rate: u32,
+}
+
+impl Pace {
+    const OF_UPLOADS: Self =
+        Self { stalled: limits::STALLED, grace: limits::UPLOAD_GRACE, least_rate: limits::UPLOAD_RATE };
+
+    /// How long to wait for the next bytes when `bytes` have come in `elapsed`.
+    fn patience(&self, elapsed: Duration, bytes: u64) -> Duration {
+        let earned = Duration::from_secs_f64(bytes as f64 / f64::from(self.least_rate));
+        (self.grace + earned).saturating_sub(elapsed).min(self.stalled)
+    }
+}
+
 /// All uploads.
 pub(crate) struct Uploads {
     folder: PathBuf,
@@ -89,8 +110,12 @@ impl Uploads {
         NamedTempFile::new_in(&self.folder)
     }
 
-    /// Writes a request's body to a file; more than `most` bytes are refused.
+    /// Writes a request's body to a file; more than `most` bytes are refused, and so is who sends them too slowly.
     pub(crate) async fn receive(&self, body: Body, most: u64) -> Result<Received, ApiError> {
+        self.receive_at(&Pace::OF_UPLOADS, body, most).await
+    }
+
+    async fn receive_at(&self, pace: &Pace, body: Body, most: u64) -> Result<Received, ApiError> {
         let too_large = || {
             let line = format!("the file is larger than {} MB; choose a smaller one", most >> 20);
             ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, line)
@@ -99,14 +124,12 @@ impl Uploads {
         let mut file = tokio::fs::File::from_std(named.reopen()?);
         let mut bytes = 0;
         let mut stream = body.into_data_stream();
-        let end = tokio::time::Instant::now() + limits::UPLOAD;
+        let began = Instant::now();
         loop {
-            let patience = end.min(tokio::time::Instant::now() + limits::STALLED);
-            let next = tokio::time::timeout_at(patience, stream.next());
-            let next = next.await.map_err(|_| {
-                ApiError::new(StatusCode::REQUEST_TIMEOUT, "the upload stalled; send it again")
-            })?;
-            let Some(chunk) = next else { break };
+            let next = tokio::time::timeout(pace.patience(began.elapsed(), bytes), stream.next());
+            let too_slow =
+                |_| ApiError::new(StatusCode::REQUEST_TIMEOUT, "the upload is too slow; send it again");
+            let Some(chunk) = next.await.map_err(too_slow)? else { break };
             let chunk = chunk.map_err(|error| {
                 ApiError::new(StatusCode::BAD_REQUEST, format!("the upload broke off: {error}"))
             })?;
@@ -204,4 +227,56 @@ fn full(what: &str) -> ApiError {
 /// `error` in its own words, with what the visitor calls the file instead of where it lies.
 pub(crate) fn in_words(error: &impl Display, path: &Path, name: &str) -> String {
     error.to_string().replace(&path.display().to_string(), name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::body::Bytes;
+    use futures_util::stream;
+
+    #[test]
+    fn patience_ends_with_silence_and_with_a_rate_that_is_too_low() {
+        let seconds = Duration::from_secs;
+        let pace = Pace { stalled: seconds(20), grace: seconds(30), least_rate: 1000 };
+        for (elapsed, bytes, patience) in [
+            (0, 0, 20),
+            (15, 1, 15),
+            (30, 1, 0),
+            (90, 1_000, 0),
+            (90, 60_000, 0),
+            (90, 70_000, 10),
+            (90, 900_000, 20),
+        ] {
+            assert_eq!(
+                pace.patience(seconds(elapsed), bytes).as_secs(),
+                patience,
+                "{bytes} bytes in {elapsed} s"
+            );
+        }
+        let longest = limits::UPLOAD_GRACE.as_secs() + limits::CLIP_BYTES / u64::from(limits::UPLOAD_RATE);
+        assert!(longest < 15 * 60, "nobody keeps a place for {longest} s");
+    }
+
+    #[tokio::test]
+    async fn an_upload_that_trickles_for_ever_is_broken_off() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let uploads = Uploads::new(folder.path());
+        let pace = Pace {
+            stalled: Duration::from_secs(20),
+            grace: Duration::from_millis(200),
+            least_rate: 1_000_000,
+        };
+        let trickle = stream::unfold((), |()| async {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+            Some((Ok::<_, std::io::Error>(Bytes::from_static(b"x")), ()))
+        });
+        let received = uploads.receive_at(&pace, Body::from_stream(trickle), 1 << 20);
+        let received = tokio::time::timeout(Duration::from_secs(60), received).await.expect("it ends");
+        assert_eq!(
+            received.map(|file| file.bytes).expect_err("too slow").status,
+            StatusCode::REQUEST_TIMEOUT
+        );
+        assert_eq!(std::fs::read_dir(folder.path()).expect("the folder").count(), 0, "nothing stays behind");
+    }
 }

@@ -10,7 +10,7 @@ use utoipa::IntoParams;
 use crate::error::{ApiError, ErrorBody};
 use crate::extract::Asked;
 use crate::limits;
-use crate::studio::Shared;
+use crate::studio::{Shared, in_turn};
 use crate::verification::{self, Finding};
 
 pub(crate) fn routes() -> Router<Shared> {
@@ -31,6 +31,7 @@ pub(crate) struct Named {
     params(Named, ("X-Gioconda" = String, Header, description = "studio")),
     request_body(content = Vec<u8>, content_type = "application/octet-stream", description = "The bytes of a picture or a clip"),
     responses((status = 200, description = "As `gioconda verify --json` has it", body = Finding), (status = 400, description = "Not received", body = ErrorBody),
+        (status = 408, description = "Too slow", body = ErrorBody),
         (status = 413, description = "Too large", body = ErrorBody), (status = 422, description = "Neither a picture nor a clip", body = ErrorBody),
         (status = 503, description = "Too many uploads at the same time", body = ErrorBody)))]
 pub(crate) async fn verify(
@@ -40,10 +41,9 @@ pub(crate) async fn verify(
 ) -> Result<Json<Finding>, ApiError> {
     let _place = studio.uploads.enter()?;
     let file = studio.uploads.receive(body, limits::VERIFIED_BYTES).await?;
-    let _turn = studio.verifying.acquire().await.map_err(ApiError::internal)?;
     let name: String =
         name.unwrap_or_default().chars().filter(|c| !c.is_control()).take(limits::TEXT).collect();
     let name = if name.is_empty() { "the file".to_owned() } else { name };
-    let found = tokio::task::spawn_blocking(move || verification::verify(&file.path, &name)).await?;
+    let found = in_turn(&studio.verifying, move || verification::verify(&file.path, &name)).await?;
     found.map(Json).map_err(ApiError::unusable)
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
 use gioconda_media::{ClipReader, Frame, ReadOptions};
-use gioconda_studio::{Server, Settings};
+use gioconda_studio::{Server, Settings, relay};
 use image::codecs::jpeg::JpegEncoder;
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
@@ -19,16 +19,20 @@ const SOUND: u32 = u32::MAX;
 
 type Socket = tokio_tungstenite::WebSocketStream<tokio_tungstenite::MaybeTlsStream<tokio::net::TcpStream>>;
 
-/// A studio on a free port, until the test's runtime ends.
-async fn studio() -> String {
+/// A studio on a free port that disturbs nobody.
+fn quiet() -> Settings {
     let folder = std::env::temp_dir().join(format!("gioconda-live-test-{}", std::process::id()));
-    let settings = Settings {
+    Settings {
         listen: ([127, 0, 0, 1], 0).into(),
         open_browser: false,
         avatars: Some(folder),
         ..Settings::default()
-    };
-    let server = Server::bind(settings).await.expect("a studio");
+    }
+}
+
+/// A studio on a free port, until the test's runtime ends.
+async fn studio() -> String {
+    let server = Server::bind(quiet()).await.expect("a studio");
     let address = server.address().to_string();
     tokio::spawn(server.serve(std::future::pending()));
     address
@@ -257,12 +261,44 @@ async fn hostile_frames_end_a_session_politely_and_hurt_nobody() {
             assert!(u16::from(close.code) >= 1008, "{path} {messages:?}: {close:?}");
         }
     }
-    // Pictures that are none are told of, and the session goes on.
+    // Pictures that are none are told of and answered with the portrait, so that nobody waits for ever.
     let mut socket = connect(&address, "/api/live", "gioconda-live").await;
     say(&mut socket, self::start()).await;
     news(&mut socket, "ready").await;
-    send(&mut socket, 0, b"no JPEG at all").await;
-    news(&mut socket, "error").await;
+    for sequence in 0..4 {
+        send(&mut socket, sequence, b"no JPEG at all").await;
+        news(&mut socket, "error").await;
+        let ([answered, _], portrait) = frame::<2>(&mut socket).await;
+        assert_eq!(answered, sequence);
+        apart(&portrait, &portrait);
+    }
+}
+
+#[tokio::test]
+async fn a_relay_with_a_token_lets_in_who_knows_it() {
+    let (tell, told) = tokio::sync::oneshot::channel();
+    let settings = relay::Settings {
+        listen: ([127, 0, 0, 1], 0).into(),
+        limits: relay::room::Limits::default(),
+        token: Some("open-sesame".to_owned()),
+    };
+    let ready = |link: &str| drop(tell.send(link.to_owned()));
+    tokio::spawn(async move { relay::serve(settings, ready, std::future::pending()).await });
+    let link = told.await.expect("the relay listens");
+    let host = link.trim_start_matches("ws://").trim_end_matches("/?token=open-sesame").to_owned();
+    assert_eq!(link, format!("ws://{host}/?token=open-sesame"));
+
+    let stranger = tokio_tungstenite::connect_async(format!("ws://{host}/relay/salon")).await;
+    assert!(stranger.expect_err("refused").to_string().contains("403"));
+
+    // A studio that was given the printed address is let in, and says who it is in its room.
+    let settings = Settings { relay: Some(link.parse().expect("the relay's own address")), ..quiet() };
+    let server = Server::bind(settings).await.expect("a studio");
+    let address = server.address().to_string();
+    tokio::spawn(server.serve(std::future::pending()));
+    let mut page = connect(&address, "/api/call/salon", "gioconda-live").await;
+    say(&mut page, start()).await;
+    assert!(news(&mut page, "ready").await["participant"].is_u64());
 }
 
 #[tokio::test]

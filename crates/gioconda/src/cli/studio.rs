@@ -48,33 +48,31 @@ pub(crate) struct StudioArgs {
     pub(crate) virtual_camera: Option<PathBuf>,
 
     /// A relay elsewhere for calls [default: the studio relays itself]
-    #[arg(long, value_name = "ws://HOST:PORT", value_parser = relay_address)]
-    pub(crate) relay: Option<String>,
+    #[arg(long, value_name = "ws://HOST:PORT")]
+    pub(crate) relay: Option<gioconda_studio::relay::Address>,
 }
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   gioconda relay                                             on this machine alone, to try it
-  gioconda relay --listen 0.0.0.0:8788                       for studios elsewhere: gioconda studio --relay ws://HOST:8788
+  gioconda relay --listen 0.0.0.0:8788                       for studios elsewhere; prints the address with its token
+  gioconda studio --relay 'ws://HOST:8788/?token=TOKEN'      what they do with it, HOST being this machine
 
-Whoever knows a room's name can join it. The connection is not encrypted: outside a house, put the relay behind a VPN.")]
+Whoever knows the token and a room's name can join it. The connection is not encrypted: outside a house, put the relay
+behind a VPN.")]
 pub(crate) struct RelayArgs {
-    /// Where to listen
+    /// Where to listen; other machines reach the relay only when this says so, and then need its token
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8788")]
     pub(crate) listen: SocketAddr,
+
+    /// What studios must know [default: none on this machine alone, else one is made up]
+    #[arg(long, value_name = "TOKEN", value_parser = token)]
+    pub(crate) token: Option<String>,
 
     /// Most rooms at a time
     #[arg(long, value_name = "N", default_value_t = 1000)]
     pub(crate) rooms: usize,
-}
-
-/// The address of a relay.
-fn relay_address(text: &str) -> Result<String, String> {
-    match text.strip_prefix("ws://") {
-        Some(host) if !host.is_empty() => Ok(text.to_owned()),
-        _ => Err("a relay's address is ws://HOST:PORT".to_owned()),
-    }
 }
 
 /// A word that can stand in an address and in a cookie.

@@ -12,6 +12,7 @@ use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{Error as SocketError, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_config};
 
+use crate::relay::Address;
 use crate::relay::room::{Delivery, Refusal, Relay, Seat};
 use crate::relay::wire::{self, LARGEST_FRAME, Notice, PROTOCOL, Request};
 
@@ -67,11 +68,16 @@ impl Link {
     }
 
     /// Joins `room` of the relay at `address`, and again whenever the connection breaks.
-    pub(crate) fn there(address: &str, room: &str, name: &str, portrait: Bytes) -> (Self, Receiver<Event>) {
+    pub(crate) fn there(
+        address: &Address,
+        room: &str,
+        name: &str,
+        portrait: Bytes,
+    ) -> (Self, Receiver<Event>) {
         let (outgoing, frames) = mpsc::channel(OUTGOING);
         let (events, receiver) = mpsc::channel(EVENTS);
-        let url = format!("{}/relay/{}", address.trim_end_matches('/'), escaped(room));
-        let away = Away { url, name: name.to_owned(), portrait };
+        let token = address.token().map(str::to_owned);
+        let away = Away { url: address.room(room), token, name: name.to_owned(), portrait };
         tokio::spawn(away.keep_joined(frames, events));
         (Self::There(outgoing), receiver)
     }
@@ -89,19 +95,13 @@ impl Link {
     }
 }
 
-/// A room's name in an address.
-fn escaped(room: &str) -> String {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte);
-    room.bytes()
-        .map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") })
-        .collect()
-}
-
 type Socket = WebSocketStream<MaybeTlsStream<tokio::net::TcpStream>>;
 
 /// A relay elsewhere.
 struct Away {
+    /// The room's address.
     url: String,
+    token: Option<String>,
     name: String,
     portrait: Bytes,
 }
@@ -142,6 +142,10 @@ impl Away {
     async fn connect(&self) -> Result<Socket, SocketError> {
         let mut request = self.url.as_str().into_client_request()?;
         request.headers_mut().insert("sec-websocket-protocol", HeaderValue::from_static(PROTOCOL));
+        if let Some(token) = &self.token {
+            let bearer = HeaderValue::from_str(&format!("Bearer {token}"))?;
+            request.headers_mut().insert("authorization", bearer);
+        }
         let most = LARGEST_FRAME + 1024;
         let config = WebSocketConfig::default().max_message_size(Some(most)).max_frame_size(Some(most));
         let connecting = connect_async_with_config(request, Some(config), true);
@@ -228,11 +232,5 @@ mod tests {
         }
         assert_eq!(parse_portrait(&[]), None);
         assert_eq!(parse_portrait(&[9, 1]), None);
-    }
-
-    #[test]
-    fn rooms_of_any_name_have_an_address() {
-        assert_eq!(escaped("salon-1"), "salon-1");
-        assert_eq!(escaped("caffè/../x"), "caff%C3%A8%2F..%2Fx");
     }
 }

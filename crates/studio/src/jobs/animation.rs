@@ -10,7 +10,7 @@ use gioconda_face::FaceChoice;
 use gioconda_provenance::{Finisher, Input, Statement};
 use tempfile::TempPath;
 
-use super::{Job, JobResult, Made, Unmade};
+use super::{Film, Job, JobResult, Made, Unmade};
 use crate::error::ApiError;
 use crate::id::Id;
 use crate::options::{DriveId, Format, LARGEST_SIDE, Options, PortraitId};
@@ -105,7 +105,8 @@ impl Animation {
                 None => in_words(&error, &path, "the film"),
             }),
         })?;
-        let file = TempPath::try_from_path(&path).map_err(|error| failed(&error))?;
+        let bytes = std::fs::metadata(&path).map_err(|error| failed(&error))?.len();
+        let path = Arc::new(TempPath::try_from_path(&path).map_err(|error| failed(&error))?);
         let (width, height) = summary.size;
         let result = JobResult::Film {
             file: format!("{}.{extension}", self.name),
@@ -114,7 +115,7 @@ impl Animation {
             height,
             seconds: summary.frames as f64 / summary.fps,
         };
-        Ok(Made { result, file: Some(file) })
+        Ok(Made { result, film: Some(Film { path, bytes }) })
     }
 }
 

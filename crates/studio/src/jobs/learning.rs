@@ -15,7 +15,7 @@ use super::{Job, JobResult, Made, Unmade};
 use crate::error::ApiError;
 use crate::id::Id;
 use crate::options::{DeclaredSubject, Options, check_text};
-use crate::portraits::Portrait;
+use crate::portraits::{Portrait, reference};
 use crate::studio::{Shared, Studio};
 use crate::uploads::{Photo, in_words};
 
@@ -103,7 +103,7 @@ impl Learning {
             .avatars
             .save(&file, &self.name, &strip)
             .map_err(|error| Unmade::Failed(error.to_string()))?;
-        Ok(Made { result: JobResult::Avatar { avatar }, file: None })
+        Ok(Made { result: JobResult::Avatar { avatar }, film: None })
     }
 
     /// The first photo alone above, the avatar below, at the same moments of the same motion; marked and signed.
@@ -145,7 +145,6 @@ fn open(photo: &Photo, number: usize) -> Result<Reference, Unmade> {
     let face = FaceChoice::Largest.choose(&photo.faces).ok().flatten().ok_or_else(|| {
         Unmade::Failed(format!("{name}: no face found; use a photo in which one face is seen from the front"))
     })?;
-    let picture = gioconda_media::photo::read(&photo.file.path)
-        .map_err(|error| Unmade::Failed(in_words(&error, &photo.file.path, &name)))?;
-    Ok(Reference { photo: Arc::new(picture.image), landmarks: face.landmarks.clone() })
+    let path = &photo.file.path;
+    reference(path, &face.landmarks).map_err(|error| Unmade::Failed(in_words(&error, path, &name)))
 }

@@ -24,7 +24,7 @@ use crate::error::{ApiError, ErrorBody};
 use crate::extract::{self, Part};
 use crate::id::Id;
 use crate::options::{DeclaredSubject, DriveId, Options, PortraitId};
-use crate::studio::Shared;
+use crate::studio::{Shared, in_turn};
 use crate::verification::{Finding, verify};
 
 /// Least time between two events of a job.
@@ -232,13 +232,14 @@ pub(crate) async fn credentials(
     let Some(JobResult::Film { file: name, .. }) = job.view().result else {
         return Err(ApiError::unknown("film"));
     };
-    let _turn = studio.verifying.acquire().await.map_err(ApiError::internal)?;
-    let found = tokio::task::spawn_blocking(move || verify(&path, &name)).await?;
+    let found = in_turn(&studio.verifying, move || verify(&path, &name)).await?;
     found.map(Json).map_err(ApiError::unusable)
 }
 
 fn film(job: &Job) -> Result<Arc<TempPath>, ApiError> {
-    job.file().ok_or_else(|| ApiError::new(StatusCode::CONFLICT, "this job has no film, or not yet"))
+    job.film()
+        .map(|film| film.path)
+        .ok_or_else(|| ApiError::new(StatusCode::CONFLICT, "this job has no film, or not yet"))
 }
 
 /// The file in chunks; it stays as long as it is read.

@@ -183,7 +183,7 @@ fn perform(shared: &Shared, mut engine: Engine, tell: &mut dyn FnMut(News)) {
     tell(News::Ready);
     while let Some(work) = next(shared) {
         if let Err(trouble) = engine.answer(work, tell) {
-            tell(News::Trouble(trouble));
+            tell(News::Trouble(trouble.to_string()));
         }
     }
 }
@@ -212,16 +212,24 @@ impl Engine {
         })
     }
 
-    fn answer(&mut self, work: Work, tell: &mut dyn FnMut(News)) -> Result<(), String> {
+    /// Every picture is answered, one that shows nothing with the portrait as it is: who sends waits for the answer
+    /// before sending more.
+    fn answer(&mut self, work: Work, tell: &mut dyn FnMut(News)) -> Result<(), gioconda_avatar::Error> {
         let Work { picture, arrived, portrait, look, calibrate, dropped } = work;
-        self.change(portrait, look).map_err(|error| error.to_string())?;
+        if let Err(error) = self.change(portrait, look) {
+            tell(News::Trouble(error.to_string()));
+        }
         if calibrate {
             self.reader.calibrate();
         }
         let CameraPicture { sequence, milliseconds, jpeg } = picture;
-        let decoded = camera::decode(&jpeg)?;
-        let motion = self.motion(&decoded, milliseconds, tell)?;
-        let jpeg = self.stage.show_jpeg(&motion).map_err(|error| error.to_string())?;
+        let seen = camera::decode(&jpeg).and_then(|picture| self.read(&picture, tell));
+        let seen = seen.unwrap_or_else(|trouble| {
+            tell(News::Trouble(trouble));
+            None
+        });
+        let motion = self.motion(seen, milliseconds);
+        let jpeg = self.stage.show_jpeg(&motion)?;
         tell(News::Picture { sequence, milliseconds, jpeg, motion: Box::new(motion) });
         if let Some(statistics) = self.meter.answered(arrived, dropped) {
             tell(News::Statistics(statistics));
@@ -246,13 +254,12 @@ impl Engine {
         Ok(())
     }
 
-    /// What the portrait is to perform for a camera picture taken at `milliseconds`.
-    fn motion(
+    /// What the performer does in a picture, if it can be seen; the error is one line.
+    fn read(
         &mut self,
         picture: &image::RgbImage,
-        milliseconds: u32,
         tell: &mut dyn FnMut(News),
-    ) -> Result<MotionFrame, String> {
+    ) -> Result<Option<MotionFrame>, String> {
         let (seen, calibration) =
             self.reader.read(picture, self.stage.face()).map_err(|error| error.to_string())?;
         match calibration {
@@ -270,14 +277,18 @@ impl Engine {
             self.face = face;
             tell(News::Face(face));
         }
+        Ok(match seen {
+            Seen::Motion(motion) => Some(*motion),
+            Seen::FirstLook | Seen::Nobody => None,
+        })
+    }
+
+    /// What the portrait is to perform after `seen`, `milliseconds` on the sender's clock.
+    fn motion(&mut self, seen: Option<MotionFrame>, milliseconds: u32) -> MotionFrame {
         let step = self.last.replace(milliseconds).map_or(1.0 / FRAMES_PER_SECOND as f32, |last| {
             (milliseconds.wrapping_sub(last) as f32 * 1e-3).clamp(*STEPS.start(), *STEPS.end())
         });
-        let found = match seen {
-            Seen::Motion(motion) => Some(*motion),
-            Seen::FirstLook | Seen::Nobody => None,
-        };
-        Ok(self.smoother.smooth_after(self.continuity.next_after(found, step), step))
+        self.smoother.smooth_after(self.continuity.next_after(seen, step), step)
     }
 }
 
@@ -382,7 +393,7 @@ mod tests {
     }
 
     #[test]
-    fn the_look_changes_between_two_pictures_and_broken_pictures_are_told_of() {
+    fn the_look_changes_between_two_pictures_and_broken_pictures_are_told_of_and_answered() {
         let (performer, news) = performer(96);
         performer.picture(empty(0));
         assert_eq!(answer(&news), (0, 96));
@@ -391,6 +402,7 @@ mod tests {
         assert_eq!(answer(&news), (1, 128));
         performer.picture(CameraPicture { jpeg: b"no JPEG".to_vec(), ..empty(2) });
         while !matches!(next(&news), News::Trouble(_)) {}
+        assert_eq!(answer(&news), (2, 128), "whoever waits for an answer gets the portrait as it is");
         performer.picture(empty(3));
         assert_eq!(answer(&news), (3, 128), "the session goes on");
         drop(performer);

@@ -9,21 +9,24 @@ use axum::Router;
 use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade, rejection::WebSocketUpgradeRejection};
 use axum::extract::{Request, State};
 use axum::http::{StatusCode, header};
-use axum::middleware::Next;
+use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get};
 use futures_util::stream::SplitSink;
 use futures_util::{SinkExt, StreamExt};
 use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
 use tokio::sync::mpsc::Receiver;
 
 use super::room::{Delivery, Limits, Refusal, Relay, Seat};
 use super::wire::{self, LARGEST_FRAME, LONGEST_NAME, LONGEST_ROOM, Notice, PROTOCOL};
+use crate::connections::{self, Bounds};
 use crate::error::{ApiError, Error};
 use crate::extract::Part;
 use crate::live::outbox::code;
 use crate::live::socket::{End, heard, upgrade};
 use crate::server::interrupted;
+use crate::token::{Token, link};
 
 /// How long a participant may take to say their name.
 const JOIN_WITHIN: Duration = Duration::from_secs(15);
@@ -37,25 +40,45 @@ pub(crate) fn routes<S: Clone + Send + Sync + 'static>(relay: Arc<Relay>) -> Rou
     Router::new().route("/relay/{room}", any(join)).with_state(relay)
 }
 
-/// A relay and nothing else, listening at `address` until `end` comes true; `ready` is told where.
+/// Connections that a full relay has for those whom it must tell so.
+const SPARE_CONNECTIONS: usize = 64;
+
+/// How a relay is run that is nothing else.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Where to listen; port 0 takes any free one.
+    pub listen: SocketAddr,
+    /// How many there may be.
+    pub limits: Limits,
+    /// What studios must know; `None` makes one up where the relay listens beyond this machine.
+    pub token: Option<String>,
+}
+
+/// A relay and nothing else, until `end` comes true; `ready` is told its address, as [`super::Address`] takes it.
 ///
 /// # Errors
-/// When the address is taken or the system ends the server.
+/// When the address is taken.
 pub async fn serve(
-    address: SocketAddr,
-    limits: Limits,
-    ready: impl FnOnce(SocketAddr),
+    settings: Settings,
+    ready: impl FnOnce(&str),
     end: impl Future<Output = ()> + Send,
 ) -> Result<(), Error> {
-    let failed = |cause| Error::Listen { address, cause };
-    let listener = TcpListener::bind(address).await.map_err(failed)?;
-    ready(listener.local_addr().map_err(failed)?);
+    let Settings { listen, limits, token } = settings;
+    let failed = |cause| Error::Listen { address: listen, cause };
+    let listener = TcpListener::bind(listen).await.map_err(failed)?;
+    let token = Token::of_server(listen, token.as_deref());
+    ready(&link("ws", listener.local_addr().map_err(failed)?, token.as_ref()));
     let app = Router::new()
         .merge(routes(Relay::new(limits)))
-        .route("/healthz", get(|| async { "ok" }))
-        .layer(axum::middleware::from_fn(refuse_pages));
+        .layer(from_fn_with_state(token.map(Arc::new), guard))
+        .route("/healthz", get(|| async { "ok" }));
+    let connections = limits.rooms.saturating_mul(limits.participants).saturating_add(SPARE_CONNECTIONS);
+    let bounds = Bounds {
+        connections: connections.min(Semaphore::MAX_PERMITS),
+        head_within: crate::limits::HEAD_WITHIN,
+    };
     tokio::select! {
-        ended = axum::serve(listener, app).into_future() => ended.map_err(Error::Stopped),
+        never = connections::serve(listener, app, bounds) => match never {},
         () = end => Ok(()),
     }
 }
@@ -64,17 +87,20 @@ pub async fn serve(
 ///
 /// # Errors
 /// As [`serve`].
-pub fn run(address: SocketAddr, limits: Limits, ready: impl FnOnce(SocketAddr)) -> Result<(), Error> {
+pub fn run(settings: Settings, ready: impl FnOnce(&str)) -> Result<(), Error> {
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Error::Stopped)?;
-    runtime.block_on(serve(address, limits, ready, interrupted()))
+    runtime.block_on(serve(settings, ready, interrupted()))
 }
 
-/// Studios join, and programs; a page that does is not one of ours.
-async fn refuse_pages(request: Request, next: Next) -> Response {
+/// Studios join, and programs; a page that does is not one of ours. Where there is a token, they bring it.
+async fn guard(State(token): State<Option<Arc<Token>>>, request: Request, next: Next) -> Response {
+    let forbidden = |line| ApiError::new(StatusCode::FORBIDDEN, line).into_response();
     if request.headers().contains_key(header::ORIGIN) {
-        return ApiError::new(StatusCode::FORBIDDEN, "pages may not use the relay; a studio does")
-            .into_response();
+        return forbidden("pages may not use the relay; a studio does");
+    }
+    if token.is_some_and(|token| !token.is_borne(request.headers())) {
+        return forbidden("this relay asks for its token; use the address it printed when it started");
     }
     next.run(request).await
 }

@@ -1,0 +1,82 @@
+//! What visitors from other machines must know, for the studio and for a relay alone.
+
+use std::net::SocketAddr;
+
+use axum::http::HeaderMap;
+use axum::http::header::AUTHORIZATION;
+
+use crate::id::Id;
+
+/// A word that opens the door.
+#[derive(Clone)]
+pub(crate) struct Token(String);
+
+impl Token {
+    /// The token of a server that listens at `listen`: the `chosen` one; else none on this machine alone, and beyond
+    /// it one that nobody guesses.
+    pub(crate) fn of_server(listen: SocketAddr, chosen: Option<&str>) -> Option<Self> {
+        let made_up = || (!listen.ip().is_loopback()).then(|| Id::random().to_string());
+        chosen.map(str::to_owned).or_else(made_up).map(Self)
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether a request brings it as `Authorization: Bearer TOKEN`.
+    pub(crate) fn is_borne(&self, headers: &HeaderMap) -> bool {
+        let value = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+        value.and_then(|value| value.strip_prefix("Bearer ")).is_some_and(|given| self.is(given))
+    }
+
+    /// Equality in a time that does not tell how much is equal.
+    pub(crate) fn is(&self, given: &str) -> bool {
+        let differences = given.bytes().zip(self.0.bytes()).fold(0, |all, (a, b)| all | (a ^ b));
+        given.len() == self.0.len() && differences == 0
+    }
+}
+
+/// Where a server on this machine is reached from it; where a token is needed it is in the address.
+pub(crate) fn link(scheme: &str, address: SocketAddr, token: Option<&Token>) -> String {
+    let host = match address.ip() {
+        ip if ip.is_unspecified() => format!("localhost:{}", address.port()),
+        _ => address.to_string(),
+    };
+    match token {
+        None => format!("{scheme}://{host}"),
+        Some(token) => format!("{scheme}://{host}/?token={}", token.as_str()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tokens_are_the_same_only_as_a_whole() {
+        let token = Token("abc".to_owned());
+        assert!(token.is("abc"));
+        assert!(!token.is("abd") && !token.is("ab") && !token.is("abcd") && !token.is(""));
+    }
+
+    #[test]
+    fn beyond_this_machine_there_is_always_a_token_and_it_stands_in_the_link() {
+        for (listen, chosen, expected) in [
+            ("127.0.0.1:8788", None, Some("ws://127.0.0.1:8788")),
+            ("[::1]:8788", None, Some("ws://[::1]:8788")),
+            ("127.0.0.1:8788", Some("sesame"), Some("ws://127.0.0.1:8788/?token=sesame")),
+            ("192.168.1.7:8788", Some("sesame"), Some("ws://192.168.1.7:8788/?token=sesame")),
+            ("0.0.0.0:8788", Some("sesame"), Some("ws://localhost:8788/?token=sesame")),
+            ("0.0.0.0:8788", None, None),
+            ("[::]:8788", None, None),
+        ] {
+            let listen: SocketAddr = listen.parse().expect("an address");
+            let token = Token::of_server(listen, chosen);
+            let shown = link("ws", listen, token.as_ref());
+            match expected {
+                Some(expected) => assert_eq!(shown, expected),
+                None => assert_eq!(token.expect("one is made up").as_str().len(), 32, "{shown}"),
+            }
+        }
+    }
+}
