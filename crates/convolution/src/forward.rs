@@ -1,8 +1,8 @@
 //! The convolution itself.
 
 use crate::geometry::{Convolution, area};
-use crate::pack::pack_weight;
-use crate::plan::{Pass, Plan};
+use crate::pack::Weight;
+use crate::plan::{Plan, Sizes, Tap};
 
 impl Convolution {
     /// `x`: `[batch, inputs, height, width]`; `weight`: `[outputs, inputs, kernel height, kernel width]`; `bias`: one
@@ -18,17 +18,13 @@ impl Convolution {
 
     pub(crate) fn plan(&self, weight: &[f32]) -> Plan {
         assert_eq!(weight.len(), self.weight_len(), "weight of {self:?}");
+        let strides = [self.inputs * area(self.kernel), area(self.kernel)];
+        Plan::new(self.sizes(), &[vec![self.taps()]], Weight { values: weight, strides })
+    }
+
+    pub(crate) fn sizes(&self) -> Sizes {
         let convolution = self.with_long_rows();
-        let taps = area(self.kernel);
-        let packed = pack_weight(self.outputs, self.inputs, taps, |output, input, tap| {
-            weight[(output * self.inputs + input) * taps + tap]
-        });
-        let [top, left] = self.padding.map(|padding| padding as isize);
-        let places = (0..taps).map(|tap| {
-            let [y, x] = [tap / self.kernel[1], tap % self.kernel[1]];
-            [y as isize - top, x as isize - left]
-        });
-        Plan {
+        Sizes {
             batch: self.batch,
             inputs: self.inputs,
             outputs: self.outputs,
@@ -36,7 +32,15 @@ impl Convolution {
             size: convolution.output_size(),
             advance: self.stride,
             step: [1, 1],
-            passes: vec![vec![Pass { taps: places.collect(), weight: packed }]],
         }
+    }
+
+    pub(crate) fn taps(&self) -> Vec<Tap> {
+        let [top, left] = self.padding.map(usize::cast_signed);
+        let taps = (0..area(self.kernel)).map(|at| {
+            let [y, x] = [at / self.kernel[1], at % self.kernel[1]].map(usize::cast_signed);
+            Tap { place: [y - top, x - left], at }
+        });
+        taps.collect()
     }
 }

@@ -1,8 +1,8 @@
 //! What a loss's gradient with respect to a convolution's output says about its input, weight and bias.
 
 use crate::geometry::{Convolution, area};
-use crate::pack::pack_weight;
-use crate::plan::{Pass, Plan};
+use crate::pack::Weight;
+use crate::plan::{Plan, Sizes, Tap};
 
 impl Convolution {
     /// Gradient with respect to the input, `[batch, inputs, height, width]`. `gradient` is with respect to the output.
@@ -19,9 +19,9 @@ impl Convolution {
     pub(crate) fn transposed_plan(&self, weight: &[f32]) -> Plan {
         assert_eq!(weight.len(), self.weight_len(), "weight of {self:?}");
         let convolution = self.with_long_rows();
-        let passes = (0..self.stride[0])
-            .map(|y| (0..self.stride[1]).map(|x| self.transposed([y, x], weight)).collect());
-        Plan {
+        let row = |y| (0..self.stride[1]).map(|x| self.taps_of([y, x])).collect();
+        let passes: Vec<Vec<Vec<Tap>>> = (0..self.stride[0]).map(row).collect();
+        let sizes = Sizes {
             batch: self.batch,
             inputs: self.outputs,
             outputs: self.inputs,
@@ -29,26 +29,25 @@ impl Convolution {
             size: convolution.size,
             advance: [1, 1],
             step: self.stride,
-            passes: passes.collect(),
-        }
+        };
+        let strides = [area(self.kernel), self.inputs * area(self.kernel)];
+        Plan::new(sizes, &passes, Weight { values: weight, strides })
     }
 
-    /// The pass for the input rows and columns `first + stride·i`. Kernel row k of output row o reads input row
+    /// The taps of the pass for the input rows and columns `first + stride·i`. Kernel row k of output row o reads input row
     /// `o·stride + k - padding`, so input row `first + stride·i` gets something from the kernel rows k that leave the
     /// remainder of `first + padding`, from output row `i + (first + padding - k) / stride`.
-    fn transposed(&self, first: [usize; 2], weight: &[f32]) -> Pass {
+    fn taps_of(&self, first: [usize; 2]) -> Vec<Tap> {
         let along = |axis: usize| {
             let (stride, origin) = (self.stride[axis], first[axis] + self.padding[axis]);
             (origin % stride..self.kernel[axis])
                 .step_by(stride)
                 .map(move |k| (k, (origin as isize - k as isize) / stride as isize))
         };
-        let pairs: Vec<_> = along(0).flat_map(|y| along(1).map(move |x| (y, x))).collect();
-        let weight = pack_weight(self.inputs, self.outputs, pairs.len(), |input, output, tap| {
-            let ((y, _), (x, _)) = pairs[tap];
-            weight[((output * self.inputs + input) * self.kernel[0] + y) * self.kernel[1] + x]
-        });
-        Pass { taps: pairs.iter().map(|&((_, y), (_, x))| [y, x]).collect(), weight }
+        let pairs = along(0).flat_map(|y| along(1).map(move |x| (y, x)));
+        pairs
+            .map(|((y, row), (x, column))| Tap { place: [row, column], at: y * self.kernel[1] + x })
+            .collect()
     }
 
     /// Gradient with respect to the bias, `[outputs]`: the sum of the output's over pictures and pixels.

@@ -24,6 +24,7 @@
 mod forward;
 mod geometry;
 mod gradient;
+mod minimal;
 mod norm;
 mod pack;
 mod plan;

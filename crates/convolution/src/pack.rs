@@ -113,6 +113,21 @@ pub(crate) fn reused(buffer: &mut Vec<f32>, len: usize) -> &mut [f32] {
     &mut buffer[..len]
 }
 
+/// A convolution's weight, read from either side.
+#[derive(Clone, Copy)]
+pub(crate) struct Weight<'a> {
+    pub(crate) values: &'a [f32],
+    /// Distances of outputs and of inputs.
+    pub(crate) strides: [usize; 2],
+}
+
+impl Weight<'_> {
+    #[inline]
+    pub(crate) fn at(&self, output: usize, input: usize, tap: usize) -> f32 {
+        self.values[output * self.strides[0] + input * self.strides[1] + tap]
+    }
+}
+
 /// A weight in the order of the innermost loop: `[outputs / CHANNELS, inputs, taps, CHANNELS]`, filled up with zeros.
 pub(crate) fn pack_weight(
     outputs: usize,

@@ -2,13 +2,16 @@
 //!
 //! Forward is one [`Pass`]. The input gradient of a convolution with stride s falls apart into s·s passes, each with
 //! the taps that reach the rows and columns of one remainder, each writing every s-th row and column.
+//!
+//! A pass makes one output per place, or a tile of 2x2 of them where [that saves products](crate::minimal).
 use std::cell::RefCell;
 
 use rayon::prelude::*;
 use rten_simd::SimdOp;
 
 use crate::geometry::area;
-use crate::pack::Activation;
+use crate::minimal::{self, Square, Tiling};
+use crate::pack::{Activation, Weight, pack_weight};
 use crate::run::{Run, Scratch};
 use crate::tile::CHANNELS;
 
@@ -18,16 +21,35 @@ const BAND_BYTES: usize = 192 << 10;
 /// Tasks for each thread, at least, so that a thread that is held up does not keep the others waiting for long.
 const TASKS_PER_THREAD: usize = 2;
 
+/// A tap of a kernel.
+#[derive(Clone, Copy)]
+pub(crate) struct Tap {
+    /// Source row and column that it reads for a pass's output row 0 and column 0.
+    pub(crate) place: [isize; 2],
+    /// Its place in the kernel, row by row.
+    pub(crate) at: usize,
+}
+
 /// The outputs of one remainder of rows and one of columns.
 pub(crate) struct Pass {
-    /// Source row and column that each tap reads for the pass's output row 0 and column 0.
+    /// Source row and column that each tap, or each point of a tile, reads for the pass's output row 0 and column 0.
     pub(crate) taps: Vec<[isize; 2]>,
-    /// [`pack_weight`](crate::pack::pack_weight) of the taps.
+    /// [`pack_weight`] of the taps; that of tiles is described where it is made.
     pub(crate) weight: Vec<f32>,
 }
 
-/// Everything about a correlation but the pictures.
-pub(crate) struct Plan {
+/// How a pass makes its outputs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Method {
+    /// One by one.
+    Direct,
+    /// In tiles of 2x2 with so many points along an axis, 3 or 4.
+    Tiled(usize),
+}
+
+/// Everything about a correlation but its weight and the pictures.
+#[derive(Clone, Copy)]
+pub(crate) struct Sizes {
     pub(crate) batch: usize,
     pub(crate) inputs: usize,
     pub(crate) outputs: usize,
@@ -35,11 +57,17 @@ pub(crate) struct Plan {
     pub(crate) source: [usize; 2],
     /// Height and width of the outputs.
     pub(crate) size: [usize; 2],
-    /// Distance in the source of what neighbouring outputs of a pass read.
+    /// Distance in the source of what neighbouring outputs, or tiles of outputs, of a pass read.
     pub(crate) advance: [usize; 2],
-    /// Distance of neighbouring outputs of a pass.
+    /// Distance of neighbouring outputs, or tiles of outputs, of a pass.
     pub(crate) step: [usize; 2],
-    /// `step[0] x step[1]` passes: pass `[y][x]` writes rows y, y + step[0], ... and columns x, x + step[1], ...
+}
+
+/// Everything about a correlation but the pictures.
+pub(crate) struct Plan {
+    pub(crate) sizes: Sizes,
+    pub(crate) method: Method,
+    /// Pass `[y][x]` begins with row y and column x; there is one for every remainder by the distance of single outputs.
     pub(crate) passes: Vec<Vec<Pass>>,
 }
 
@@ -60,6 +88,33 @@ thread_local! {
 }
 
 impl Plan {
+    /// `sizes` and `passes` as of single outputs.
+    pub(crate) fn new(sizes: Sizes, passes: &[Vec<Vec<Tap>>], weight: Weight) -> Self {
+        match Tiling::of(&sizes, passes) {
+            Some(tiling) => Self::tiled(sizes, &tiling, weight),
+            None => Self::direct(sizes, passes, weight),
+        }
+    }
+
+    fn tiled(sizes: Sizes, tiling: &Tiling, weight: Weight) -> Self {
+        let pass = |squares: &Vec<Square>| minimal::pass(&sizes, squares, tiling.side, weight);
+        let passes = tiling.passes.iter().map(|row| row.iter().map(pass).collect()).collect();
+        let [advance, step] =
+            [sizes.advance, sizes.step].map(|distance| distance.map(|distance| minimal::OUTPUTS * distance));
+        Self { sizes: Sizes { advance, step, ..sizes }, method: Method::Tiled(tiling.side), passes }
+    }
+
+    fn direct(sizes: Sizes, passes: &[Vec<Vec<Tap>>], weight: Weight) -> Self {
+        let pass = |taps: &Vec<Tap>| Pass {
+            taps: taps.iter().map(|tap| tap.place).collect(),
+            weight: pack_weight(sizes.outputs, sizes.inputs, taps.len(), |output, input, tap| {
+                weight.at(output, input, taps[tap].at)
+            }),
+        };
+        let passes = passes.iter().map(|row| row.iter().map(pass).collect()).collect();
+        Self { sizes, method: Method::Direct, passes }
+    }
+
     /// `source`: `[batch, inputs, height, width]`; `bias`: one per output or empty; out `[batch, outputs, height, width]`.
     pub(crate) fn run(&self, source: &[f32], bias: &[f32]) -> Vec<f32> {
         let mut out = vec![0.0; self.output_len()];
@@ -78,12 +133,24 @@ impl Plan {
     }
 
     pub(crate) fn output_len(&self) -> usize {
-        self.batch * self.outputs * area(self.size)
+        self.sizes.batch * self.sizes.outputs * area(self.sizes.size)
     }
 
     /// Rows of the pass that has most.
     fn rows(&self) -> usize {
-        self.size[0].div_ceil(self.step[0])
+        self.sizes.size[0].div_ceil(self.sizes.step[0])
+    }
+
+    /// Bytes that are laid out for a row of a pass, and the fewest rows that are worth the rows around them.
+    fn layout(&self) -> (usize, usize) {
+        let Sizes { inputs, source, size, advance, step, .. } = self.sizes;
+        match self.method {
+            Method::Direct => (size_of::<f32>() * inputs * source[1] * advance[0], 4),
+            Method::Tiled(_) => {
+                let points: usize = self.passes[0].iter().map(|pass| pass.taps.len()).sum();
+                (size_of::<f32>() * inputs * points * size[1].div_ceil(step[1]), 1)
+            }
+        }
     }
 
     fn bands<'a>(
@@ -92,21 +159,22 @@ impl Plan {
         activations: &'a [Activation],
         out: &'a mut [f32],
     ) -> Vec<Band<'a>> {
+        let Sizes { batch, inputs, outputs, size, step, .. } = self.sizes;
         let tasks = rayon::current_num_threads() * TASKS_PER_THREAD;
-        let row_bytes = size_of::<f32>() * self.inputs * self.source[1] * self.advance[0];
-        let by_cache = (BAND_BYTES / row_bytes.max(1)).max(4);
-        let by_tasks = self.rows().div_ceil(tasks.div_ceil(self.batch)).max(4);
+        let (row_bytes, fewest) = self.layout();
+        let by_cache = (BAND_BYTES / row_bytes.max(1)).max(fewest);
+        let by_tasks = self.rows().div_ceil(tasks.div_ceil(batch)).max(fewest);
         let rows = self.rows().min(by_cache).min(by_tasks);
-        let bands = self.batch * self.rows().div_ceil(rows);
-        let blocks = self.outputs.div_ceil(CHANNELS);
+        let bands = batch * self.rows().div_ceil(rows);
+        let blocks = outputs.div_ceil(CHANNELS);
         let blocks_per_task = blocks.div_ceil(tasks.div_ceil(bands)).max(1);
 
         let mut all = Vec::with_capacity(bands * blocks.div_ceil(blocks_per_task));
-        let pictures = source.chunks_exact(source.len() / self.batch);
-        let pictures = pictures.zip(out.chunks_exact_mut(self.outputs * area(self.size)));
+        let pictures = source.chunks_exact(source.len() / batch);
+        let pictures = pictures.zip(out.chunks_exact_mut(outputs * area(size)));
         for (number, (picture, out)) in pictures.enumerate() {
-            let activations = activations.get(number * self.inputs..).unwrap_or(&[]);
-            let groups = out.chunks_mut(blocks_per_task * CHANNELS * area(self.size));
+            let activations = activations.get(number * inputs..).unwrap_or(&[]);
+            let groups = out.chunks_mut(blocks_per_task * CHANNELS * area(size));
             for (group, out) in groups.enumerate() {
                 let start = all.len();
                 all.extend((0..self.rows()).step_by(rows).map(|first| Band {
@@ -116,8 +184,8 @@ impl Plan {
                     first_block: group * blocks_per_task,
                     planes: Vec::with_capacity(blocks_per_task * CHANNELS),
                 }));
-                for plane in out.chunks_exact_mut(area(self.size)) {
-                    let parts = plane.chunks_mut(rows * self.step[0] * self.size[1]);
+                for plane in out.chunks_exact_mut(area(size)) {
+                    let parts = plane.chunks_mut(rows * step[0] * size[1]);
                     all[start..].iter_mut().zip(parts).for_each(|(band, part)| band.planes.push(part));
                 }
             }
@@ -139,7 +207,7 @@ impl Plan {
         bias: &[f32],
     ) -> (&[f32], [f32; CHANNELS]) {
         let weight = &self.passes[y][x].weight;
-        let len = weight.len() / self.outputs.div_ceil(CHANNELS);
+        let len = weight.len() / self.sizes.outputs.div_ceil(CHANNELS);
         let bias = |lane| bias.get(block * CHANNELS + lane).copied().unwrap_or(0.0);
         (&weight[block * len..][..len], std::array::from_fn(bias))
     }

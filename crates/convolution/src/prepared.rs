@@ -2,7 +2,7 @@
 
 use crate::geometry::Convolution;
 use crate::pack::Activation;
-use crate::plan::Plan;
+use crate::plan::{Plan, Sizes};
 
 /// A convolution, or a transposed one, with its weight.
 pub struct Prepared {
@@ -39,7 +39,7 @@ impl Prepared {
     /// # Panics
     /// When a slice has another length than the sizes say.
     pub fn run(&self, x: &[f32], activations: &[Activation], out: &mut [f32]) {
-        let Plan { batch, inputs, source: [height, width], .. } = self.plan;
+        let Sizes { batch, inputs, source: [height, width], .. } = self.plan.sizes;
         assert_eq!(x.len(), batch * inputs * height * width, "input of a prepared convolution");
         assert!(activations.is_empty() || activations.len() == batch * inputs, "one activation per channel");
         assert_eq!(out.len(), self.plan.output_len(), "output of a prepared convolution");

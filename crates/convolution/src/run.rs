@@ -5,8 +5,9 @@
 use rten_simd::ops::BitOps;
 use rten_simd::{Isa, Simd, SimdOp};
 
+use crate::minimal;
 use crate::pack::{Picture, Window, reused};
-use crate::plan::{Band, Plan};
+use crate::plan::{Band, Method, Plan, Sizes};
 use crate::tile::{CHANNELS, Source, VECTORS, correlate};
 
 /// Channels at a multiple of this distance compete for the same places of the first-level cache.
@@ -17,6 +18,7 @@ const ALIAS: usize = 2048;
 pub(crate) struct Scratch {
     window: Vec<f32>,
     staged: Vec<f32>,
+    transformed: Vec<f32>,
 }
 
 pub(crate) struct Run<'a, 'b> {
@@ -32,10 +34,11 @@ impl SimdOp for Run<'_, '_> {
     #[inline(always)]
     fn eval<I: Isa>(mut self, isa: I) {
         let plan = self.plan;
+        let sizes = &plan.sizes;
         let lanes = isa.f32().len();
         let (rows, columns) = (plan.extent(0), plan.extent(1));
-        let [advance_y, advance_x] = plan.advance;
-        let width = plan.size[1].div_ceil(plan.step[1]).next_multiple_of(lanes);
+        let [advance_y, advance_x] = sizes.advance;
+        let width = sizes.size[1].div_ceil(sizes.step[1]).next_multiple_of(lanes);
         let mut window = Window {
             top: (self.band.rows.start * advance_y) as isize + rows[0],
             left: columns[0],
@@ -46,77 +49,169 @@ impl SimdOp for Run<'_, '_> {
         if (window.plane() * size_of::<f32>()).is_multiple_of(ALIAS) {
             window.columns += lanes;
         }
-        let picture = Picture { values: self.band.picture, channels: plan.inputs, size: plan.source };
-        let Scratch { window: packed, staged } = self.scratch;
-        let packed = reused(packed, plan.inputs * window.plane());
+        let picture = Picture { values: self.band.picture, channels: sizes.inputs, size: sizes.source };
+        let Scratch { window: packed, staged, transformed } = self.scratch;
+        let packed = reused(packed, sizes.inputs * window.plane());
         window.pack(picture, self.band.activations, packed);
-        let (source, plane) = (&*packed, window.plane());
 
         let offset = |tap: &[isize; 2]| {
             let [down, right] = [tap[0] - rows[0], tap[1] - columns[0]].map(|distance| distance as usize);
             down * window.pitch() + right % advance_x * window.columns + right / advance_x
         };
-        for (y, passes) in plan.passes.iter().enumerate() {
+        for y in 0..plan.passes.len() {
             let offsets: Vec<Vec<usize>> =
-                passes.iter().map(|pass| pass.taps.iter().map(offset).collect()).collect();
-            for (block, planes) in self.band.planes.chunks_mut(CHANNELS).enumerate() {
-                let tiles = |x: usize, columns: usize| {
-                    let (weight, bias) = plan.coefficients([y, x], self.band.first_block + block, self.bias);
-                    Tiles {
-                        weight,
-                        bias,
-                        source: Source::new(source, plane, &offsets[x]),
-                        row_pitch: advance_y * window.pitch(),
-                        size: [self.band.rows.len(), columns],
-                    }
-                };
-                if plan.step == [1, 1] {
-                    let columns = plan.size[1];
-                    tiles(0, columns).run(isa, &mut Direct { planes, width: columns });
-                    continue;
+                plan.passes[y].iter().map(|pass| pass.taps.iter().map(offset).collect()).collect();
+            let passes = Passes { plan, bias: self.bias, y, offsets: &offsets, packed, window, width };
+            match plan.method {
+                Method::Direct => passes.direct(isa, &mut self.band, staged),
+                Method::Tiled(3) => passes.tiled::<I, 3>(isa, &mut self.band, staged, transformed),
+                Method::Tiled(_) => passes.tiled::<I, 4>(isa, &mut self.band, staged, transformed),
+            }
+        }
+    }
+}
+
+/// The passes of one remainder of rows.
+struct Passes<'a> {
+    plan: &'a Plan,
+    bias: &'a [f32],
+    y: usize,
+    /// Of every pass, where its taps read in the window.
+    offsets: &'a [Vec<usize>],
+    packed: &'a [f32],
+    window: Window,
+    /// Outputs or tiles of a row, filled up to whole vectors.
+    width: usize,
+}
+
+impl Passes<'_> {
+    /// Distance in the window of rows of outputs or tiles.
+    fn row_pitch(&self) -> usize {
+        self.plan.sizes.advance[0] * self.window.pitch()
+    }
+
+    #[inline(always)]
+    fn direct<I: Isa>(&self, isa: I, band: &mut Band, staged: &mut Vec<f32>) {
+        let Self { plan, y, width, .. } = *self;
+        let Sizes { size, step, .. } = plan.sizes;
+        let rows = band.rows.len();
+        for (block, planes) in band.planes.chunks_mut(CHANNELS).enumerate() {
+            let tiles = |x: usize, columns: usize| {
+                let (weight, bias) = plan.coefficients([y, x], band.first_block + block, self.bias);
+                Tiles {
+                    weight,
+                    bias,
+                    source: Source::new(self.packed, self.window.plane(), &self.offsets[x]),
+                    row_pitch: self.row_pitch(),
+                    size: [rows, columns],
                 }
-                let plane = self.band.rows.len() * width;
-                let staged = reused(staged, plan.step[1] * CHANNELS * plane);
-                for (x, values) in staged.chunks_exact_mut(CHANNELS * plane).enumerate() {
-                    tiles(x, width).run(isa, &mut Staged { values, plane, pitch: width });
-                }
-                spread(planes, plan, y, |x, lane, row| {
-                    &staged[(x * CHANNELS + lane) * plane + row * width..][..width]
+            };
+            if step == [1, 1] {
+                tiles(0, size[1]).run(isa, &mut Direct { planes, width: size[1] });
+                continue;
+            }
+            let plane = rows * width;
+            let staged = reused(staged, step[1] * CHANNELS * plane);
+            for (x, values) in staged.chunks_exact_mut(CHANNELS * plane).enumerate() {
+                tiles(x, width).run(isa, &mut Staged { values, plane, pitch: width });
+            }
+            spread(planes, &plan.sizes, y, |x, lane, row| {
+                &staged[(x * CHANNELS + lane) * plane + row * width..][..width]
+            });
+        }
+    }
+
+    #[inline(always)]
+    fn tiled<I: Isa, const SIDE: usize>(
+        &self,
+        isa: I,
+        band: &mut Band,
+        staged: &mut Vec<f32>,
+        transformed: &mut Vec<f32>,
+    ) {
+        let Self { plan, y, width, .. } = *self;
+        let lanes = isa.f32().len();
+        let rows = band.rows.len();
+        let tiles = |x: usize| minimal::Tiles {
+            points: &self.offsets[x],
+            inputs: plan.sizes.inputs,
+            plane: self.window.plane(),
+            pitch: self.row_pitch(),
+            size: [rows, width / lanes],
+        };
+        let len = tiles(0).len::<SIDE>(lanes);
+        let transformed = reused(transformed, self.offsets.len() * len);
+        for (x, transformed) in transformed.chunks_exact_mut(len).enumerate() {
+            tiles(x).transform::<I, SIDE>(isa, self.packed, transformed);
+        }
+        let plane = rows * width;
+        let [single_y, single_x] = plan.sizes.step.map(|step| step / minimal::OUTPUTS);
+        let place = |row: usize, column: usize, lane: usize| {
+            ((row * plan.sizes.step[1] + column) * CHANNELS + lane) * plane
+        };
+        let staged = reused(staged, place(minimal::OUTPUTS, 0, 0));
+        for (block, planes) in band.planes.chunks_mut(CHANNELS).enumerate() {
+            for (x, transformed) in transformed.chunks_exact(len).enumerate() {
+                let (weight, bias) = plan.coefficients([y, x], band.first_block + block, self.bias);
+                let starts = [0, 1].map(|down| [0, 1].map(|right| place(down, x + right * single_x, 0)));
+                let mut parts = minimal::Parts { values: &mut *staged, starts, plane };
+                tiles(x).convolve::<I, SIDE>(isa, weight, transformed, bias, &mut parts);
+            }
+            for down in 0..minimal::OUTPUTS {
+                spread(planes, &plan.sizes, y + down * single_y, |column, lane, row| {
+                    &staged[place(down, column, lane) + row * width..][..width]
                 });
             }
         }
     }
 }
 
-/// Interleaves the columns of the passes of one remainder of rows, `source(x, lane, row)`, into the output's `planes`.
+/// Interleaves the columns, one source for each remainder, of one remainder of rows, `source(x, lane, row)`, into the output's `planes`.
 #[inline(always)]
 fn spread<'a>(
     planes: &mut [&mut [f32]],
-    plan: &Plan,
+    sizes: &Sizes,
     y: usize,
     source: impl Fn(usize, usize, usize) -> &'a [f32],
 ) {
-    for (lane, out) in planes.iter_mut().enumerate() {
-        let rows = out.chunks_exact_mut(plan.size[1]).skip(y).step_by(plan.step[0]);
-        rows.enumerate().for_each(|(row, out)| interleave(out, |x| source(x, lane, row), plan.step[1]));
+    for lane in 0..planes.len() {
+        for (row, out) in
+            planes[lane].chunks_exact_mut(sizes.size[1]).skip(y).step_by(sizes.step[0]).enumerate()
+        {
+            interleave(out, |x| source(x, lane, row), sizes.step[1]);
+        }
     }
 }
 
 /// `out[x + step·i] = source(x)[i]`.
 #[inline(always)]
 fn interleave<'a>(out: &mut [f32], source: impl Fn(usize) -> &'a [f32], step: usize) {
-    if step == 2 {
-        let (even, odd) = (source(0), source(1));
-        let pairs = out.chunks_exact_mut(2);
-        pairs.zip(even.iter().zip(odd)).for_each(|(pair, (&even, &odd))| (pair[0], pair[1]) = (even, odd));
-        if out.len() % 2 == 1 {
-            out[out.len() - 1] = even[out.len() / 2];
+    match step {
+        2 => interleave_all(out, [source(0), source(1)]),
+        4 => interleave_all(out, [source(0), source(1), source(2), source(3)]),
+        _ => {
+            for x in 0..step.min(out.len()) {
+                let columns = out[x..].iter_mut().step_by(step);
+                columns.zip(source(x)).for_each(|(column, &value)| *column = value);
+            }
         }
-        return;
     }
-    for x in 0..step.min(out.len()) {
-        let columns = out[x..].iter_mut().step_by(step);
-        columns.zip(source(x)).for_each(|(column, &value)| *column = value);
+}
+
+#[inline(always)]
+fn interleave_all<const N: usize>(out: &mut [f32], sources: [&[f32]; N]) {
+    let (groups, rest) = out.as_chunks_mut::<N>();
+    let mut whole = sources;
+    for x in 0..N {
+        whole[x] = &sources[x][..groups.len()];
+    }
+    for i in 0..groups.len() {
+        for x in 0..N {
+            groups[i][x] = whole[x][i];
+        }
+    }
+    for x in 0..rest.len() {
+        rest[x] = sources[x][groups.len()];
     }
 }
 

@@ -1,8 +1,11 @@
 //! The innermost loops: a few channels times a few vectors of pixels, all in registers.
 //!
-//! The only unsafe reads of the crate. Every function checks once, before its loop, that the furthest read lies inside
-//! the slices it was given.
+//! The only unsafe reads and writes of the crate. Every function checks once, before its loop, that the furthest of them lies
+//! inside the slices it was given.
 #![allow(unsafe_code)]
+
+// `array::map` and `array::from_fn` are not used: now and then the compiler does not inline their closures, and what is not inlined
+// is not compiled for the instruction set that was found.
 
 use rten_simd::Isa;
 use rten_simd::ops::{BitOps, NumOps};
@@ -63,14 +66,85 @@ pub(crate) fn correlate<I: Isa, const N: usize>(
     for (input, weight) in weight.chunks_exact(block).enumerate() {
         let plane = &source.values[input * source.plane..];
         for (weight, &tap) in weight.chunks_exact(CHANNELS).zip(source.taps) {
-            // SAFETY: input <= inputs - 1 and tap <= reach, so the read ends before `furthest` of the last plane.
-            let vectors: [I::F32; N] =
-                std::array::from_fn(|n| unsafe { ops.load_ptr(plane.as_ptr().add(pixels[n] + tap)) });
+            let mut vectors = [ops.zero(); N];
+            for n in 0..N {
+                // SAFETY: input <= inputs - 1 and tap <= reach, so the read ends before `furthest` of the last plane.
+                vectors[n] = unsafe { ops.load_ptr(plane.as_ptr().add(pixels[n] + tap)) };
+            }
             for channel in 0..CHANNELS {
                 let weight = ops.splat(weight[channel]);
                 for n in 0..N {
                     sums[channel][n] = ops.mul_add(weight, vectors[n], sums[channel][n]);
                 }
+            }
+        }
+    }
+    sums
+}
+
+/// Vectors of `source` at `SIDE`² offsets.
+#[inline(always)]
+pub(crate) fn gather<I: Isa, const SIDE: usize>(
+    isa: I,
+    source: &[f32],
+    offsets: &[usize],
+) -> [[I::F32; SIDE]; SIDE] {
+    let ops = isa.f32();
+    assert!(offsets.len() == SIDE * SIDE);
+    let mut vectors = [[ops.zero(); SIDE]; SIDE];
+    let mut furthest = 0;
+    for number in 0..SIDE * SIDE {
+        furthest = furthest.max(offsets[number]);
+    }
+    assert!(furthest + ops.len() <= source.len());
+    for y in 0..SIDE {
+        for x in 0..SIDE {
+            // SAFETY: no offset is beyond `furthest`, from where a vector was found to end inside the source.
+            vectors[y][x] = unsafe { ops.load_ptr(source.as_ptr().add(offsets[y * SIDE + x])) };
+        }
+    }
+    vectors
+}
+
+/// Writes `vectors` to `out`, `pitch` apart.
+#[inline(always)]
+pub(crate) fn scatter<I: Isa, const SIDE: usize>(
+    isa: I,
+    vectors: [[I::F32; SIDE]; SIDE],
+    out: &mut [f32],
+    pitch: usize,
+) {
+    let ops = isa.f32();
+    assert!((SIDE * SIDE - 1) * pitch + ops.len() <= out.len());
+    for y in 0..SIDE {
+        for x in 0..SIDE {
+            // SAFETY: y · SIDE + x <= SIDE² - 1, for which the write was found to end inside `out`.
+            unsafe { ops.store_ptr(vectors[y][x], out.as_mut_ptr().add((y * SIDE + x) * pitch)) };
+        }
+    }
+}
+
+/// The matrix product of `weight`, `[rows, CHANNELS]`, transposed, and the first `N` vectors of each row of `source`, `[rows or more, pitch]`.
+#[inline(always)]
+pub(crate) fn product<I: Isa, const N: usize>(
+    isa: I,
+    weight: &[f32],
+    source: &[f32],
+    pitch: usize,
+) -> [[I::F32; N]; CHANNELS] {
+    let ops = isa.f32();
+    let (weight, _) = weight.as_chunks::<CHANNELS>();
+    assert!(N * ops.len() <= pitch && weight.len() * pitch <= source.len());
+    let mut sums = [[ops.zero(); N]; CHANNELS];
+    for (row, weight) in weight.iter().enumerate() {
+        // SAFETY: row < weight.len(), and a row holds N vectors.
+        let vectors: [I::F32; N] = std::array::from_fn(|n| unsafe {
+            ops.load_ptr(source.as_ptr().add(row * pitch + n * ops.len()))
+        });
+        for channel in 0..CHANNELS {
+            let weight = ops.splat(weight[channel]);
+            for n in 0..N {
+                sums[channel][n] = ops.mul_add(weight, vectors[n], sums[channel][n]);
             }
         }
     }
@@ -97,9 +171,11 @@ pub(crate) fn inner_products<I: Isa, const N: usize>(
     assert!((GRADIENTS - 1) * plane + steps.gradient_reach + ops.len() <= gradient.len());
     assert!(furthest + steps.source_reach + ops.len() <= source.len());
     for &(in_gradient, in_source) in &steps.places {
-        // SAFETY: `Steps` holds no place beyond its reaches, which were checked above for the last channel and column.
-        let vectors: [I::F32; N] =
-            std::array::from_fn(|n| unsafe { ops.load_ptr(source.as_ptr().add(columns[n] + in_source)) });
+        let mut vectors = [ops.zero(); N];
+        for n in 0..N {
+            // SAFETY: `Steps` holds no place beyond its reaches, which were checked above for the last channel and column.
+            vectors[n] = unsafe { ops.load_ptr(source.as_ptr().add(columns[n] + in_source)) };
+        }
         for channel in 0..GRADIENTS {
             // SAFETY: as above.
             let gradient = unsafe { ops.load_ptr(gradient.as_ptr().add(channel * plane + in_gradient)) };
@@ -108,7 +184,13 @@ pub(crate) fn inner_products<I: Isa, const N: usize>(
             }
         }
     }
-    sums.map(|vectors| vectors.map(|vector| ops.sum(vector)))
+    let mut out = [[0.0; N]; GRADIENTS];
+    for channel in 0..GRADIENTS {
+        for n in 0..N {
+            out[channel][n] = ops.sum(sums[channel][n]);
+        }
+    }
+    out
 }
 
 /// Where the vectors of a band stand in a gradient and in its source.

@@ -8,6 +8,7 @@ use rten_simd::ops::BitOps;
 use rten_simd::{Isa, SimdOp};
 
 use crate::geometry::{Convolution, area};
+use crate::minimal::{self, Tiling};
 use crate::pack::{Picture, Window, reused};
 use crate::tile::{COLUMNS, GRADIENTS, Steps, inner_products};
 
@@ -29,35 +30,55 @@ impl Convolution {
         assert_eq!(gradient.len(), self.output_len(), "output gradient of {self:?}");
         let bands = self.bands();
         let share = bands.len().div_ceil(rayon::current_num_threads()).max(1);
-        let shares: Vec<Vec<f32>> = bands
-            .par_chunks(share)
-            .map(|bands| {
-                let mut sums = vec![0.0; self.weight_len()];
+        let tiling = Tiling::of(&self.sizes(), &[vec![self.taps()]]);
+        let Some(tiling) = tiling else {
+            return sum_of_shares(self.weight_len(), bands.par_chunks(share), |bands, sums| {
                 SCRATCH.with_borrow_mut(|scratch| {
-                    Share { convolution: self, x, gradient, bands, sums: &mut sums, scratch }.dispatch();
+                    Share { convolution: self, x, gradient, bands, sums, scratch }.dispatch();
                 });
-                sums
-            })
-            .collect();
-        shares
-            .into_iter()
-            .reduce(|mut total, share| {
-                total.iter_mut().zip(share).for_each(|(total, value)| *total += value);
-                total
-            })
-            .unwrap_or_else(|| vec![0.0; self.weight_len()])
+            });
+        };
+        let transformed = self.weight_len() / (tiling.side - 1).pow(2) * tiling.side.pow(2);
+        let sums = sum_of_shares(transformed, bands.par_chunks(share), |bands, sums| {
+            TILED_SCRATCH.with_borrow_mut(|scratch| {
+                let tiling = &tiling;
+                minimal::Share { convolution: self, tiling, x, gradient, bands, sums, scratch }.dispatch();
+            });
+        });
+        minimal::weight(self, &tiling, &sums)
     }
 
     /// Picture and output rows of every band.
     fn bands(&self) -> Vec<(usize, Range<usize>)> {
         let [height, width] = self.output_size();
         let for_all_threads = (self.batch * height).div_ceil(rayon::current_num_threads());
-        let rows = (PIXELS_TOGETHER / width.max(1)).min(for_all_threads).clamp(1, height.max(1));
+        let rows = (PIXELS_TOGETHER / width.max(1)).min(for_all_threads).next_multiple_of(minimal::OUTPUTS);
+        let rows = rows.clamp(1, height.max(1));
         let of_picture = |picture| {
             (0..height).step_by(rows).map(move |first| (picture, first..(first + rows).min(height)))
         };
         (0..self.batch).flat_map(of_picture).collect()
     }
+}
+
+/// What every share of the bands adds to `len` sums, added up in the shares' order.
+fn sum_of_shares<'a, B: Sync + 'a>(
+    len: usize,
+    shares: rayon::slice::Chunks<'a, B>,
+    add: impl Fn(&'a [B], &mut [f32]) + Sync + Send,
+) -> Vec<f32> {
+    let shares: Vec<Vec<f32>> = shares
+        .map(|share| {
+            let mut sums = vec![0.0; len];
+            add(share, &mut sums);
+            sums
+        })
+        .collect();
+    let total = shares.into_iter().reduce(|mut total, share| {
+        total.iter_mut().zip(share).for_each(|(total, value)| *total += value);
+        total
+    });
+    total.unwrap_or_else(|| vec![0.0; len])
 }
 
 #[derive(Default)]
@@ -70,6 +91,7 @@ struct Scratch {
 
 thread_local! {
     static SCRATCH: RefCell<Scratch> = RefCell::default();
+    static TILED_SCRATCH: RefCell<minimal::Scratch> = RefCell::default();
 }
 
 /// The bands of one thread.

@@ -109,6 +109,37 @@ fn height_and_width_may_differ_in_everything() {
     }
 }
 
+/// Enough channels and pixels for tiles of 2x2 outputs, which odd sizes, paddings and strides cut.
+#[test]
+fn random_sizes_in_tiles() {
+    let mut rng = fastrand::Rng::with_seed(8);
+    for (kernel, stride, padding) in [
+        (3, 1, 1),
+        (3, 1, 0),
+        (3, 1, 2),
+        (2, 1, 0),
+        (2, 1, 1),
+        (4, 2, 1),
+        (4, 2, 0),
+        (4, 2, 3),
+        (6, 2, 2),
+        (6, 3, 1),
+    ] {
+        for _ in 0..3 {
+            let c = Convolution {
+                batch: rng.usize(1..=3),
+                inputs: rng.usize(8..=17),
+                outputs: rng.usize(8..=17),
+                size: [rng.usize(2 * stride + 4..=50), rng.usize(14 * stride..=50)],
+                kernel: [kernel; 2],
+                stride: [stride; 2],
+                padding: [padding; 2],
+            };
+            check(c, &mut rng);
+        }
+    }
+}
+
 /// Sizes at which several bands, groups of channels and whole tiles occur.
 #[test]
 fn sizes_of_the_portrait_preset() {

@@ -1,0 +1,115 @@
+//! Winograd's minimal filtering: a 3x3 convolution with 2.25 times fewer products, a 2x2 one with 1.78 times fewer.
+//!
+//! Outputs are made in tiles of 2x2. The source that a tile reads is transformed, so is the weight; between the two stands one product
+//! for each pair of channels at each of the 4x4 (or 3x3) points, and the sums over channels are transformed back. The
+//! weight's gradient is the same, read backwards.
+//! Lavin and Gray, *Fast Algorithms for Convolutional Neural Networks* (2016), F(2x2, 3x3); F(2x2, 2x2) is Karatsuba's.
+//!
+//! A convolution with stride is dealt out into the phases of its source, a transposed one has a pass for each phase of
+//! its output: a 4x4 kernel with stride 2 falls into four 2x2 kernels either way.
+
+mod correlate;
+mod gradient;
+mod transform;
+
+use rten_simd::ops::BitOps;
+use rten_simd::{Isa, SimdOp};
+
+pub(crate) use correlate::{Parts, Tiles, pass};
+pub(crate) use gradient::{Scratch, Share, weight};
+
+use crate::plan::{Sizes, Tap};
+
+/// Outputs of a tile along an axis.
+pub(crate) const OUTPUTS: usize = 2;
+
+/// What has to be saved for the transforms to pay, measured on the presets' shapes.
+const GAIN: f64 = 1.2;
+
+/// Channels on either side from which on the transforms cost less than the products that they save.
+const LEAST_CHANNELS: usize = 8;
+
+/// How the taps of a correlation fall into tiles.
+pub(crate) struct Tiling {
+    /// Points of a tile along an axis: 3 or 4.
+    pub(crate) side: usize,
+    /// Of each pass, in the order of the plan's.
+    pub(crate) passes: Vec<Vec<Vec<Square>>>,
+}
+
+/// The taps of a pass that read one phase of the source: a full square.
+pub(crate) struct Square {
+    /// Where the first tap reads.
+    origin: [isize; 2],
+    /// Places in the kernel, row by row.
+    taps: Vec<usize>,
+}
+
+impl Tiling {
+    /// None when the kernel is of another kind or the transforms would cost more than they save.
+    pub(crate) fn of(sizes: &Sizes, passes: &[Vec<Vec<Tap>>]) -> Option<Self> {
+        let squares = |taps: &Vec<Tap>| squares(taps, sizes.advance);
+        let passes: Option<Vec<Vec<Vec<Square>>>> =
+            passes.iter().map(|row| row.iter().map(squares).collect()).collect();
+        let passes = passes?;
+        let mut all = passes.iter().flatten().flatten();
+        let taps = all.next()?.taps.len();
+        let side = taps.isqrt() + 1;
+        let fits = (3..=4).contains(&side) && all.all(|square| square.taps.len() == taps);
+        (fits && pays(sizes, side)).then_some(Self { side, passes })
+    }
+}
+
+impl Square {
+    /// What the points of the tile of outputs 0 and 1 read.
+    fn points(&self, side: usize, advance: [usize; 2]) -> impl Iterator<Item = [isize; 2]> {
+        let advance = advance.map(usize::cast_signed);
+        (0..side * side).map(move |point| {
+            let [y, x] = [point / side, point % side].map(usize::cast_signed);
+            [self.origin[0] + y * advance[0], self.origin[1] + x * advance[1]]
+        })
+    }
+}
+
+/// The taps by phase of the source.
+fn squares(taps: &[Tap], advance: [usize; 2]) -> Option<Vec<Square>> {
+    let mut squares = Vec::new();
+    let advance = advance.map(usize::cast_signed);
+    for phase in 0..advance[0] * advance[1] {
+        let phase = [phase / advance[1], phase % advance[1]];
+        let same = |axis: usize, tap: &Tap| tap.place[axis].rem_euclid(advance[axis]) == phase[axis];
+        let members: Vec<&Tap> = taps.iter().filter(|tap| same(0, tap) && same(1, tap)).collect();
+        let origin = [0, 1].map(|axis| members.iter().map(|tap| tap.place[axis]).min());
+        let origin = [origin[0]?, origin[1]?];
+        let side = members.len().isqrt();
+        let at = |place: [isize; 2]| members.iter().find(|tap| tap.place == place).map(|tap| tap.at);
+        let taps: Option<Vec<usize>> = (0..members.len().cast_signed())
+            .map(|tap| {
+                let [y, x] = [tap / side.cast_signed(), tap % side.cast_signed()];
+                at([origin[0] + y * advance[0], origin[1] + x * advance[1]])
+            })
+            .collect();
+        squares.push(Square { origin, taps: taps.filter(|taps| taps.len() == side * side)? });
+    }
+    Some(squares)
+}
+
+/// Whether enough products are saved on this machine's vectors, which rows of tiles fill less well than rows of pixels.
+fn pays(sizes: &Sizes, side: usize) -> bool {
+    let lanes = Lanes.dispatch();
+    let [rows, columns] = [0, 1].map(|axis| sizes.size[axis].div_ceil(sizes.step[axis]));
+    let direct = rows * columns.next_multiple_of(lanes) * (side - 1).pow(2);
+    let tiled = rows.div_ceil(OUTPUTS) * columns.div_ceil(OUTPUTS).next_multiple_of(lanes) * side.pow(2);
+    let channels = sizes.outputs.min(sizes.inputs);
+    channels >= LEAST_CHANNELS && direct as f64 > GAIN * tiled as f64
+}
+
+struct Lanes;
+
+impl SimdOp for Lanes {
+    type Output = usize;
+
+    fn eval<I: Isa>(self, isa: I) -> usize {
+        isa.f32().len()
+    }
+}
