@@ -7,13 +7,13 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import type { Browser, Page } from "playwright-core";
 import { SOUND } from "../../src/live/protocol";
-import { cameraFilm, clip, missing, MOVES, movement, startBrowser, startStudio, type Studio, visit } from "./stage";
+import { cameraFilm, clip, MEASURING, missing, MOVES, movement, startBrowser, startStudio, type Studio, visit } from "./stage";
 
 const performer = clip("liveportrait_d12");
 const skip = missing() ?? (performer ? false : "skipped: there is no ../shared with clips");
 
-/** Seconds that live mode has to keep its pace. */
-const SECONDS = 20;
+/** Seconds that live mode is watched, and has to keep its pace where that is measured. */
+const SECONDS = MEASURING ? 20 : 4;
 const LEAST_RATE = 20;
 const MOST_DELAY = 150;
 
@@ -41,11 +41,11 @@ async function measure(page: Page, name: string): Promise<number> {
 
 const median = (values: number[]) => values.sort((a, b) => a - b)[Math.floor(values.length / 2)] as number;
 
-test(`a face before the camera moves the portrait for ${SECONDS} seconds, fast enough`, { skip }, async () => {
+test("a face before the camera moves the portrait, fast enough where that is measured", { skip }, async () => {
   const { page, complaints } = await visit(browser, `${studio.url}/live?figure=mona-lisa`);
   await page.getByRole("button", { name: "Start" }).click();
   await page.locator(".measures").waitFor({ timeout: 30_000 });
-  await page.waitForTimeout(3_000);
+  if (MEASURING) await page.waitForTimeout(3_000);
 
   const [rates, delays]: [number[], number[]] = [[], []];
   for (let second = 0; second < SECONDS; second++) {
@@ -68,6 +68,7 @@ test(`a face before the camera moves the portrait for ${SECONDS} seconds, fast e
   await page.getByRole("button", { name: "Stop" }).click();
   await page.getByRole("button", { name: "Start" }).waitFor();
   assert.deepEqual([...complaints, ...broadcast.complaints], []);
+  if (!MEASURING) return;
   assert.ok(median(rates) >= LEAST_RATE, `${rates.join(", ")} frames a second`);
   assert.ok(median(delays) <= MOST_DELAY, `${delays.join(", ")} ms`);
 });
@@ -114,7 +115,7 @@ test("the voice reaches the broadcast page when it is let through, and not befor
   assert.equal(sounds, 0);
   await page.getByLabel("Send my voice to the broadcast page").check();
   await page.waitForTimeout(3_000);
-  assert.ok(sounds > 50, `${sounds} packets of 20 ms in 3 seconds`);
+  assert.ok(sounds > (MEASURING ? 50 : 5), `${sounds} packets of 20 ms in 3 seconds`);
   await page.getByLabel("Send my voice to the broadcast page").uncheck();
   await page.waitForTimeout(500);
   const last = sounds;

@@ -16,7 +16,7 @@ export const PHOTO = join(repository, "assets/mona_lisa.jpg");
 export const ASTRONAUT = join(repository, "crates/studio/gallery/eileen-collins.jpg");
 
 /** The program to test: `GIOCONDA`, or the newest build in the target folder. */
-function program(): string | undefined {
+export function program(): string | undefined {
   const named = process.env.GIOCONDA;
   if (named) return named;
   const target = process.env.CARGO_TARGET_DIR ?? join(repository, "target");
@@ -49,6 +49,9 @@ export function portraits(): string[] {
   const folder = join(data, "portraits");
   return existsSync(folder) ? readdirSync(folder).filter((name) => name.endsWith(".jpg")).map((name) => join(folder, name)) : [];
 }
+
+/** Whether to hold the studio to its speed too: only where nothing else runs is that a fair question. */
+export const MEASURING = process.env.GIOCONDA_MEASURE === "1";
 
 export interface Studio {
   url: string;
