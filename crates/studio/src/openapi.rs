@@ -4,8 +4,13 @@ use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
-use utoipa::OpenApi;
+use serde_json::json;
+use utoipa::openapi::path::Operation;
+use utoipa::openapi::schema::AdditionalProperties;
+use utoipa::openapi::{Content, OpenApi as Document, Ref, RefOr, Response as Answer, Schema};
+use utoipa::{Modify, OpenApi};
 
+use crate::error::ErrorBody;
 use crate::studio::Shared;
 use crate::{intake, jobs, library, preview, verify};
 
@@ -24,6 +29,8 @@ use crate::{intake, jobs, library, preview, verify};
         (name = "uploads", description = "Photos and clips that visitors bring; deleted after half an hour without use"),
         (name = "jobs", description = "What is made of them")
     ),
+    modifiers(&Everywhere),
+    components(schemas(ErrorBody)),
     paths(
         library::info,
         library::healthz,
@@ -54,6 +61,57 @@ use crate::{intake, jobs, library, preview, verify};
     )
 )]
 struct Interface;
+
+/// What holds everywhere and is said once, here.
+struct Everywhere;
+
+impl Modify for Everywhere {
+    fn modify(&self, document: &mut Document) {
+        for path in document.paths.paths.values_mut() {
+            for operation in [&mut path.get, &mut path.post, &mut path.delete].into_iter().flatten() {
+                complete(operation);
+            }
+        }
+        // These are one of several objects, none of which takes more fields than it names.
+        let schemas = document.components.as_mut().map(|components| &mut components.schemas);
+        for (name, schema) in schemas.into_iter().flatten() {
+            if let ("PortraitId" | "DriveId", RefOr::T(Schema::OneOf(one))) = (name.as_str(), schema) {
+                one.items.iter_mut().for_each(close);
+            }
+        }
+    }
+}
+
+/// The refusals that `guard` and `extract` have for all, and the one value of the header.
+fn complete(operation: &mut Operation) {
+    let mut refuse = |status: &str, why: &str| {
+        let body = Content::new(Some(Ref::from_schema_name("ErrorBody")));
+        let mut answer = Answer::new(why);
+        answer.content.insert("application/json".to_owned(), RefOr::T(body));
+        operation.responses.responses.entry(status.to_owned()).or_insert(RefOr::T(answer));
+    };
+    refuse("403", "Another page, another host, or without the header or the token");
+    if let Some(RefOr::T(body)) = &operation.request_body
+        && body.content.contains_key("application/json")
+    {
+        refuse("413", "Too large");
+        refuse("415", "Not said to be JSON");
+    }
+    for parameter in operation.parameters.iter_mut().flatten() {
+        if let RefOr::T(parameter) = parameter
+            && parameter.name == "X-Gioconda"
+            && let Some(RefOr::T(Schema::Object(value))) = &mut parameter.schema
+        {
+            value.enum_values = Some(vec![json!("studio")]);
+        }
+    }
+}
+
+fn close(schema: &mut RefOr<Schema>) {
+    if let RefOr::T(Schema::Object(object)) = schema {
+        object.additional_properties = Some(Box::new(AdditionalProperties::FreeForm(false)));
+    }
+}
 
 pub(crate) fn routes() -> Router<Shared> {
     let page = |kind: &'static str, text: &'static str| get(move || async move { reference(kind, text) });
@@ -89,7 +147,20 @@ mod tests {
                 let asks = parameters.iter().any(|parameter| parameter["name"] == "X-Gioconda");
                 assert_eq!(asks, method != "get", "{method} {path}");
                 assert!(operation["summary"].is_string(), "{method} {path}");
+                let header = parameters.iter().find(|parameter| parameter["name"] == "X-Gioconda");
+                assert!(
+                    header.is_none_or(|header| header["schema"]["enum"] == json!(["studio"])),
+                    "{method} {path}"
+                );
+                let answers = &operation["responses"];
+                assert!(answers["403"]["content"].is_object(), "{method} {path}");
+                let takes_json = operation["requestBody"]["content"]["application/json"].is_object();
+                assert_eq!(answers["415"].is_object(), takes_json, "{method} {path}");
             }
+        }
+        for name in ["PortraitId", "DriveId"] {
+            let choices = document["components"]["schemas"][name]["oneOf"].as_array().expect("choices");
+            assert!(choices.iter().all(|choice| choice["additionalProperties"] == false), "{name}");
         }
     }
 }

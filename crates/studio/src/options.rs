@@ -23,6 +23,7 @@ pub(crate) enum PortraitId {
         photo: Id,
         /// Which face, from the left, from 0; needed where there are several.
         #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[schema(maximum = 65535)]
         face: Option<u16>,
     },
     /// A figure of the gallery.
@@ -31,6 +32,7 @@ pub(crate) enum PortraitId {
         figure: String,
         /// Which face, from the left, from 0; needed where there are several.
         #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[schema(maximum = 65535)]
         face: Option<u16>,
     },
     /// A saved avatar.
@@ -39,6 +41,7 @@ pub(crate) enum PortraitId {
         avatar: String,
         /// Not needed: an avatar has one face.
         #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[schema(maximum = 65535)]
         face: Option<u16>,
     },
 }

@@ -170,7 +170,7 @@ mod tests {
         let path = folder.path().join("photo.jpg");
         let most = limits::LONGEST_SIDE;
         for (size, expected) in
-            [((most, 40), (most, 40)), ((2 * most, 40), (most, 20)), ((40, 4 * most), (10, most))]
+            [((most, 240), (most, 240)), ((2 * most, 480), (most, 240)), ((480, 2 * most), (240, most))]
         {
             RgbImage::new(size.0, size.1).save(&path).expect("a photo");
             let [across, down] = [size.0, size.1].map(|side| side as f32 / 2.0);

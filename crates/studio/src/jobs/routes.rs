@@ -59,6 +59,7 @@ pub(crate) struct AnimateRequest {
 #[serde(deny_unknown_fields)]
 pub(crate) struct LearnRequest {
     /// 1 to 32 uploaded photos of one person; the first is what is shown.
+    #[schema(min_items = 1, max_items = 32)]
     photos: Vec<Id>,
     /// What to call the avatar.
     #[schema(min_length = 1, max_length = 400)]
