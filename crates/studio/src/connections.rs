@@ -21,7 +21,7 @@ const REST: Duration = Duration::from_secs(1);
 /// How many connections there may be, and what is asked of each.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Bounds {
-    /// At a time, WebSockets among them; more wait until one ends.
+    /// At a time, `WebSocket`s among them; more wait until one ends.
     pub(crate) connections: usize,
     /// In which the head of a request has come as a whole. A connection that asks for nothing is closed after as long.
     pub(crate) head_within: Duration,

@@ -89,7 +89,7 @@ pub(crate) struct ClipCard {
         (status = 413, description = "Too large", body = ErrorBody), (status = 422, description = "No photo", body = ErrorBody),
         (status = 429, description = "Too many photos", body = ErrorBody), (status = 503, description = "Too many uploads at the same time", body = ErrorBody)))]
 pub(crate) async fn add_photo(State(studio): State<Shared>, body: Body) -> Result<Response, ApiError> {
-    let _place = studio.uploads.enter()?;
+    let (_place, body) = studio.uploads.enter(body).await?;
     let file = studio.uploads.receive(body, limits::PHOTO_BYTES).await?;
     let looking = Arc::clone(&studio);
     let card = in_turn(&studio.looking, move || look_at_photo(&looking, file)).await??;
@@ -157,7 +157,7 @@ pub(crate) async fn delete_photo(
         (status = 413, description = "Too large", body = ErrorBody), (status = 422, description = "No clip", body = ErrorBody),
         (status = 429, description = "Too many clips", body = ErrorBody), (status = 503, description = "Too many uploads at the same time", body = ErrorBody)))]
 pub(crate) async fn add_clip(State(studio): State<Shared>, body: Body) -> Result<Response, ApiError> {
-    let _place = studio.uploads.enter()?;
+    let (_place, body) = studio.uploads.enter(body).await?;
     let file = studio.uploads.receive(body, limits::CLIP_BYTES).await?;
     let looked_at = file.clone();
     let info = tokio::task::spawn_blocking(move || look_at_clip(&looked_at)).await??;

@@ -25,6 +25,8 @@ pub(crate) const UPLOADS_AT_ONCE: usize = 16;
 pub(crate) const UNUSED: Duration = Duration::from_mins(30);
 /// An upload that sends nothing for this long is given up.
 pub(crate) const STALLED: Duration = Duration::from_secs(20);
+/// How long one that is refused is listened to.
+pub(crate) const HEARD_OUT: Duration = Duration::from_secs(2);
 /// Time that every upload may take; each further byte earns it a little more.
 pub(crate) const UPLOAD_GRACE: Duration = Duration::from_secs(30);
 /// Bytes a second that an upload brings at least, on average after the grace; a slower one is broken off, however steadily

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use axum::body::Body;
+use axum::body::{Body, BodyDataStream};
 use axum::http::StatusCode;
 use futures_util::StreamExt as _;
 use gioconda_avatar::Motion;
@@ -98,11 +98,13 @@ impl Uploads {
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A place among those who upload.
-    pub(crate) fn enter(&self) -> Result<SemaphorePermit<'_>, ApiError> {
-        self.gate
-            .try_acquire()
-            .map_err(|_| ApiError::busy("too many uploads at the same time; try again in a moment", 2))
+    /// A place among those who upload, and what is uploaded.
+    pub(crate) async fn enter(&self, body: Body) -> Result<(SemaphorePermit<'_>, Body), ApiError> {
+        let Ok(place) = self.gate.try_acquire() else {
+            hear_out(body.into_data_stream()).await;
+            return Err(ApiError::busy("too many uploads at the same time; try again in a moment", 2));
+        };
+        Ok((place, body))
     }
 
     /// An empty file of our own name.
@@ -135,6 +137,7 @@ impl Uploads {
             })?;
             bytes += chunk.len() as u64;
             if bytes > most {
+                hear_out(stream).await;
                 return Err(too_large());
             }
             file.write_all(&chunk).await?;
@@ -224,6 +227,14 @@ fn full(what: &str) -> ApiError {
     ApiError::too_many(format!("the studio holds as many {what} as it may; delete some, or wait"), 60)
 }
 
+/// Lets whoever is refused say what they have to say, within reason: those who are cut off in the middle of it do not hear
+/// why.
+async fn hear_out(mut body: BodyDataStream) {
+    let said = async { while let Some(Ok(_)) = body.next().await {} };
+    // Who goes on for longer is cut off.
+    let _ = tokio::time::timeout(limits::HEARD_OUT, said).await;
+}
+
 /// `error` in its own words, with what the visitor calls the file instead of where it lies.
 pub(crate) fn in_words(error: &impl Display, path: &Path, name: &str) -> String {
     error.to_string().replace(&path.display().to_string(), name)
@@ -259,6 +270,29 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn who_is_refused_is_heard_out() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let uploads = Uploads::new(folder.path());
+        let mut places = Vec::new();
+        for _ in 0..limits::UPLOADS_AT_ONCE {
+            places.push(uploads.enter(Body::empty()).await.expect("a place").0);
+        }
+        let (said, mut heard) = tokio::sync::mpsc::unbounded_channel();
+        let chunks = stream::iter(0..100).map(move |number| {
+            said.send(number).expect("somebody counts");
+            Ok::<_, std::io::Error>(Bytes::from_static(b"x"))
+        });
+        let refused = uploads.enter(Body::from_stream(chunks)).await.map(|_| ()).expect_err("no place");
+        assert_eq!((refused.status, refused.retry_after), (StatusCode::SERVICE_UNAVAILABLE, Some(2)));
+        assert_eq!(std::iter::from_fn(|| heard.try_recv().ok()).count(), 100);
+        let large = Body::from(vec![0; 100]);
+        drop(places);
+        let (_place, large) = uploads.enter(large).await.expect("there is room again");
+        let refused = uploads.receive(large, 10).await.map(|_| ()).expect_err("too large");
+        assert_eq!(refused.status, StatusCode::PAYLOAD_TOO_LARGE);
+    }
+
+    #[tokio::test]
     async fn an_upload_that_trickles_for_ever_is_broken_off() {
         let folder = tempfile::tempdir().expect("a folder");
         let uploads = Uploads::new(folder.path());
@@ -272,7 +306,7 @@ mod tests {
             Some((Ok::<_, std::io::Error>(Bytes::from_static(b"x")), ()))
         });
         let received = uploads.receive_at(&pace, Body::from_stream(trickle), 1 << 20);
-        let received = tokio::time::timeout(Duration::from_secs(60), received).await.expect("it ends");
+        let received = tokio::time::timeout(Duration::from_mins(1), received).await.expect("it ends");
         assert_eq!(
             received.map(|file| file.bytes).expect_err("too slow").status,
             StatusCode::REQUEST_TIMEOUT

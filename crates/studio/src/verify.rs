@@ -39,7 +39,7 @@ pub(crate) async fn verify(
     Asked(Named { name }): Asked<Named>,
     body: Body,
 ) -> Result<Json<Finding>, ApiError> {
-    let _place = studio.uploads.enter()?;
+    let (_place, body) = studio.uploads.enter(body).await?;
     let file = studio.uploads.receive(body, limits::VERIFIED_BYTES).await?;
     let name: String =
         name.unwrap_or_default().chars().filter(|c| !c.is_control()).take(limits::TEXT).collect();
