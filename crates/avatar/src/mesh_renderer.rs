@@ -45,6 +45,32 @@ enum Background {
     Resampled(RgbImage),
 }
 
+/// A row of the part of a frame that moves.
+pub(crate) struct MovingRow<'a> {
+    stage: &'a Stage,
+    y: usize,
+    flow: &'a [[f32; 2]],
+    /// Colours, as drawn.
+    pub(crate) pixels: &'a mut [[u8; 3]],
+}
+
+impl MovingRow<'_> {
+    /// The centre of a pixel, photo pixels.
+    pub(crate) fn centre(&self, x: usize) -> Vector2<f32> {
+        self.stage.window_view.to_photo(Vector2::new(x as f32 + 0.5, self.y as f32 + 0.5))
+    }
+
+    /// The photo's colours at `moves` (photo pixels) from where the pixels from `first` on come from.
+    pub(crate) fn photo(&self, first: usize, moves: &[[f32; 2]], colours: &mut [[u8; 3]]) {
+        let view = &self.stage.view;
+        let per_photo_pixel = view.scale().map(f32::recip);
+        let positions = self.flow[first..].iter().zip(moves).map(|(&[x, y], &[dx, dy])| {
+            Vector2::new(x + dx - view.left, y + dy - view.top).component_mul(&per_photo_pixel)
+        });
+        self.stage.texture.sample(positions, colours);
+    }
+}
+
 impl MeshRenderer {
     /// Prepares a photo whose face has the given landmarks (photo pixels).
     pub fn new(photo: Arc<RgbImage>, landmarks: &Landmarks) -> Self {
@@ -98,30 +124,17 @@ impl MeshRenderer {
         self.stage = Some(stage);
     }
 
-    /// Changes the frame that [`render`](MeshRenderer::render) drew last, pixel by pixel of what moves. `change` gets the
-    /// pixel's centre in photo pixels, its colour, and the photo's colour at so many photo pixels from where the pixel
-    /// comes from.
-    pub(crate) fn retouch(
-        &self,
-        out: &mut RgbImage,
-        change: impl Fn(Vector2<f32>, [u8; 3], &dyn Fn(Vector2<f32>) -> [u8; 3]) -> [u8; 3] + Sync,
-    ) {
+    /// Changes the frame that [`render`](MeshRenderer::render) drew last, row by row of what moves. `change` also gets room of its own
+    /// that a thread keeps from row to row.
+    pub(crate) fn retouch<S: Default>(&self, out: &mut RgbImage, change: impl Fn(&mut S, MovingRow) + Sync) {
         let Some(stage) = self.stage.as_ref().filter(|stage| stage.window_view.width > 0) else { return };
         let (warp, (column, row)) = (&self.warp, stage.window);
-        let line = 3 * stage.view.width;
-        out.par_chunks_exact_mut(line).skip(row).take(warp.height).enumerate().with_min_len(8).for_each(
-            |(y, pixels)| {
-                let flow = &warp.flow[y * warp.width..(y + 1) * warp.width];
-                let pixels = pixels[3 * column..].as_chunks_mut::<3>().0;
-                for (x, (pixel, &[from_x, from_y])) in pixels.iter_mut().zip(flow).enumerate() {
-                    let centre = stage.window_view.to_photo(Vector2::new(x as f32 + 0.5, y as f32 + 0.5));
-                    let sample = |moved: Vector2<f32>| {
-                        stage.texture.sample_one(stage.view.to_output(Vector2::new(from_x, from_y) + moved))
-                    };
-                    *pixel = change(centre, *pixel, &sample);
-                }
-            },
-        );
+        let rows = out.par_chunks_exact_mut(3 * stage.view.width).skip(row).take(warp.height);
+        rows.enumerate().with_min_len(8).for_each_init(S::default, |room, (y, pixels)| {
+            let flow = &warp.flow[y * warp.width..(y + 1) * warp.width];
+            let (pixels, _) = pixels[3 * column..][..3 * warp.width].as_chunks_mut::<3>();
+            change(room, MovingRow { stage, y, flow, pixels });
+        });
     }
 
     /// Samples the texture along the flow and paints the mouth, row by row.

@@ -21,7 +21,7 @@ use nalgebra::Vector2;
 
 use crate::Error;
 use crate::canvas::Canvas;
-use crate::mesh_renderer::MeshRenderer;
+use crate::mesh_renderer::{MeshRenderer, MovingRow};
 use crate::network_input::{NetworkInput, cropped, cropped_landmarks, network_crop};
 use crate::renderer::Renderer;
 pub(crate) use personal_network::check_sizes;
@@ -36,7 +36,7 @@ const COLOUR_MARGIN: f32 = 1e-4;
 /// is not corrected.
 const FADE: f32 = 0.06;
 
-/// Residual flows below this many pixels of the photo are not worth a second sample.
+/// Residual flows below this many pixels of the photo change nothing.
 const SMALLEST_FLOW: f32 = 0.01;
 
 /// Paints one window of one canvas with mesh and network.
@@ -89,24 +89,15 @@ impl Renderer for NeuralRenderer {
         self.corrections.take(&output);
 
         let (corrections, region, tone) = (&self.corrections, *region, self.tone.as_ref());
-        let reach = region.size / 2.0;
-        let corner = region.to_picture(Vector2::zeros());
-        self.mesh.retouch(frame, |position, base, photo| {
-            let within = (position - corner) / region.size;
-            if within.min() <= 0.0 || within.max() >= 1.0 {
-                return base;
-            }
-            let Correction { flow, mask, colour } = corrections.at(within);
-            let moved = Vector2::new(flow[0], flow[1]) * reach;
-            let warped = if moved.amax() < SMALLEST_FLOW { base } else { photo(moved) };
-            blended(base, warped, colour, mask, tone)
-        });
+        self.mesh.retouch(frame, |room, row| corrections.apply(&region, tone, room, row));
         Ok(())
     }
 }
 
-/// One pixel: the bare warp, the corrected warp, tanh of the colour offset, and the mask. What is painted keeps to `tone`.
-fn blended(base: [u8; 3], warped: [u8; 3], colour: [f32; 3], mask: f32, tone: Option<&Tone>) -> [u8; 3] {
+/// One pixel: the bare warp, the corrected warp, and a correction. What is painted keeps to `tone`.
+fn blended(base: [u8; 3], warped: [u8; 3], correction: &[f32; 8], tone: Option<&Tone>) -> [u8; 3] {
+    let &[_, _, mask, r, g, b, ..] = correction;
+    let colour = [r, g, b];
     let painted: [f32; 3] = std::array::from_fn(|i| {
         let base = (f32::from(base[i]) / 127.5 - 1.0).clamp(COLOUR_MARGIN - 1.0, 1.0 - COLOUR_MARGIN);
         // tanh(a + b) from the tangents of a and b.
@@ -122,17 +113,21 @@ fn blended(base: [u8; 3], warped: [u8; 3], colour: [f32; 3], mask: f32, tone: Op
 /// What the network wants changed, pixel by pixel of its square.
 struct Corrections {
     size: usize,
-    /// `[size * size]` residual flow x, y; mask; tanh of the colour offset r, g, b; padded to a vector's length.
+    /// `[size * size]` residual flow x, y in units of half the square; mask; tanh of the colour offset r, g, b; padded to a vector's length.
     pixels: Vec<[f32; 8]>,
 }
 
-/// The change of one place.
-struct Correction {
-    /// In units of half the square.
-    flow: [f32; 2],
-    mask: f32,
-    /// tanh of the offset.
-    colour: [f32; 3],
+/// What one row of a frame needs, kept from row to row.
+#[derive(Default)]
+struct Room {
+    /// The corrections at the row's height.
+    line: Vec<[f32; 8]>,
+    /// Those of every pixel.
+    pixels: Vec<[f32; 8]>,
+    /// Their residual flows, photo pixels.
+    moves: Vec<[f32; 2]>,
+    /// The photo along these.
+    warped: Vec<[u8; 3]>,
 }
 
 impl Corrections {
@@ -160,20 +155,43 @@ impl Corrections {
         }
     }
 
-    /// The change at a place of the square, 0..1 from its corner, between the four nearest pixels.
-    fn at(&self, place: Vector2<f32>) -> Correction {
+    /// Corrects a row of a frame; `region` is where the square lies on the photo.
+    fn apply(&self, region: &Region, tone: Option<&Tone>, room: &mut Room, row: MovingRow) {
+        let corner = region.to_picture(Vector2::zeros());
+        let within = |x: usize| (row.centre(x) - corner) / region.size;
+        let inside = |share: f32| share > 0.0 && share < 1.0;
+        if row.pixels.is_empty() || !inside(within(0).y) {
+            return;
+        }
         let last = self.size - 1;
-        let within = |share: f32| (share * self.size as f32 - 0.5).clamp(0.0, last as f32);
-        let (x, y) = (within(place.x), within(place.y));
-        let (left, top) = (x as usize, y as usize);
-        let (across, down) = (x - left as f32, y - top as f32);
-        let row = |y: usize| {
-            let (a, b) =
-                (&self.pixels[y * self.size + left], &self.pixels[y * self.size + (left + 1).min(last)]);
-            mixed(a, b, across)
+        let place = |share: f32| {
+            let at = (share * self.size as f32 - 0.5).clamp(0.0, last as f32);
+            (at as usize, (at as usize + 1).min(last), at.fract())
         };
-        let [x, y, mask, r, g, b, ..] = mixed(&row(top), &row((top + 1).min(last)), down);
-        Correction { flow: [x, y], mask, colour: [r, g, b] }
+        let Room { line, pixels, moves, warped } = room;
+        let (above, below, down) = place(within(0).y);
+        let lines = [above, below].map(|y| &self.pixels[y * self.size..][..self.size]);
+        line.clear();
+        line.extend(lines[0].iter().zip(lines[1]).map(|(a, b)| mixed(a, b, down)));
+
+        let shares = (0..row.pixels.len()).map(|x| within(x).x);
+        let first = shares.clone().take_while(|share| *share <= 0.0).count();
+        pixels.clear();
+        pixels.extend(shares.skip(first).take_while(|share| inside(*share)).map(|share| {
+            let (left, right, across) = place(share);
+            mixed(&line[left], &line[right], across)
+        }));
+        let reach = region.size / 2.0;
+        moves.clear();
+        moves.extend(pixels.iter().map(|[x, y, ..]| [x * reach, y * reach]));
+        warped.resize(pixels.len(), [0; 3]);
+        row.photo(first, moves, warped);
+        for (((pixel, correction), [x, y]), warped) in
+            row.pixels[first..].iter_mut().zip(pixels).zip(moves).zip(warped)
+        {
+            let moved = x.abs().max(y.abs()) >= SMALLEST_FLOW;
+            *pixel = blended(*pixel, if moved { *warped } else { *pixel }, correction, tone);
+        }
     }
 }
 

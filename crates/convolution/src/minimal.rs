@@ -27,7 +27,7 @@ pub(crate) const OUTPUTS: usize = 2;
 const GAIN: f64 = 1.2;
 
 /// Channels on either side from which on the transforms cost less than the products that they save.
-const LEAST_CHANNELS: usize = 8;
+const LEAST_CHANNELS: usize = 16;
 
 /// How the taps of a correlation fall into tiles.
 pub(crate) struct Tiling {

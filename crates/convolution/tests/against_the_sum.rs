@@ -128,8 +128,8 @@ fn random_sizes_in_tiles() {
         for _ in 0..3 {
             let c = Convolution {
                 batch: rng.usize(1..=3),
-                inputs: rng.usize(8..=17),
-                outputs: rng.usize(8..=17),
+                inputs: rng.usize(16..=25),
+                outputs: rng.usize(16..=25),
                 size: [rng.usize(2 * stride + 4..=50), rng.usize(14 * stride..=50)],
                 kernel: [kernel; 2],
                 stride: [stride; 2],
