@@ -89,7 +89,7 @@ impl Renderer for NeuralRenderer {
         self.corrections.take(&output);
 
         let (corrections, region, tone) = (&self.corrections, *region, self.tone.as_ref());
-        self.mesh.retouch(frame, |room, row| corrections.apply(&region, tone, room, row));
+        self.mesh.retouch(frame, |room, mut row| corrections.apply(&region, tone, room, &mut row));
         Ok(())
     }
 }
@@ -156,7 +156,7 @@ impl Corrections {
     }
 
     /// Corrects a row of a frame; `region` is where the square lies on the photo.
-    fn apply(&self, region: &Region, tone: Option<&Tone>, room: &mut Room, row: MovingRow) {
+    fn apply(&self, region: &Region, tone: Option<&Tone>, room: &mut Room, row: &mut MovingRow) {
         let corner = region.to_picture(Vector2::zeros());
         let within = |x: usize| (row.centre(x) - corner) / region.size;
         let inside = |share: f32| share > 0.0 && share < 1.0;

@@ -253,6 +253,8 @@ pub(crate) enum LabelArg {
     En,
     /// Generato con IA
     It,
+    /// Generado con IA
+    Es,
 }
 
 #[derive(Debug, Args)]

@@ -13,6 +13,8 @@ pub enum Language {
     English,
     /// "Generato con IA".
     Italian,
+    /// "Generado con IA".
+    Spanish,
 }
 
 /// Height of the letters, in the short side of the frame, and the least in pixels.
@@ -66,6 +68,7 @@ fn letters(language: Language, frame: (u32, u32)) -> GrayImage {
     let png: &[u8] = match language {
         Language::English => include_bytes!("../assets/label_en.png"),
         Language::Italian => include_bytes!("../assets/label_it.png"),
+        Language::Spanish => include_bytes!("../assets/label_es.png"),
     };
     let mask = load_from_memory_with_format(png, ImageFormat::Png).expect("a PNG compiled in").into_luma8();
     let height = ((frame.0.min(frame.1) as f32 * HEIGHT) as u32).max(LEAST_HEIGHT);
@@ -79,7 +82,7 @@ mod tests {
 
     #[test]
     fn the_label_is_legible_on_black_and_on_white() {
-        for language in [Language::English, Language::Italian] {
+        for language in [Language::English, Language::Italian, Language::Spanish] {
             for shade in [0, 255] {
                 let mut frame = RgbImage::from_pixel(512, 512, image::Rgb([shade; 3]));
                 Label::new(language).draw(&mut frame);

@@ -228,12 +228,12 @@ impl Options {
         }
     }
 
-    /// The language of the visible label, where one is wanted here or needed anyway. The label has no Spanish yet: it
-    /// says it in English.
+    /// The language of the visible label, where one is wanted here or needed anyway.
     pub(crate) fn label_language(&self, needed: bool) -> Option<Language> {
         (self.label || needed).then_some(match self.language {
             LanguageCode::It => Language::Italian,
-            LanguageCode::En | LanguageCode::Es => Language::English,
+            LanguageCode::En => Language::English,
+            LanguageCode::Es => Language::Spanish,
         })
     }
 }

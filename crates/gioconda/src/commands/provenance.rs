@@ -128,6 +128,7 @@ impl<'a> Provenance<'a> {
         let label = self.options.label.map(|language| match language {
             LabelArg::En => Language::English,
             LabelArg::It => Language::Italian,
+            LabelArg::Es => Language::Spanish,
         });
         let mark = self.identity.as_ref().map(|_| &statement.watermark);
         let mut finisher = Finisher::new(label, mark);

@@ -201,6 +201,7 @@ pub(crate) fn portrait_frame(label: Option<gioconda_provenance::Language>, jpeg:
         None => 0,
         Some(gioconda_provenance::Language::English) => 1,
         Some(gioconda_provenance::Language::Italian) => 2,
+        Some(gioconda_provenance::Language::Spanish) => 3,
     };
     wire::frame(wire::Kind::Portrait, &[&[label], jpeg].concat())
 }
@@ -212,6 +213,7 @@ pub(crate) fn parse_portrait(payload: &[u8]) -> Option<(Option<gioconda_provenan
         0 => None,
         1 => Some(gioconda_provenance::Language::English),
         2 => Some(gioconda_provenance::Language::Italian),
+        3 => Some(gioconda_provenance::Language::Spanish),
         _ => return None,
     };
     Some((label, jpeg))
@@ -224,7 +226,7 @@ mod tests {
 
     #[test]
     fn portraits_say_how_they_want_to_be_labelled() {
-        for label in [None, Some(Language::English), Some(Language::Italian)] {
+        for label in [None, Some(Language::English), Some(Language::Italian), Some(Language::Spanish)] {
             let frame = portrait_frame(label, b"jpeg");
             let (kind, payload) = wire::parse(&frame).expect("a frame");
             assert_eq!(kind, wire::Kind::Portrait);
