@@ -173,6 +173,32 @@ fn clips_of_every_kind_keep_their_frames() {
     }
 }
 
+/// What a browser records: frames at uneven times in a WebM that says nothing of their rate nor of its length.
+#[test]
+fn a_rate_that_nothing_tells_is_measured() {
+    if !has_ffmpeg() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("recorded.webm");
+    let uneven =
+        "-f lavfi -i testsrc2=size=64x64:rate=25:duration=2 -vf settb=1/1000,setpts='N*33+mod(N*7919,31)'";
+    let as_they_come = "-fps_mode passthrough -enc_time_base 1/1000 -c:v libvpx -pix_fmt yuv420p -live 1";
+    if ffmpeg(&format!("{uneven} {as_they_come}"), &path).is_none() {
+        return;
+    }
+    let mut bytes = fs::read(&path).unwrap();
+    // ffmpeg always writes a default duration (0x23E383); as a void element it says nothing.
+    let at = bytes.windows(3).position(|id| id == [0x23, 0xE3, 0x83]).expect("a default duration");
+    let void = 0x80 | ((bytes[at + 3] & 0x7F) + 2);
+    bytes[at..at + 2].copy_from_slice(&[0xEC, void]);
+    fs::write(&path, bytes).unwrap();
+
+    let (reader, read) = read_all(&path, &ReadOptions::default()).unwrap();
+    assert!((reader.fps() - 30.3).abs() < 1.0, "{} fps", reader.fps());
+    assert!(read.len().abs_diff(50) <= 2, "{} frames", read.len());
+}
+
 #[test]
 fn rotated_and_variable_rate_clips() {
     if !has_ffmpeg() {

@@ -47,7 +47,25 @@ impl Ffmpeg {
         }
         let probe: Probe = serde_json::from_slice(&output.stdout)
             .map_err(|error| ffmpeg_error(path, &format!("ffprobe's answer is unreadable: {error}")))?;
-        probe.describe(path)
+        let measured = if probe.needs_measuring() { self.measured_rate(path) } else { None };
+        probe.describe(path, measured)
+    }
+
+    /// Frames a second of the first ten seconds, by the times of the packets. Browsers' recordings are WebM that says nothing of a rate.
+    fn measured_rate(&self, path: &Path) -> Option<f64> {
+        let output = Command::new(&self.ffprobe)
+            .args(["-v", "error", "-protocol_whitelist", "file", "-select_streams", "v:0"])
+            .args(["-read_intervals", "%+10", "-show_entries", "packet=pts_time", "-of", "csv=p=0", "-i"])
+            .arg(file_url(path))
+            .stdin(Stdio::null())
+            .output()
+            .ok()?;
+        let text = String::from_utf8_lossy(&output.stdout);
+        let times = text.lines().filter_map(|line| line.trim_end_matches(',').parse::<f64>().ok());
+        let (count, first, last) = times.fold((0_u32, f64::MAX, f64::MIN), |(count, first, last), time| {
+            (count + 1, first.min(time), last.max(time))
+        });
+        (count > 1 && last > first).then(|| f64::from(count - 1) / (last - first))
     }
 
     /// Writes the sound of `clip` from `start` on as AAC in mp4 to `target`, copying it where it is AAC already.
@@ -149,7 +167,14 @@ struct Disposition {
 }
 
 impl Probe {
-    fn describe(self, path: &Path) -> Result<(ClipInfo, Option<&'static str>), Error> {
+    /// Whether nothing says how many frames a second there are: ffprobe then names the clock's ticks as their rate.
+    fn needs_measuring(&self) -> bool {
+        let video = self.streams.iter().find(|stream| stream.codec_type.as_deref() == Some("video"));
+        video.is_some_and(|video| ratio(video.avg_frame_rate.as_deref(), '/').is_none())
+    }
+
+    /// `measured`: frames a second, where the container says nothing of them.
+    fn describe(self, path: &Path, measured: Option<f64>) -> Result<(ClipInfo, Option<&'static str>), Error> {
         let of_type = |kind: &'static str| {
             move |stream: &&Stream| {
                 stream.codec_type.as_deref() == Some(kind) && stream.disposition.attached_pic == 0
@@ -172,7 +197,7 @@ impl Probe {
             return Err(Error::Size { path: path.into(), width, height, fault });
         }
         let base = ratio(video.r_frame_rate.as_deref(), '/');
-        let average = ratio(video.avg_frame_rate.as_deref(), '/').or(base).unwrap_or(25.0);
+        let average = ratio(video.avg_frame_rate.as_deref(), '/').or(measured).or(base).unwrap_or(25.0);
         let duration = video.duration.as_ref().or(self.format.duration.as_ref());
         // Unspecified matrices of large pictures are BT.709 to players; ffmpeg takes BT.601.
         let untagged = video.color_space.as_deref().is_none_or(|space| space == "unknown");
