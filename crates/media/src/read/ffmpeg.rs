@@ -51,7 +51,7 @@ impl Ffmpeg {
         probe.describe(path, measured)
     }
 
-    /// Frames a second of the first ten seconds, by the times of the packets. Browsers' recordings are WebM that says nothing of a rate.
+    /// Frames a second of the first ten seconds, by the times of the packets. Browsers' recordings are `WebM` that says nothing of a rate.
     fn measured_rate(&self, path: &Path) -> Option<f64> {
         let output = Command::new(&self.ffprobe)
             .args(["-v", "error", "-protocol_whitelist", "file", "-select_streams", "v:0"])
