@@ -173,7 +173,7 @@ fn clips_of_every_kind_keep_their_frames() {
     }
 }
 
-/// What a browser records: frames at uneven times in a WebM that says nothing of their rate nor of its length.
+/// What a browser records: frames at uneven times in a `WebM` that says nothing of their rate nor of its length.
 #[test]
 fn a_rate_that_nothing_tells_is_measured() {
     if !has_ffmpeg() {
