@@ -134,6 +134,8 @@ fn what_cannot_be_trained_is_refused_in_one_line() {
         ("train --data data --out run2 --config missing.toml", 1, "missing.toml"),
         ("train --data data --out run2 --config mute.toml --perceptual none", 1, "nothing to learn from"),
         ("train --data data --out run2 --preset tiny", 1, "portrait"),
+        ("train --data data --out run2 --perceptual none --weights missing", 1, "cannot access missing"),
+        ("train --data data --out run --resume --weights run/weights.safetensors", 2, "--weights"),
         ("train --data data --out run2 --config tiny.toml --perceptual none --device abacus", 1, "abacus"),
         ("train --data data --out run2 --perceptual vgg16-hed --perceptual-dir bare", 1, "vgg16"),
         ("export tiny.toml", 1, "tiny.toml"),

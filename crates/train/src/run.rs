@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use gioconda_networks::{Device, Episode, PerceptualNetwork, perceptual_spec};
+use gioconda_networks::{Device, Episode, PerceptualNetwork, WeightFile, perceptual_spec};
 use sha2::{Digest, Sha256};
 
 use crate::checkpoint::{self, Checkpoints, WEIGHTS, hexadecimal};
@@ -38,6 +38,14 @@ const LOCK: &str = "lock";
 pub enum Start {
     /// Anew, in a folder that holds no run.
     New(Box<TrainConfig>),
+    /// Anew, in a folder that holds no run, but with the networks of a weight file instead of fresh ones. Its optimisers
+    /// are not known, so this is not the run it came from going on.
+    From {
+        /// The run's configuration; its networks must be as large as the file's.
+        config: Box<TrainConfig>,
+        /// The weight file: E and G, and D if it has it.
+        weights: PathBuf,
+    },
     /// From the newest checkpoint, with the configuration in the folder.
     Resume,
 }
@@ -166,6 +174,9 @@ impl Run {
         let mut trainer = Trainer::new(&config, footage.videos(), &settings.devices, perceptual)?;
         let data = fingerprint(&**footage);
         let mut next_batch = 0;
+        if let Start::From { weights, .. } = &settings.start {
+            trainer.adopt(WeightFile::open(weights)?)?;
+        }
         if let Some(path) = newest {
             let manifest = checkpoint::load(&path, &mut trainer)?;
             if manifest.data != data {
@@ -180,7 +191,7 @@ impl Run {
         let shown = source.unvaried(config.output.picture_rows).batch(0)?.into_episode(&settings.devices[0]);
         let prefetch = Prefetch::start(&source, next_batch, config.data.workers, config.data.queue);
         let samples = trainer.batches_per_step() * config.batch;
-        Ok(Self {
+        let run = Self {
             watch: Watch::new(config.divergence),
             meter: Meter::start(samples),
             folder,
@@ -194,7 +205,12 @@ impl Run {
             shown,
             memory_mb,
             _lock: lock,
-        })
+        };
+        if let Start::From { .. } = settings.start {
+            // Killed before its first checkpoint, the run would otherwise start again from fresh networks.
+            run.save(observe)?;
+        }
+        Ok(run)
     }
 
     /// One step, and what is due behind it except a checkpoint.
@@ -286,8 +302,10 @@ fn configuration(
     let newest = checkpoints.newest()?;
     let file = folder.join(CONFIG);
     match start {
-        Start::New(_) if newest.is_some() => Err(Error::RunExists { path: folder.to_owned() }),
-        Start::New(config) => {
+        Start::New(_) | Start::From { .. } if newest.is_some() => {
+            Err(Error::RunExists { path: folder.to_owned() })
+        }
+        Start::New(config) | Start::From { config, .. } => {
             let fail = |reason| Error::Config { origin: "the configuration".to_owned(), reason };
             config.check().map_err(fail)?;
             Ok((TrainConfig::clone(config), None))

@@ -7,8 +7,10 @@ use gioconda_networks::burn::tensor::Tensor;
 use gioconda_networks::losses::LossWeights;
 use gioconda_networks::{
     Device, Embedder, Episode, Generated, Generator, GradientMean, Networks, PerceptualNetwork, SpectralNorm,
-    discriminator_losses, generate, generator_losses, moving_average,
+    WeightFile, discriminator_losses, generate, generator_losses, moving_average,
 };
+
+use gioconda_face::LANDMARK_PICTURE_VERSION;
 
 use crate::Result;
 use crate::batch::Batch;
@@ -99,6 +101,27 @@ impl Trainer {
             discriminator: config.discriminator_optimizer.optimizer(),
         };
         Ok(Self { networks, average, optimizers, step: 0, config: config.clone(), devices, perceptual })
+    }
+
+    /// Takes E, G and P from a weight file, and D if it is there, in place of fresh ones. W stays fresh: its rows are of
+    /// other videos.
+    ///
+    /// # Errors
+    /// When the file is of another preset, another landmark picture or networks of other sizes.
+    pub fn adopt(&mut self, file: WeightFile) -> Result<()> {
+        let file = file
+            .require(self.config.preset, LANDMARK_PICTURE_VERSION)?
+            .require_config(&self.config.networks)?;
+        let Networks { embedder, generator, discriminator, videos } = self.networks.clone();
+        let discriminator = if file.contains("discriminator") {
+            file.load("discriminator", discriminator)?
+        } else {
+            discriminator
+        };
+        let (embedder, generator) = (file.load("embedder", embedder)?, file.load("generator", generator)?);
+        self.networks = Networks { embedder, generator, discriminator, videos };
+        self.average = average_of(&self.networks);
+        Ok(())
     }
 
     /// Steps done.

@@ -203,6 +203,33 @@ fn a_run_stops_when_asked_and_keeps_three_checkpoints() {
     assert!(damaged.to_string().contains("average.bpk is not what was written"), "{damaged}");
 }
 
+/// Also when it is stopped before its first step, and resumed.
+#[test]
+fn a_run_begins_with_the_weights_of_another() {
+    let folders = tempfile::tempdir().unwrap();
+    let footage: Arc<dyn Footage> = Arc::new(mona_lisa::footage(1, 4, 32));
+    let (first, second) = (folders.path().join("first"), folders.path().join("second"));
+    let config = TrainConfig { steps: 2, ..resumable() };
+    run(&first, Start::New(Box::new(config.clone())), &footage).unwrap();
+
+    let other_seed = Box::new(TrainConfig { seed: config.seed + 1, ..config });
+    let start = Start::From { config: other_seed, weights: first.join("weights.safetensors") };
+    let stopped = AtomicBool::new(true);
+    let summary = train(&footage, &settings(&second, start.clone()), &mut |_| {}, &stopped).unwrap();
+    assert_eq!((summary.step, summary.interrupted), (0, true));
+    assert!(weights(&second) == weights(&first), "the weights are not those of the first run");
+    let again = run(&second, start, &footage).unwrap_err();
+    assert!(again.to_string().ends_with("continue it with --resume or choose another --out"), "{again}");
+    assert_eq!(run(&second, Start::Resume, &footage).unwrap().step, 2);
+
+    let start = Start::From {
+        config: Box::new(tiny(Preset::Portrait, 32, &[8, 8], "")),
+        weights: first.join("weights.safetensors"),
+    };
+    let larger = run(&folders.path().join("third"), start, &footage).unwrap_err();
+    assert!(larger.to_string().contains("made for embedder"), "{larger}");
+}
+
 /// The configuration in the run folder holds from the next resume on, here with a weight that no loss survives.
 #[test]
 fn a_runaway_run_names_its_last_good_checkpoint() {

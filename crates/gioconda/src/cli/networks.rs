@@ -14,6 +14,7 @@ Examples:
   gioconda train --preset portrait --print-config > my.toml  every setting, with its default
   gioconda train --data prepared --out run --config my.toml  train; my.toml may hold only what it changes
   gioconda train --data prepared --out run --resume          go on after Ctrl-C, a crash or a power cut
+  gioconda train --data mine --out run --weights models/portrait.safetensors  begin with what another run learned
 
 The run folder holds checkpoints (the newest 3), weights.safetensors for `learn` and `animate`, log.jsonl, TensorBoard
 events and pictures.")]
@@ -34,12 +35,16 @@ pub(crate) struct TrainArgs {
     #[arg(long, value_name = "FILE.toml", value_hint = ValueHint::FilePath)]
     pub(crate) config: Option<PathBuf>,
 
+    /// Begin with these weights instead of fresh networks: fine-tuning, or going on where only weights were kept
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) weights: Option<PathBuf>,
+
     /// Print the whole configuration and end
     #[arg(long)]
     pub(crate) print_config: bool,
 
     /// Go on from the run folder's newest checkpoint, with the configuration in the folder
-    #[arg(long, conflicts_with_all = ["config", "print_config", "perceptual"])]
+    #[arg(long, conflicts_with_all = ["config", "print_config", "perceptual", "weights"])]
     pub(crate) resume: bool,
 
     /// What computes: cpu, or cuda, metal, rocm, vulkan, wgpu with :N for the N-th; several share each step

@@ -19,8 +19,13 @@ pub(crate) fn run(arguments: &TrainArgs, terminal: &Terminal) -> Result<(), Fail
     let (Some(data), Some(folder)) = (&arguments.data, &arguments.output) else {
         return Err(Failure::Usage("training needs --data and --out".to_owned()));
     };
-    let start =
-        if arguments.resume { Start::Resume } else { Start::New(Box::new(configuration(arguments)?)) };
+    let start = match &arguments.weights {
+        _ if arguments.resume => Start::Resume,
+        None => Start::New(Box::new(configuration(arguments)?)),
+        Some(weights) => {
+            Start::From { config: Box::new(configuration(arguments)?), weights: weights.clone() }
+        }
+    };
     let devices = arguments.device.iter().map(|name| device(name)).collect::<Result<Vec<_>, _>>()?;
     let perceptual = networks_folder(arguments.perceptual_dir.as_deref());
     let settings = RunSettings { folder: folder.clone(), start, devices, perceptual };
