@@ -95,15 +95,20 @@ impl Studio {
 
     /// Waits for the end of a job.
     fn wait(&self, job: &str) -> Value {
+        self.follow(job, |view| view["state"] != "queued" && view["state"] != "running")
+    }
+
+    /// Waits until a job looks as is asked.
+    fn follow(&self, job: &str, arrived: impl Fn(&Value) -> bool) -> Value {
         let until = Instant::now() + Duration::from_mins(4);
         while Instant::now() < until {
             let view = self.get(&format!("/api/jobs/{job}")).expect(200);
-            if view["state"] != "queued" && view["state"] != "running" {
+            if arrived(&view) {
                 return view;
             }
             std::thread::sleep(Duration::from_millis(100));
         }
-        panic!("the job did not end");
+        panic!("the job did not come so far");
     }
 
     /// Presses Ctrl-C and returns what is left in the folder for temporary files.
@@ -235,6 +240,29 @@ fn jobs_are_stopped_and_resumed() {
     assert_eq!(studio.post(&format!("/api/jobs/{queued}/resume"), &json!({})).status, 409);
     let listed = studio.get("/api/jobs").expect(200);
     assert_eq!((&listed[0]["id"], &listed[1]["id"]), (&json!(queued), &json!(running)));
+    assert!(studio.close().is_empty());
+}
+
+#[test]
+fn a_network_is_tuned_on_from_where_it_was_stopped() {
+    let weights = concat!(env!("CARGO_MANIFEST_DIR"), "/../../models/portrait.safetensors");
+    let studio = Studio::open(&format!("--weights {weights}"));
+    let wish = json!({ "photos": [studio.mona()], "name": "Lisa", "subject": "artwork", "steps": 2000 });
+    let job = studio.post("/api/learn", &wish).expect(202)["job"].as_str().expect("a job").to_owned();
+    let path = format!("/api/jobs/{job}");
+    studio.follow(&job, |view| view["done"].as_u64() >= Some(2));
+    assert_eq!(studio.delete(&path).status, 204);
+    let stopped = studio.wait(&job)["done"].as_u64();
+    assert_eq!(studio.post(&format!("{path}/resume"), &json!({})).status, 202);
+    let resumed = studio.follow(&job, |view| view["frames_per_second"].is_number())["done"].as_u64();
+    assert!(resumed > stopped, "{resumed:?} after {stopped:?}");
+    let steps_since = resumed.zip(stopped).map(|(resumed, stopped)| resumed - stopped);
+    assert!(
+        steps_since < Some(10),
+        "the first steps that are told of are those after the stop: {steps_since:?}"
+    );
+    assert_eq!(studio.delete(&path).status, 204);
+    assert_eq!(studio.wait(&job)["state"], "stopped");
     assert!(studio.close().is_empty());
 }
 

@@ -98,6 +98,19 @@ pub(crate) enum Work {
     Learn(Learning),
 }
 
+impl Work {
+    /// Whether it can go on where it was stopped; films begin anew.
+    fn is_paused(&self) -> bool {
+        matches!(self, Self::Learn(learning) if learning.is_paused())
+    }
+
+    fn begin_anew(&self) {
+        if let Self::Learn(learning) = self {
+            learning.begin_anew();
+        }
+    }
+}
+
 /// A job's result, and its film if it is one.
 pub(crate) struct Made {
     pub(crate) result: JobResult,
@@ -124,8 +137,9 @@ pub(crate) struct Job {
     cancel: AtomicBool,
     view: watch::Sender<JobView>,
     film: Mutex<Option<Film>>,
-    /// When it began, and when it ended.
-    times: Mutex<(Option<Instant>, Option<Instant>)>,
+    /// When its progress was first told since it was begun or resumed, and how far it was then.
+    first: Mutex<Option<(Instant, u64)>>,
+    end: Mutex<Option<Instant>>,
 }
 
 impl Job {
@@ -147,8 +161,9 @@ impl Job {
     }
 
     fn progress(&self, studio: &Studio, done: u64, total: u64) {
-        let seconds = lock(&self.times).0.map_or(0.0, |start| start.elapsed().as_secs_f64());
-        let pace = (seconds > 0.0 && done > 0).then(|| done as f64 / seconds);
+        let (start, before) = *lock(&self.first).get_or_insert_with(|| (Instant::now(), done));
+        let seconds = start.elapsed().as_secs_f64();
+        let pace = (seconds > 0.0 && done > before).then(|| (done - before) as f64 / seconds);
         if self.view.borrow().kind == JobKind::Animate {
             studio.metrics.frames.inc();
             studio.metrics.job_fps.set(pace.unwrap_or(0.0));
@@ -206,7 +221,8 @@ impl Jobs {
             cancel: AtomicBool::new(false),
             view: watch::Sender::new(view),
             film: Mutex::default(),
-            times: Mutex::default(),
+            first: Mutex::default(),
+            end: Mutex::default(),
         });
         table.jobs.push(Arc::clone(&job));
         table.queue.push_back(job);
@@ -237,7 +253,7 @@ impl Jobs {
         job.cancel.store(true, Ordering::Relaxed);
         if let Some(place) = table.queue.iter().position(|other| other.id == *id) {
             table.queue.remove(place);
-            lock(&job.times).1 = Some(Instant::now());
+            *lock(&job.end) = Some(Instant::now());
             job.view.send_modify(|view| (view.state, view.position) = (JobState::Stopped, 0));
             table.count();
         }
@@ -254,9 +270,9 @@ impl Jobs {
         }
         table.check_room()?;
         job.cancel.store(false, Ordering::Relaxed);
-        *lock(&job.times) = (None, None);
+        (*lock(&job.first), *lock(&job.end)) = (None, None);
         job.view.send_modify(|view| {
-            (view.state, view.error, view.done, view.frames_per_second) = (JobState::Queued, None, 0, None);
+            (view.state, view.error, view.frames_per_second) = (JobState::Queued, None, None);
         });
         table.queue.push_back(job);
         table.count();
@@ -295,7 +311,6 @@ impl Jobs {
             if let Some(job) = table.queue.pop_front() {
                 table.running = Some(Arc::clone(&job));
                 table.count();
-                lock(&job.times).0 = Some(Instant::now());
                 job.view.send_modify(|view| (view.state, view.position) = (JobState::Running, 0));
                 return Some(job);
             }
@@ -306,7 +321,7 @@ impl Jobs {
     fn ended(&self, job: &Job, made: Result<Made, Unmade>) -> &'static str {
         let mut table = lock(&self.table);
         table.running = None;
-        lock(&job.times).1 = Some(Instant::now());
+        *lock(&job.end) = Some(Instant::now());
         let (state, result, error, end) = match made {
             Ok(Made { result, film }) => {
                 *lock(&job.film) = film;
@@ -343,7 +358,7 @@ impl Table {
     }
 
     fn forget_old(&mut self) {
-        let age = |job: &Job| lock(&job.times).1.map(|end| end.elapsed());
+        let age = |job: &Job| lock(&job.end).map(|end| end.elapsed());
         self.jobs.retain(|job| age(job).is_none_or(|age| age < limits::UNUSED));
         let bytes = |job: &Arc<Job>| lock(&job.film).as_ref().map_or(0, |film| film.bytes);
         let ended: Vec<u64> = self.jobs.iter().filter(|job| job.has_ended()).map(bytes).collect();
@@ -353,6 +368,13 @@ impl Table {
             surplus -= usize::from(goes);
             !goes
         });
+        let paused = self.jobs.iter().rev().filter_map(|job| match lock(&job.work).clone() {
+            Some(work) if work.is_paused() => Some(work),
+            _ => None,
+        });
+        for work in paused.skip(limits::PAUSED_LESSONS) {
+            work.begin_anew();
+        }
     }
 }
 

@@ -43,6 +43,8 @@ pub(crate) const LONGEST_SIDE: u32 = 2 * crate::options::LARGEST_SIDE;
 /// Jobs that wait, and jobs that ended and are remembered.
 pub(crate) const QUEUED_JOBS: usize = 24;
 pub(crate) const ENDED_JOBS: usize = 64;
+/// Networks that are kept where tuning was stopped; an older one begins anew when its job is resumed.
+pub(crate) const PAUSED_LESSONS: usize = 2;
 /// Previews that wait for their turn.
 pub(crate) const WAITING_PREVIEWS: usize = 8;
 /// Portraits that are kept ready.

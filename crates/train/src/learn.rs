@@ -81,7 +81,7 @@ pub enum Check {
 }
 
 /// Tunes a network to the person in `photos`, starting from the feed-forward one. `progress` is called after every
-/// step; setting `cancel` ends the work with `gioconda_avatar::Error::Cancelled`.
+/// step; setting `cancel` ends the work with `gioconda_avatar::Error::Cancelled`. A [`Lesson`] can be gone on with.
 ///
 /// # Errors
 /// When the networks cannot be built, the numbers run away, or the user asks to stop.
@@ -92,45 +92,97 @@ pub fn learn(
     progress: &dyn Fn(LearnProgress),
     cancel: &AtomicBool,
 ) -> Result<(PersonalNetwork, Outcome)> {
-    let device = Device::flex().autodiff();
-    device.seed(settings.seed);
-    let feed_forward = weights.feed_forward(photos);
-    let mut pairs = Pairs::new(photos, weights.header().config.generator.resolution, settings.seed);
-    let mut person = Person::new(weights.generator_on(&device)?, &feed_forward.psi, &device);
-    let judge = weights.discriminator_on(&device)?;
-    let judge = judge.map(|judge| Judge::new(judge, &feed_forward.embedding, &device));
-    let mut tuner = Tuner::new(judge, pairs.check());
+    let mut lesson = Lesson::new(weights, photos, settings)?;
+    lesson.go_on(progress, cancel)?;
+    Ok(lesson.finish())
+}
 
-    let untuned = held_back_loss(&pairs, &person.valid());
-    let mut best = (untuned, 0, person.valid());
-    let every = settings.steps.div_ceil(CHECKS);
-    for step in 1..=settings.steps {
-        if cancel.load(Ordering::Relaxed) {
-            return Err(gioconda_avatar::Error::Cancelled.into());
-        }
-        let loss = tuner.step(&mut person, &pairs.draw().into_episode(&device));
-        if !loss.is_finite() {
-            let reason = "the loss is not a number".to_owned();
-            return Err(Error::Diverged { step: u64::from(step), reason, checkpoint: None });
-        }
-        progress(LearnProgress { done: step, total: settings.steps, loss });
-        if step % every == 0 || step == settings.steps {
-            let snapshot = person.valid();
-            let now = held_back_loss(&pairs, &snapshot);
-            if now < best.0 {
-                best = (now, step, snapshot);
+/// A network on its way to being a person's own. It can be stopped after any step and gone on with.
+pub struct Lesson {
+    device: Device,
+    pairs: Pairs,
+    feed_forward: PersonalNetwork,
+    person: Person,
+    tuner: Tuner,
+    untuned: f64,
+    best: Best,
+    /// Steps done.
+    done: u32,
+    steps: u32,
+}
+
+/// The network that did best on the held-back pairs.
+struct Best {
+    loss: f64,
+    /// After how many steps.
+    steps: u32,
+    person: Person,
+}
+
+impl Lesson {
+    /// Before the first step.
+    ///
+    /// # Errors
+    /// When the networks cannot be built.
+    pub fn new(weights: &PortraitWeights, photos: &[Reference], settings: &LearnSettings) -> Result<Self> {
+        let device = Device::flex().autodiff();
+        device.seed(settings.seed);
+        let feed_forward = weights.feed_forward(photos);
+        let pairs = Pairs::new(photos, weights.header().config.generator.resolution, settings.seed);
+        let person = Person::new(weights.generator_on(&device)?, &feed_forward.psi, &device);
+        let judge = weights.discriminator_on(&device)?;
+        let judge = judge.map(|judge| Judge::new(judge, &feed_forward.embedding, &device));
+        let tuner = Tuner::new(judge, pairs.check());
+        let untuned = held_back_loss(&pairs, &person.valid());
+        let best = Best { loss: untuned, steps: 0, person: person.valid() };
+        Ok(Self { device, pairs, feed_forward, person, tuner, untuned, best, done: 0, steps: settings.steps })
+    }
+
+    /// Steps done.
+    pub fn done(&self) -> u32 {
+        self.done
+    }
+
+    /// Takes the steps that are left, or as many as there are before `cancel` is set.
+    ///
+    /// # Errors
+    /// `gioconda_avatar::Error::Cancelled` when it was stopped; call it again to go on. When the numbers run away.
+    pub fn go_on(&mut self, progress: &dyn Fn(LearnProgress), cancel: &AtomicBool) -> Result<()> {
+        let every = self.steps.div_ceil(CHECKS);
+        while self.done < self.steps {
+            if cancel.load(Ordering::Relaxed) {
+                return Err(gioconda_avatar::Error::Cancelled.into());
+            }
+            let loss = self.tuner.step(&mut self.person, &self.pairs.draw().into_episode(&self.device));
+            self.done += 1;
+            if !loss.is_finite() {
+                let reason = "the loss is not a number".to_owned();
+                return Err(Error::Diverged { step: u64::from(self.done), reason, checkpoint: None });
+            }
+            progress(LearnProgress { done: self.done, total: self.steps, loss });
+            if self.done.is_multiple_of(every) || self.done == self.steps {
+                let person = self.person.valid();
+                let loss = held_back_loss(&self.pairs, &person);
+                if loss < self.best.loss {
+                    self.best = Best { loss, steps: self.done, person };
+                }
             }
         }
+        Ok(())
     }
-    let (tuned, steps, person) = best;
-    let taken = steps > 0 && tuned < untuned * (1.0 - WORTH);
-    let outcome = Outcome { untuned, tuned, steps, check: pairs.check(), taken };
-    if !taken {
-        return Ok((feed_forward, outcome));
+
+    /// The network that did best so far, or the untuned one where tuning was not worth it.
+    pub fn finish(self) -> (PersonalNetwork, Outcome) {
+        let Self { feed_forward, untuned, best: Best { loss: tuned, steps, person }, pairs, .. } = self;
+        let taken = steps > 0 && tuned < untuned * (1.0 - WORTH);
+        let outcome = Outcome { untuned, tuned, steps, check: pairs.check(), taken };
+        if !taken {
+            return (feed_forward, outcome);
+        }
+        let psi = person.psi();
+        let tuning = Tuning::Tuned { steps };
+        (PersonalNetwork { generator: person.generator, psi, tuning, ..feed_forward }, outcome)
     }
-    let psi = person.psi();
-    let tuning = Tuning::Tuned { steps };
-    Ok((PersonalNetwork { generator: person.generator, psi, tuning, ..feed_forward }, outcome))
 }
 
 /// The mean reconstruction loss of the held-back pairs; `person` is without gradients.
@@ -286,9 +338,18 @@ mod tests {
     }
 
     #[test]
-    fn learning_can_be_stopped() {
-        let stopped =
-            learn(&weights(false), &[photo(0.0)], &LearnSettings::default(), &|_| {}, &AtomicBool::new(true));
+    fn a_stopped_lesson_ends_like_an_uninterrupted_one() {
+        let photos: Vec<Reference> = (0..3_u8).map(|i| photo(0.2 * f32::from(i))).collect();
+        let settings = LearnSettings { steps: 6, ..LearnSettings::default() };
+        let stop = AtomicBool::new(false);
+        let mut lesson = Lesson::new(&weights(true), &photos, &settings).unwrap();
+        let stopped = lesson.go_on(&|progress| stop.store(progress.done == 4, Ordering::Relaxed), &stop);
         assert!(matches!(stopped, Err(Error::Avatar(gioconda_avatar::Error::Cancelled))));
+        assert_eq!(lesson.done(), 4);
+        lesson.go_on(&|_| {}, &AtomicBool::new(false)).unwrap();
+        let (network, outcome) = lesson.finish();
+        let whole = learned(&photos, 6, true);
+        assert_eq!(outcome, whole.1);
+        assert_eq!(network.psi, whole.0.psi);
     }
 }

@@ -126,7 +126,7 @@ test("learning is stopped and taken up again", { skip }, async () => {
   await page.getByRole("button", { name: "Learn this face" }).click();
   await page.getByText("Step 12 of 60").waitFor();
   await page.getByRole("button", { name: "Stop" }).click();
-  await page.getByText("Stopped. It can be started again.").waitFor();
-  await page.getByRole("button", { name: "Start again" }).click();
+  await page.getByText("Stopped. It can go on.").waitFor();
+  await page.getByRole("button", { name: "Go on" }).click();
   await page.getByText("Lisa is ready.").waitFor();
 });

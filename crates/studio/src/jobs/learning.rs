@@ -1,14 +1,15 @@
 //! An avatar of several photos: what `gioconda learn` does, for a visitor.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use gioconda_avatar::builtin_motions::BuiltinMotion;
 use gioconda_avatar::{
-    Avatar, AvatarFile, Canvas, Declaration, Framing, Gains, MOST_PHOTOS, MotionTransfer, Reference,
+    Avatar, AvatarFile, Canvas, Declaration, Framing, Gains, MOST_PHOTOS, MotionTransfer, PersonalNetwork,
+    PortraitWeights, Reference,
 };
 use gioconda_face::FaceChoice;
 use gioconda_provenance::Finisher;
-use gioconda_train::LearnSettings;
+use gioconda_train::{LearnSettings, Lesson};
 use image::RgbImage;
 
 use super::{Job, JobResult, Made, Unmade};
@@ -35,6 +36,8 @@ pub(crate) struct Learning {
     declaration: Declaration,
     steps: u32,
     feed_forward: bool,
+    /// Where tuning was stopped.
+    paused: Mutex<Option<Box<Lesson>>>,
 }
 
 impl Learning {
@@ -63,7 +66,8 @@ impl Learning {
         let photos = photos.iter().map(|id| studio.uploads.photo(id)).collect::<Result<Vec<_>, _>>()?;
         let subject = subject.map(|subject| gioconda_provenance::Subject::from(subject).to_string());
         let declaration = Declaration { subject, consent };
-        Ok(Self { photos, name: name.to_owned(), declaration, steps, feed_forward })
+        let (name, paused) = (name.to_owned(), Mutex::default());
+        Ok(Self { photos, name, declaration, steps, feed_forward, paused })
     }
 
     pub(super) fn run(&self, studio: &Studio, job: &Job) -> Result<Made, Unmade> {
@@ -71,7 +75,8 @@ impl Learning {
         let tuned = weights.is_some() && !self.feed_forward;
         let count = self.photos.len() as u64;
         let total = if tuned { u64::from(self.steps) } else { count };
-        job.progress(studio, 0, total);
+        let done = self.lesson().as_ref().map_or(0, |lesson| u64::from(lesson.done()));
+        job.progress(studio, done, total);
         let mut references = Vec::new();
         for (number, photo) in self.photos.iter().enumerate() {
             stop_if(job)?;
@@ -86,13 +91,7 @@ impl Learning {
             after.network = Some(Arc::new(if self.feed_forward {
                 weights.feed_forward(&after.photos())
             } else {
-                let settings = LearnSettings { steps: self.steps, ..LearnSettings::default() };
-                let progress =
-                    |p: gioconda_train::LearnProgress| job.progress(studio, u64::from(p.done), total);
-                let learned =
-                    gioconda_train::learn(weights, &after.photos(), &settings, &progress, &job.cancel);
-                stop_if(job)?;
-                learned.map_err(|error| Unmade::Failed(error.to_string()))?.0
+                self.tune(studio, job, weights, &after)?
             }));
         }
         let file = AvatarFile::new(after, self.declaration.clone());
@@ -104,6 +103,49 @@ impl Learning {
             .save(&file, &self.name, &strip)
             .map_err(|error| Unmade::Failed(error.to_string()))?;
         Ok(Made { result: JobResult::Avatar { avatar }, film: None })
+    }
+
+    /// The network tuned to the photos, from where it was stopped if it was.
+    fn tune(
+        &self,
+        studio: &Studio,
+        job: &Job,
+        weights: &PortraitWeights,
+        avatar: &Avatar,
+    ) -> Result<PersonalNetwork, Unmade> {
+        let failed = |error: gioconda_train::Error| Unmade::Failed(error.to_string());
+        let paused = self.lesson().take();
+        let mut lesson = match paused {
+            Some(lesson) => lesson,
+            None => {
+                let settings = LearnSettings { steps: self.steps, ..LearnSettings::default() };
+                Box::new(Lesson::new(weights, &avatar.photos(), &settings).map_err(failed)?)
+            }
+        };
+        let progress = |p: gioconda_train::LearnProgress| {
+            job.progress(studio, u64::from(p.done), u64::from(p.total));
+        };
+        let end = lesson.go_on(&progress, &job.cancel);
+        if stop_if(job).is_err() {
+            *self.lesson() = Some(lesson);
+            return Err(Unmade::Stopped);
+        }
+        end.map_err(failed)?;
+        Ok(lesson.finish().0)
+    }
+
+    fn lesson(&self) -> MutexGuard<'_, Option<Box<Lesson>>> {
+        self.paused.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether it holds a network that was stopped while it was tuned.
+    pub(super) fn is_paused(&self) -> bool {
+        self.lesson().is_some()
+    }
+
+    /// Lets go of it: resumed, tuning begins anew.
+    pub(super) fn begin_anew(&self) {
+        self.lesson().take();
     }
 
     /// The first photo alone above, the avatar below, at the same moments of the same motion; marked and signed.

@@ -167,7 +167,8 @@ pub(crate) async fn stop(State(studio): State<Shared>, Part(id): Part<Id>) -> Re
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Puts a job that was stopped, or has failed, back into the queue; it begins anew.
+/// Puts a job that was stopped, or has failed, back into the queue. Tuning a network goes on where it was stopped, unless
+/// two others were stopped since; all else begins anew.
 #[utoipa::path(post, path = "/api/jobs/{id}/resume", tag = "jobs",
     params(("id" = Id, Path), ("X-Gioconda" = String, Header, description = "studio")),
     responses((status = 202, description = "Queued again", body = Accepted), (status = 404, description = "No such job", body = ErrorBody),
