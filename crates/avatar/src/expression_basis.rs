@@ -7,30 +7,15 @@
 
 use std::sync::LazyLock;
 
+use gioconda_face::LANDMARKS;
 use gioconda_face::topology::MESH_POINTS;
-use gioconda_face::{LANDMARKS, ModelCard};
 use nalgebra::Vector3;
 use safetensors::SafeTensors;
 
+use crate::models::EXPRESSION_BASIS;
+
 /// How many components the basis has: numbers a frame in a motion file.
 pub const COMPONENTS: usize = 48;
-
-/// What the basis is and where it comes from.
-pub static CARD: ModelCard = ModelCard {
-    name: "expression_basis",
-    file: "expression_basis.safetensors",
-    bytes: include_bytes!("../../../models/expression_basis.safetensors"),
-    sha256: "3dcb930c6c7908ecd195a144c36b1a549321334913bb06fe0aab025851f1d42a",
-    licence: "MIT OR Apache-2.0",
-    source: "this project, from research clips; see models/expression_basis.md",
-    input: "468 displacements from a face's neutral shape, canonical centimetres",
-    output: "48 coefficients",
-};
-
-/// What is compiled into the program: the face models and the expression basis.
-pub fn model_cards() -> impl Iterator<Item = &'static ModelCard> {
-    gioconda_face::models().iter().chain([&CARD])
-}
 
 /// An orthonormal basis of weighted displacements.
 #[derive(Debug)]
@@ -43,7 +28,8 @@ pub struct ExpressionBasis {
 
 /// The basis compiled into the program.
 pub static BASIS: LazyLock<ExpressionBasis> = LazyLock::new(|| {
-    ExpressionBasis::parse(CARD.bytes).expect("the basis compiled into the program is checked by a test")
+    ExpressionBasis::parse(EXPRESSION_BASIS.bytes)
+        .expect("the basis compiled into the program is checked by a test")
 });
 
 impl ExpressionBasis {
@@ -92,7 +78,7 @@ mod tests {
 
     #[test]
     fn the_compiled_in_basis_is_orthonormal() {
-        let basis = ExpressionBasis::parse(CARD.bytes).expect("readable");
+        let basis = ExpressionBasis::parse(EXPRESSION_BASIS.bytes).expect("readable");
         for k in 0..COMPONENTS {
             for l in 0..=k {
                 let dot: f32 =
@@ -115,6 +101,8 @@ mod tests {
     #[test]
     fn files_of_another_form_are_refused() {
         assert!(ExpressionBasis::parse(b"").is_none());
-        assert!(ExpressionBasis::parse(&CARD.bytes[..CARD.bytes.len() / 2]).is_none());
+        assert!(
+            ExpressionBasis::parse(&EXPRESSION_BASIS.bytes[..EXPRESSION_BASIS.bytes.len() / 2]).is_none()
+        );
     }
 }

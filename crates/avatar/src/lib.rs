@@ -15,6 +15,7 @@ mod encode_stage;
 mod error;
 pub mod expression_basis;
 mod mesh_renderer;
+mod models;
 mod motion;
 mod motion_file;
 pub mod network_input;
@@ -39,8 +40,8 @@ pub use canvas::{Canvas, DEFAULT_HEAD_SIDE, DEFAULT_LONGEST_SIDE, Framing, Windo
 pub use continuity::Continuity;
 pub use encode_stage::{Finish, FrameFinish};
 pub use error::Error;
-pub use expression_basis::model_cards;
 pub use mesh_renderer::MeshRenderer;
+pub use models::{PORTRAIT_NETWORK, model_cards};
 pub use motion::{CLOSED_EYE, CLOSED_MOUTH, FaceState, MotionFrame};
 pub use motion_file::{MOTION_VERSION, Motion};
 pub use neural_renderer::{NeuralRenderer, PersonalNetwork, PortraitWeights, Tuning};

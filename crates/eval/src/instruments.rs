@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use gioconda_avatar::{PortraitWeights, RendererKind};
+use gioconda_avatar::{PORTRAIT_NETWORK, PortraitWeights, RendererKind};
 use gioconda_face::{Blendshapes, FaceChoice, FaceFinder, Landmarks, Threads, Tracker};
 use image::RgbImage;
 use serde::{Deserialize, Serialize};
@@ -53,11 +53,15 @@ impl Networks {
         let frechet =
             load(&mut used, "FID", &perceptual::frechet_files(models), || FrechetFeatures::load(models))?;
         let weights = match (&settings.weights, settings.renderer) {
-            (Some(path), _) => Some(PortraitWeights::open(path)?),
-            (None, RendererKind::Neural) => return Err(gioconda_avatar::Error::NoNetwork.into()),
-            (None, RendererKind::Mesh) => None,
+            (_, RendererKind::Mesh) => None,
+            (Some(path), RendererKind::Neural) => Some(PortraitWeights::open(path)?),
+            (None, RendererKind::Neural) => Some(PortraitWeights::built_in()),
         };
-        let weights_sha256 = settings.weights.as_deref().map(checksum).transpose()?;
+        let weights_sha256 = match (&settings.weights, &weights) {
+            (_, None) => None,
+            (Some(path), Some(_)) => Some(checksum(path)?),
+            (None, Some(_)) => Some(PORTRAIT_NETWORK.sha256.to_owned()),
+        };
         Ok(Self { perceptual, lpips, identity, frechet, weights, used, weights_sha256 })
     }
 }

@@ -112,12 +112,14 @@ pub fn evaluate(
 }
 
 fn request(settings: &Settings, networks: &Networks) -> Request {
-    let name =
-        |path: &std::path::PathBuf| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let name = settings.weights.as_deref().map_or_else(
+        || "the weights inside the program".to_owned(),
+        |path| path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+    );
     Request {
         data: settings.data.display().to_string(),
         renderer: judged(settings.renderer).to_owned(),
-        weights: settings.weights.as_ref().map(name).zip(networks.weights_sha256.clone()),
+        weights: networks.weights_sha256.clone().map(|sha256| (name, sha256)),
         frames: settings.frames,
         side: SIDE,
         seed: settings.seed,

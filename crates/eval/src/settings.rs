@@ -45,7 +45,7 @@ pub struct Settings {
     pub protocols: Vec<Protocol>,
     /// Whose pictures are judged; copy and mesh are always beside it.
     pub renderer: RendererKind,
-    /// Weights of the neural renderer.
+    /// Weights of the neural renderer; `None` for those inside the program.
     pub weights: Option<PathBuf>,
     /// Frames of each clip, spread evenly; all if `None`.
     pub frames: Option<usize>,

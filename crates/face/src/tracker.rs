@@ -70,8 +70,12 @@ impl Tracker {
     fn follow(&mut self, frame: &RgbImage) -> Option<FoundLandmarks> {
         let region = self.next?;
         let found = self.finder.landmark_model.find(frame, &region);
-        let trusted =
-            found.presence >= MIN_PRESENCE && !has_jumped(&region, &landmark_region(&found.landmarks));
+        let there = landmark_region(&found.landmarks);
+        let trusted = found.presence >= MIN_PRESENCE && !has_jumped(&region, &there);
+        if trusted && has_moved(&region, &there) {
+            let again = self.finder.landmark_model.find(frame, &there);
+            return Some(if again.presence >= MIN_PRESENCE { again } else { found });
+        }
         trusted.then_some(found)
     }
 
@@ -97,6 +101,15 @@ fn has_jumped(before: &Region, after: &Region) -> bool {
     let moved = (after.center - before.center).norm() / before.size;
     let grown = after.size / before.size;
     !(moved < 0.35 && (0.6..1.6).contains(&grown))
+}
+
+/// A face that was looked for where it no longer is appears off-centre, too small or tilted, and its landmarks are
+/// drawn towards where the model is used to see them: it is worth a second look, centred.
+fn has_moved(before: &Region, after: &Region) -> bool {
+    let moved = (after.center - before.center).norm() / before.size;
+    let grown = after.size / before.size;
+    let turned = (after.rotation - before.rotation).abs();
+    moved > 0.04 || !(0.94..1.06).contains(&grown) || turned > 0.1
 }
 
 #[cfg(test)]

@@ -128,11 +128,11 @@ pub(crate) struct AnimateArgs {
     #[command(flatten)]
     pub(crate) provenance: ProvenanceOptions,
 
-    /// Who paints the frames [default: neural where an avatar or --weights brings a network, else mesh]
+    /// Who paints the frames [default: neural, except for avatars that were learned without a network]
     #[arg(long, value_enum)]
     pub(crate) renderer: Option<RendererArg>,
 
-    /// Weights of the portrait preset for the neural renderer; they replace an avatar's own network
+    /// Weights of the portrait preset instead of those inside the program; they replace an avatar's own network too
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) weights: Option<PathBuf>,
 
@@ -321,8 +321,9 @@ pub(crate) struct RecordArgs {
 The first photo is the one that is shown; the others lend their faces where they are nearer to what is performed.
 Photos that show what the first does not are worth most: teeth, shut eyes, the head turned to either side.
 
-Without --weights the avatar is painted by the face mesh alone. With weights its network is tuned to the person; some
-photos are held back to check that this helps, and where it does not, the untuned network is kept.")]
+From three photos on the network is tuned to the person, which takes a minute or two; some photos are held back to check
+that this helps, and where it does not, the untuned network is kept. With one or two nothing can be checked, and it is
+left untuned unless --steps is given.")]
 pub(crate) struct LearnArgs {
     /// Photos of one person, 1 to 32
     #[arg(required = true, value_name = "PHOTO", value_hint = ValueHint::FilePath)]
@@ -332,17 +333,21 @@ pub(crate) struct LearnArgs {
     #[arg(short, long, value_name = "PERSON.avatar", value_hint = ValueHint::FilePath)]
     pub(crate) output: Option<PathBuf>,
 
-    /// Weights of the portrait preset to start from
+    /// Weights of the portrait preset to start from, instead of those inside the program
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) weights: Option<PathBuf>,
 
-    /// How many steps the network is tuned for [default: 60]
-    #[arg(long, value_name = "N", requires = "weights", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    /// How many steps the network is tuned for [default: 60 from three photos on]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub(crate) steps: Option<u32>,
 
     /// Do not tune: the instant version
-    #[arg(long, requires = "weights", conflicts_with = "steps")]
+    #[arg(long, conflicts_with = "steps")]
     pub(crate) feed_forward: bool,
+
+    /// Leave the network out: the avatar is painted by the face mesh alone
+    #[arg(long, conflicts_with_all = ["weights", "steps", "feed_forward"])]
+    pub(crate) no_network: bool,
 
     /// Who is shown: self, consented, historical, artwork or fictional; kept in the file
     #[arg(long, value_name = "WHO")]
@@ -505,15 +510,16 @@ mod tests {
             &["eval", "clips", "--compare", "a.json", "b.json"],
             &["export"],
             &["learn"],
-            &["learn", "a.jpg", "--steps", "0", "--weights", "w"],
-            &["learn", "a.jpg", "--steps", "5"],
-            &["learn", "a.jpg", "--feed-forward"],
+            &["learn", "a.jpg", "--steps", "0"],
+            &["learn", "a.jpg", "--steps", "5", "--no-network"],
+            &["learn", "a.jpg", "--feed-forward", "--no-network"],
+            &["learn", "a.jpg", "--weights", "w", "--no-network"],
             &["learn", "a.jpg", "--subject", "me"],
             &["animate", "a.jpg", "--subject", "anyone"],
             &["animate", "a.jpg", "--sign-cert", "c.pem"],
             &["animate", "a.jpg", "--no-provenance", "--credit"],
             &["verify"],
-            &["learn", "a.jpg", "--feed-forward", "--steps", "5", "--weights", "w"],
+            &["learn", "a.jpg", "--feed-forward", "--steps", "5"],
         ] {
             let parsed = Cli::try_parse_from(std::iter::once("gioconda").chain(arguments.iter().copied()));
             assert!(parsed.is_err(), "{arguments:?}");

@@ -234,14 +234,15 @@ fn built_in_motions_need_no_clip() {
 }
 
 #[test]
-fn the_network_of_the_repository_paints_another_picture_than_the_mesh() {
+fn the_network_inside_the_program_paints_another_picture_than_the_mesh() {
     let scratch = Scratch::new();
-    let weights = workspace("models/portrait.safetensors");
-    let network = format!("--renderer neural --weights {}", weights.display());
-    for (output, options) in [("mesh", ""), ("network", network.as_str())] {
+    let weights = format!("--weights {}", workspace("models/portrait.safetensors").display());
+    for (output, options) in [("mesh", "--renderer mesh"), ("network", ""), ("same", weights.as_str())] {
         scratch.succeed(&format!("animate mona.jpg -d talk -o {output} --no-provenance {BRIEF} {options}"));
     }
-    let ((_, mesh), (_, network)) = (scratch.read("mesh"), scratch.read("network"));
+    let ((_, mesh), (_, network), (_, same)) =
+        (scratch.read("mesh"), scratch.read("network"), scratch.read("same"));
+    assert!(network == same, "the network inside the program is the repository's");
     let apart: Vec<f64> = mesh.iter().zip(&network).map(|(a, b)| mean_difference(a, b)).collect();
     assert_eq!(apart.len(), 10);
     assert!(apart.iter().all(|levels| (0.2..12.0).contains(levels)), "painted, and still her: {apart:?}");

@@ -37,8 +37,9 @@ fn a_folder_becomes_a_report() {
     scratch.film("clips/dark.mp4", 3, 0);
     scratch.film("clips/single.mp4", 1, 1);
     fs::write(scratch.path("clips/page.mp4"), "<html>").expect("a file");
-    let run =
-        scratch.succeed("eval clips --protocol self,cross --drivers 4 --frames 4 --models none --out out");
+    let run = scratch.succeed(
+        "eval clips --renderer mesh --protocol self,cross --drivers 4 --frames 4 --models none --out out",
+    );
     for name in ["dark.mp4", "single.mp4", "page.mp4"] {
         assert!(run.stderr.contains(&format!("warning: {name}: not scored: ")), "{name}\n{}", run.stderr);
     }
@@ -96,14 +97,14 @@ fn a_report_compares_with_itself_and_thresholds_fail_runs() {
     let scratch = Scratch::new();
     clips(&scratch);
     let run = scratch
-        .run("eval clips --frames 2 --models none --out out --require psnr>=1 --require psnr_face>=59");
+        .run("eval clips --renderer mesh --frames 2 --models none --out out --require psnr>=1 --require psnr_face>=59");
     let error = run.only_error(1);
     assert!(
         error.contains("required psnr_face>=59, but self gave ") && !error.contains("psnr>=1"),
         "{error}"
     );
-    let missing =
-        scratch.run("eval clips --frames 2 --models none --out out --no-pictures --require csim>=0");
+    let missing = scratch
+        .run("eval clips --renderer mesh --frames 2 --models none --out out --no-pictures --require csim>=0");
     assert!(missing.only_error(1).contains("it was not measured"));
     let page = fs::read_to_string(scratch.path("out/report.html")).expect("a page");
     assert!(!page.contains("data:image"), "a page without pictures shows one");
@@ -123,7 +124,7 @@ fn few_shot_tells_numbers_of_photos_apart() {
         scratch.film(&format!("clips/{name}"), 12, 12);
     }
     let run = scratch
-        .succeed("eval clips --protocol few-shot --avatar-from T=1,3 --frames 4 --models none --out out");
+        .succeed("eval clips --renderer mesh --protocol few-shot --avatar-from T=1,3 --frames 4 --models none --out out");
     assert!(run.stderr.contains("lone: not scored: has a single clip"), "{}", run.stderr);
     let report = report(&scratch, "out");
     for row in ["mesh T=1", "mesh T=3"] {
@@ -146,7 +147,7 @@ fn what_cannot_be_scored_is_refused_in_one_line() {
         ("eval dark --protocol cross", 1, "nothing could be scored: no person fits"),
         ("eval dark --weights bad.safetensors", 1, "bad.safetensors"),
         ("eval --compare a.json a.json", 1, "is no report"),
-        ("eval dark --renderer neural", 2, "--weights"),
+        ("eval dark --renderer mesh --weights bad.safetensors", 2, "choose one"),
         ("eval dark --avatar-from T=1", 2, "few-shot"),
     ];
     for (arguments, code, told) in cases {
@@ -155,9 +156,10 @@ fn what_cannot_be_scored_is_refused_in_one_line() {
     }
 }
 
-/// Real clips: the mesh must beat the copy by what it is known to, and CSIM must know the people.
+/// Real clips: the mesh must beat the copy by what it is known to, the network inside the program the mesh, and CSIM must
+/// know the people.
 #[test]
-fn the_mesh_renderer_on_real_clips() {
+fn the_renderers_on_real_clips() {
     let (Some(data), Some(models)) = (shared("data/val"), shared("models")) else { return };
     let scratch = Scratch::new();
     for person in ["liveportrait_d9", "video-retalking_4"] {
@@ -181,6 +183,10 @@ fn the_mesh_renderer_on_real_clips() {
             value(&report, 0, "mesh", measure) < value(&report, 0, "copy", measure),
             "{measure}\n{report}"
         );
+    }
+    for (measure, at_least) in [("psnr", 0.3), ("psnr_face", 0.3), ("psnr_mouth_eyes", 0.5)] {
+        let gain = value(&report, 0, "neural", measure) - value(&report, 0, "mesh", measure);
+        assert!(gain > at_least, "{measure}: {gain}");
     }
     assert!(
         value(&report, 0, "mesh", "csim_truth") > 0.5 && value(&report, 1, "mesh", "csim") > 0.5,

@@ -20,8 +20,8 @@ fn photos() -> Scratch {
 #[test]
 fn several_photos_become_one_avatar_that_moves() {
     let scratch = photos();
-    let run = scratch.succeed("learn mona.jpg near.png grey.png -o mona.avatar --consent me --json");
-    assert!(run.stderr.contains("face mesh alone"), "{}", run.stderr);
+    let run =
+        scratch.succeed("learn mona.jpg near.png grey.png -o mona.avatar --consent me --json --no-network");
     assert!(
         run.stdout.contains("\"photos\": 3") && run.stdout.contains("\"network\": \"none\""),
         "{}",
@@ -31,7 +31,12 @@ fn several_photos_become_one_avatar_that_moves() {
     let (info, frames) = scratch.read("out.mp4");
     assert_eq!((info.width, info.height, frames.len()), (128, 128, 10));
     // Without a name, outputs are named after what they are made of.
-    scratch.succeed("learn near.png");
+    let run = scratch.succeed("learn near.png");
+    assert!(
+        run.stderr.contains("left untuned") && run.stderr.contains("network: feed-forward"),
+        "{}",
+        run.stderr
+    );
     scratch.succeed(&format!("animate near.avatar {BRIEF}"));
     assert!(scratch.path("near.mp4").exists());
 }
@@ -74,8 +79,7 @@ fn what_cannot_be_learned_leaves_nothing_behind() {
             "bad.safetensors: not a usable weight file",
         ),
         ("learn mona.jpg -o a.avatar --weights missing.safetensors", 1, "missing.safetensors"),
-        ("learn mona.jpg -o a.avatar --steps 10", 2, "--weights"),
-        ("animate mona.jpg --renderer neural -o out.mp4", 1, "--weights FILE"),
+        ("learn mona.jpg -o a.avatar --steps 10 --no-network", 2, "--no-network"),
         ("animate mona.jpg --weights bad.safetensors -o out.mp4", 1, "not a usable weight file"),
         ("animate mona.jpg --renderer mesh --weights bad.safetensors -o out.mp4", 2, "choose one"),
     ];

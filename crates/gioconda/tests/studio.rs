@@ -245,8 +245,7 @@ fn jobs_are_stopped_and_resumed() {
 
 #[test]
 fn a_network_is_tuned_on_from_where_it_was_stopped() {
-    let weights = concat!(env!("CARGO_MANIFEST_DIR"), "/../../models/portrait.safetensors");
-    let studio = Studio::open(&format!("--weights {weights}"));
+    let studio = Studio::open("");
     let wish = json!({ "photos": [studio.mona()], "name": "Lisa", "subject": "artwork", "steps": 2000 });
     let job = studio.post("/api/learn", &wish).expect(202)["job"].as_str().expect("a job").to_owned();
     let path = format!("/api/jobs/{job}");

@@ -103,7 +103,7 @@ fn a_stopped_run_goes_on_to_the_same_weights() {
 fn what_cannot_be_trained_is_refused_in_one_line() {
     let scratch = prepared();
     scratch.succeed("train --data data --out run --config tiny.toml");
-    scratch.succeed("learn mona.jpg -o mona.avatar");
+    scratch.succeed("learn mona.jpg -o mona.avatar --no-network");
     fs::create_dir(scratch.path("bare")).expect("a folder");
     fs::create_dir(scratch.path("old")).expect("a folder");
     for name in scratch.names("data") {

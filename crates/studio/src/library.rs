@@ -42,8 +42,6 @@ pub(crate) struct Info {
     version: &'static str,
     /// Whether only the gallery is shown.
     kiosk: bool,
-    /// Whether `learn` tunes a network, or only collects photos.
-    weights: bool,
     limits: Limits,
     /// The device that shows live portraits to other programs, where there is one.
     virtual_camera: Option<String>,
@@ -85,7 +83,6 @@ pub(crate) async fn info(State(studio): State<Shared>) -> Json<Info> {
     Json(Info {
         version: env!("CARGO_PKG_VERSION"),
         kiosk: settings.kiosk,
-        weights: studio.weights.is_some(),
         limits: Limits {
             photo_bytes: limits::PHOTO_BYTES,
             clip_bytes: limits::CLIP_BYTES,

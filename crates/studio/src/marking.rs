@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use gioconda_avatar::{RendererKind, model_cards};
+use gioconda_avatar::{PORTRAIT_NETWORK, RendererKind, model_cards};
 use gioconda_provenance::{Input, Language, Model, Source, Statement, Subject};
 use image::RgbImage;
 
@@ -27,7 +27,11 @@ impl Studio {
             // Both renderers keep the photo's own pixels; the neural one paints what the photo does not show.
             source: Source::Composite,
             inputs: std::iter::once(portrait.input.clone()).chain(driver).collect(),
-            models: models(renderer, self.weights.as_ref().map(|(_, file)| file)),
+            models: models(match (renderer, &self.weights_file) {
+                (RendererKind::Mesh, _) => Painter::Mesh,
+                (RendererKind::Neural, Some(file)) => Painter::Weights(file),
+                (RendererKind::Neural, None) => Painter::BuiltIn,
+            }),
             subject: options.subject.map(Subject::from).or(declared).unwrap_or_default(),
             consent: options.consent.clone().or_else(|| portrait.declaration.consent.clone()),
             watermark: portrait.payload(),
@@ -54,12 +58,30 @@ impl Studio {
     }
 }
 
-/// The models inside the program, and the file of weights where a network paints.
-pub fn models(renderer: RendererKind, weights: Option<&Input>) -> Vec<Model> {
-    let inside =
-        model_cards().map(|card| Model { name: card.name.to_owned(), sha256: card.sha256.to_owned() });
-    let network = weights
-        .filter(|_| renderer == RendererKind::Neural)
-        .map(|weights| Model { name: "portrait network".to_owned(), sha256: weights.sha256_hex() });
+/// What paints a portrait, as far as its statement tells.
+#[derive(Clone, Copy, Debug)]
+pub enum Painter<'a> {
+    /// The face mesh alone.
+    Mesh,
+    /// The network inside the program.
+    BuiltIn,
+    /// The network of a weight file.
+    Weights(&'a Input),
+    /// The network of the avatar file, which is named as an input already.
+    Own,
+}
+
+/// The models that take part: those inside the program, of which the portrait network only where it paints, or the file
+/// of weights in its stead.
+pub fn models(painter: Painter<'_>) -> Vec<Model> {
+    let inside = model_cards()
+        .filter(|card| card.name != PORTRAIT_NETWORK.name || matches!(painter, Painter::BuiltIn))
+        .map(|card| Model { name: card.name.to_owned(), sha256: card.sha256.to_owned() });
+    let network = match painter {
+        Painter::Weights(file) => {
+            Some(Model { name: "portrait network".to_owned(), sha256: file.sha256_hex() })
+        }
+        Painter::Mesh | Painter::BuiltIn | Painter::Own => None,
+    };
     inside.chain(network).collect()
 }

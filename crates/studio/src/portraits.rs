@@ -95,7 +95,7 @@ impl Studio {
                 let shown = reference(path, &face.landmarks)
                     .map_err(|error| ApiError::unusable(in_words(&error, path, "the photo")))?;
                 let warnings = face.quality.warnings.clone();
-                let avatar = Avatar { warnings, ..Avatar::of(&[shown]) };
+                let avatar = self.with_network(Avatar { warnings, ..Avatar::of(&[shown]) });
                 portrait(path, AvatarFile::new(avatar, Declaration::default()))
             }
             PortraitId::Figure { figure, face } => {
@@ -106,7 +106,10 @@ impl Studio {
                     .with_finder(|finder| Avatar::from_photo(path, choice, finder))
                     .map_err(|error| ApiError::unusable(in_words(&error, path, "the figure's picture")))?;
                 let subject = Some(subject.to_string());
-                portrait(path, AvatarFile::new(avatar, Declaration { subject, consent: None }))
+                portrait(
+                    path,
+                    AvatarFile::new(self.with_network(avatar), Declaration { subject, consent: None }),
+                )
             }
             PortraitId::Avatar { avatar, .. } => {
                 let path = self.avatars.find(avatar)?;
@@ -115,6 +118,12 @@ impl Studio {
                 portrait(&path, file)
             }
         }
+    }
+
+    /// Has the studio's network paint a photo.
+    pub(crate) fn with_network(&self, avatar: Avatar) -> Avatar {
+        let network = self.weights.feed_forward(&avatar.photos());
+        Avatar { network: Some(Arc::new(network)), ..avatar }
     }
 
     /// Lends the face finder: one photo is looked at at a time.

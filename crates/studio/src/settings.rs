@@ -20,7 +20,7 @@ pub struct Settings {
     pub avatars: Option<PathBuf>,
     /// What visitors must know when the studio listens beyond this machine; `None` makes one up there.
     pub token: Option<String>,
-    /// Trained weights, for `learn` to tune a network.
+    /// Trained weights instead of those inside the program.
     pub weights: Option<PathBuf>,
     /// A v4l2loopback device that shows the live portrait to other programs.
     pub virtual_camera: Option<PathBuf>,

@@ -38,8 +38,10 @@ pub(crate) struct Studio {
     pub(crate) uploads: Uploads,
     pub(crate) portraits: Portraits,
     pub(crate) finder: Mutex<FaceFinder>,
-    /// Trained weights and their file, for `learn`.
-    pub(crate) weights: Option<(PortraitWeights, Input)>,
+    /// What paints photos, and what `learn` tunes.
+    pub(crate) weights: PortraitWeights,
+    /// Where they come from; `None` for those inside the program.
+    pub(crate) weights_file: Option<Input>,
     pub(crate) metrics: Metrics,
     /// The live sessions that run.
     pub(crate) sessions: Arc<Sessions>,
@@ -72,9 +74,9 @@ impl Studio {
         if let Some(warning) = &identity.warning {
             tracing::warn!("{warning}");
         }
-        let weights = match &settings.weights {
-            None => None,
-            Some(path) => Some((PortraitWeights::open(path)?, Input::read("weights", path, None, false)?)),
+        let (weights, weights_file) = match &settings.weights {
+            None => (PortraitWeights::built_in(), None),
+            Some(path) => (PortraitWeights::open(path)?, Some(Input::read("weights", path, None, false)?)),
         };
         Ok(Self {
             token: Token::of_server(settings.listen, settings.token.as_deref()),
@@ -85,6 +87,7 @@ impl Studio {
             portraits: Portraits::default(),
             finder: Mutex::new(FaceFinder::new(Threads::Shared)?),
             weights,
+            weights_file,
             metrics: Metrics::new(),
             sessions: Arc::default(),
             virtual_camera: settings.virtual_camera.as_deref().map(VirtualCamera::open).transpose()?,

@@ -24,6 +24,9 @@ use person::{Judge, Person, Tuner};
 /// Generator steps when nobody says otherwise: more hurt mouth and eyes (PROTOTYPE.md, few-shot).
 pub const DEFAULT_LEARNING_STEPS: u32 = 60;
 
+/// With fewer photos tuning can hardly be checked, and an untuned network is as good a choice (PROTOTYPE.md, few-shot).
+pub const FEWEST_PHOTOS_TO_TUNE: usize = 3;
+
 /// The held-back pairs are looked at so many times while tuning.
 const CHECKS: u32 = 6;
 

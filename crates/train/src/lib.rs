@@ -31,7 +31,10 @@ pub use config::{
 pub use episodes::EpisodeSource;
 pub use error::{Error, Result};
 pub use footage::{Footage, MemoryFootage, Shot};
-pub use learn::{Check, DEFAULT_LEARNING_STEPS, LearnProgress, LearnSettings, Lesson, Outcome, learn};
+pub use learn::{
+    Check, DEFAULT_LEARNING_STEPS, FEWEST_PHOTOS_TO_TUNE, LearnProgress, LearnSettings, Lesson, Outcome,
+    learn,
+};
 pub use log::LogEntry;
 pub use losses::StepLosses;
 pub use prefetch::Prefetch;

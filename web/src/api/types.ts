@@ -5,8 +5,6 @@ export type LanguageCode = "en" | "it" | "es";
 export interface Info {
   version: string;
   kiosk: boolean;
-  /** Whether `learn` can tune a network, or only collects photos. */
-  weights: boolean;
   limits: { photo_bytes: number; clip_bytes: number; clip_seconds: number; pixels: number; photos: number };
   /** The device that shows live portraits to other programs, where there is one. */
   virtual_camera: string | null;

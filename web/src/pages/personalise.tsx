@@ -157,7 +157,6 @@ export function Personalise({ info }: { info: Info }) {
             onInput={(event) => setName(event.currentTarget.value)}
           />
           <Declaration declared={declared} onChange={setDeclared} />
-          {!info.weights && <p class="hint">{words.noWeights}</p>}
           {job && working ? (
             <JobProgress job={job} title={words.learning(name)} onStop={() => void api.stopJob(job.id).catch(setError)} />
           ) : (

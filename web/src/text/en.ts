@@ -195,7 +195,6 @@ export const en = {
     namePlaceholder: "Anna",
     learn: "Learn this face",
     learning: (name: string) => `Learning ${name}`,
-    noWeights: "No trained network is in this studio: photos are collected and warped, which takes seconds.",
     stopped: "Stopped. It can go on.",
     resume: "Go on",
     discard: "Discard it",

@@ -197,7 +197,6 @@ export const es: Texts = {
     namePlaceholder: "Ana",
     learn: "Aprender esta cara",
     learning: (name) => `Aprendiendo ${name}`,
-    noWeights: "En este estudio no hay una red entrenada: las fotos se reúnen y se deforman, en segundos.",
     stopped: "Parado. Se puede continuar.",
     resume: "Continuar",
     discard: "Dejarlo",

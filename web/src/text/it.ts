@@ -197,7 +197,6 @@ export const it: Texts = {
     namePlaceholder: "Anna",
     learn: "Impara questo viso",
     learning: (name) => `Imparo ${name}`,
-    noWeights: "In questo studio non c’è una rete addestrata: le foto vengono raccolte e deformate, in pochi secondi.",
     stopped: "Fermato. Si può riprendere.",
     resume: "Riprendi",
     discard: "Lascia perdere",

@@ -13,6 +13,7 @@ use gioconda_networks::{
 use super::Session;
 use crate::Error;
 use crate::avatar::Reference;
+use crate::models::PORTRAIT_NETWORK;
 use crate::network_input::{
     INPUT_CHANNELS, cropped, cropped_landmarks, landmark_planes, network_crop, planes,
 };
@@ -80,7 +81,23 @@ impl PortraitWeights {
     /// When it is no weight file, or was made for another preset, another landmark picture, or for networks that the
     /// renderer cannot feed.
     pub fn open(path: &Path) -> Result<Self, Error> {
-        let file = WeightFile::open(path)?.require(Preset::Portrait, LANDMARK_PICTURE_VERSION)?;
+        Self::of(WeightFile::open(path)?, path)
+    }
+
+    /// The weights inside the program, [`PORTRAIT_NETWORK`].
+    ///
+    /// # Panics
+    /// Never: a test reads them.
+    pub fn built_in() -> Self {
+        let path = Path::new(PORTRAIT_NETWORK.file);
+        let weights = WeightFile::parse(path, PORTRAIT_NETWORK.bytes).map_err(Error::from);
+        weights
+            .and_then(|file| Self::of(file, path))
+            .expect("the weights inside the program are checked by a test")
+    }
+
+    fn of(file: WeightFile, path: &Path) -> Result<Self, Error> {
+        let file = file.require(Preset::Portrait, LANDMARK_PICTURE_VERSION)?;
         let config = &file.header().config;
         check_sizes(config).map_err(|what| Error::Weights { path: path.to_owned(), what })?;
         let device = Device::flex();

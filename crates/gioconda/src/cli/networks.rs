@@ -14,7 +14,7 @@ Examples:
   gioconda train --preset portrait --print-config > my.toml  every setting, with its default
   gioconda train --data prepared --out run --config my.toml  train; my.toml may hold only what it changes
   gioconda train --data prepared --out run --resume          go on after Ctrl-C, a crash or a power cut
-  gioconda train --data mine --out run --weights models/portrait.safetensors  begin with what another run learned
+  gioconda train --data mine --out run --weights w.safetensors  begin with what another run learned
 
 The run folder holds checkpoints (the newest 3), weights.safetensors for `learn` and `animate`, log.jsonl, TensorBoard
 events and pictures.")]
@@ -110,9 +110,9 @@ pub(crate) struct PrepareArgs {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  gioconda eval clips/ --out report                          the mesh renderer, self-reenactment
+  gioconda eval clips/ --out report                          the network inside the program, self-reenactment
   gioconda eval clips/ --protocol self,cross --frames 16     quicker, and driven by other people too
-  gioconda eval clips/ --renderer neural --weights new.safetensors --require 'psnr_face>=25'
+  gioconda eval clips/ --weights new.safetensors --require 'psnr_face>=25'
   gioconda eval --compare old/report.json new/report.json    what changed, and how sure that is
 
 A run that was stopped goes on when the same command is given again. Clips that cannot be scored are named in the
@@ -130,11 +130,11 @@ pub(crate) struct EvalArgs {
     #[arg(long, value_name = "first|T=1,8,32", value_parser = avatar_source)]
     pub(crate) avatar_from: Option<AvatarSource>,
 
-    /// Whose pictures are judged; copy and mesh are always beside it [default: neural with --weights, else mesh]
+    /// Whose pictures are judged; copy and mesh are always beside it [default: neural]
     #[arg(long, value_enum)]
     pub(crate) renderer: Option<RendererArg>,
 
-    /// Weights of the portrait preset for the neural renderer
+    /// Weights of the portrait preset instead of those inside the program
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) weights: Option<PathBuf>,
 

@@ -39,7 +39,7 @@ pub(crate) struct StudioArgs {
     #[arg(long, value_name = "TOKEN", value_parser = token)]
     pub(crate) token: Option<String>,
 
-    /// Trained weights, with which avatars get networks of their own
+    /// Weights of the portrait preset instead of those inside the program
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) weights: Option<PathBuf>,
 

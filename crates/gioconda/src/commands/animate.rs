@@ -47,7 +47,11 @@ pub(crate) fn run(arguments: &AnimateArgs, terminal: &Terminal) -> Result<(), Fa
     }
     let mut source = AvatarSource {
         arguments,
-        weights: arguments.weights.as_deref().map(PortraitWeights::open).transpose()?,
+        weights: match &arguments.weights {
+            _ if arguments.renderer == Some(RendererArg::Mesh) => None,
+            Some(path) => Some(PortraitWeights::open(path)?),
+            None => Some(PortraitWeights::built_in()),
+        },
         finder: FaceFinder::new(Threads::Shared)?,
     };
     let driver = Path::new(&arguments.drive);
@@ -99,14 +103,16 @@ fn animate(
     terminal: &Terminal,
     cancel: &AtomicBool,
 ) -> Result<Summary, String> {
-    let (avatar, declared) = source.open(photo).map_err(|error| report::in_words(&error, "--face"))?;
+    let Opened { avatar, declared, own_network } =
+        source.open(photo).map_err(|error| report::in_words(&error, "--face"))?;
     let renderer = source.renderer(&avatar);
     let settings = &Settings { renderer, ..settings.clone() };
     for warning in &avatar.warnings {
         terminal.warn(format_args!("{}: {warning}", photo.display()));
     }
-    let statement =
-        provenance.statement(photo, &avatar, &declared, renderer, terminal).map_err(|e| e.to_string())?;
+    let statement = provenance
+        .statement(photo, &avatar, &declared, (renderer, own_network), terminal)
+        .map_err(|e| e.to_string())?;
     let finish = provenance.finish(&statement);
     let bar = terminal.bar(&output.display().to_string());
     let summary = gioconda_avatar::animate(&avatar, settings, output, finish, &|p| bar.update(p), cancel);
@@ -120,16 +126,25 @@ fn animate(
     Ok(summary)
 }
 
+/// An avatar that is ready to be animated.
+struct Opened {
+    avatar: Avatar,
+    /// What its file declares about who is shown.
+    declared: Declaration,
+    /// Its network, if it has one, lay in its file.
+    own_network: bool,
+}
+
 /// Makes avatars of photos and of avatar files.
 struct AvatarSource<'a> {
     arguments: &'a AnimateArgs,
+    /// `None` where only the mesh paints.
     weights: Option<PortraitWeights>,
     finder: FaceFinder,
 }
 
 impl AvatarSource<'_> {
-    /// The avatar, and what its file declares about who is shown.
-    fn open(&mut self, path: &Path) -> Result<(Avatar, Declaration), gioconda_avatar::Error> {
+    fn open(&mut self, path: &Path) -> Result<Opened, gioconda_avatar::Error> {
         let is_avatar = path.extension().is_some_and(|extension| extension == AVATAR_EXTENSION);
         let (mut avatar, declared) = if is_avatar {
             let file = AvatarFile::read(path)?;
@@ -138,10 +153,15 @@ impl AvatarSource<'_> {
             let face = self.arguments.face.unwrap_or_default();
             (Avatar::from_photo(path, face, &mut self.finder)?, Declaration::default())
         };
-        if let Some(weights) = &self.weights {
+        // An avatar that was learned without a network is as its maker wants it, unless somebody asks for one.
+        let asked = self.arguments.weights.is_some()
+            || !is_avatar
+            || (avatar.network.is_none() && self.arguments.renderer.is_some());
+        let weights = self.weights.as_ref().filter(|_| asked);
+        if let Some(weights) = weights {
             avatar.network = Some(Arc::new(weights.feed_forward(&avatar.photos())));
         }
-        Ok((avatar, declared))
+        Ok(Opened { avatar, declared, own_network: weights.is_none() })
     }
 
     /// The renderer asked for, or the best there is.

@@ -54,14 +54,11 @@ fn require(arguments: &EvalArgs, report: &Report) -> Result<(), Failure> {
 fn settings(arguments: &EvalArgs) -> Result<Settings, Failure> {
     let usage = |line: &str| Err(Failure::Usage(line.to_owned()));
     let renderer = match (arguments.renderer, &arguments.weights) {
-        (Some(RendererArg::Neural), None) => {
-            return usage("--renderer neural needs --weights FILE");
-        }
         (Some(RendererArg::Mesh), Some(_)) => {
             return usage("--renderer mesh takes no --weights; choose one");
         }
-        (Some(RendererArg::Neural) | None, Some(_)) => RendererKind::Neural,
-        (Some(RendererArg::Mesh) | None, None) => RendererKind::Mesh,
+        (Some(RendererArg::Mesh), None) => RendererKind::Mesh,
+        (Some(RendererArg::Neural) | None, _) => RendererKind::Neural,
     };
     let mut protocols = Vec::new();
     for &protocol in &arguments.protocol {

@@ -8,7 +8,7 @@ use gioconda_avatar::{
     AVATAR_EXTENSION, Avatar, AvatarFile, Declaration, MOST_PHOTOS, PortraitWeights, Tuning,
 };
 use gioconda_face::{FaceFinder, Threads};
-use gioconda_train::{Check, DEFAULT_LEARNING_STEPS, LearnSettings, Outcome};
+use gioconda_train::{Check, DEFAULT_LEARNING_STEPS, FEWEST_PHOTOS_TO_TUNE, LearnSettings, Outcome};
 use serde::Serialize;
 
 use crate::cli::LearnArgs;
@@ -37,7 +37,11 @@ pub(crate) fn run(arguments: &LearnArgs, terminal: &Terminal) -> Result<(), Fail
         );
         return Err(Failure::Usage(line));
     }
-    let weights = arguments.weights.as_deref().map(PortraitWeights::open).transpose()?;
+    let weights = match &arguments.weights {
+        _ if arguments.no_network => None,
+        Some(path) => Some(PortraitWeights::open(path)?),
+        None => Some(PortraitWeights::built_in()),
+    };
     let mut finder = FaceFinder::new(Threads::Shared)?;
     let face = arguments.face.unwrap_or_default();
     let mut avatar = Avatar::from_photos(&arguments.photos, face, &mut finder)
@@ -46,12 +50,18 @@ pub(crate) fn run(arguments: &LearnArgs, terminal: &Terminal) -> Result<(), Fail
     for warning in &avatar.warnings {
         terminal.warn(format_args!("{shown}: {warning}"));
     }
-    match &weights {
-        None => terminal.say("no --weights: this avatar is painted by the face mesh alone"),
-        Some(weights) if arguments.feed_forward => {
-            avatar.network = Some(Arc::new(weights.feed_forward(&avatar.photos())));
+    let few = arguments.photos.len() < FEWEST_PHOTOS_TO_TUNE && arguments.steps.is_none();
+    if let Some(weights) = &weights {
+        if few && !arguments.feed_forward {
+            terminal.say(format_args!(
+                "tuning needs {FEWEST_PHOTOS_TO_TUNE} photos to be checked: the network is left untuned"
+            ));
         }
-        Some(weights) => tune(&mut avatar, weights, arguments, terminal)?,
+        if few || arguments.feed_forward {
+            avatar.network = Some(Arc::new(weights.feed_forward(&avatar.photos())));
+        } else {
+            tune(&mut avatar, weights, arguments, terminal)?;
+        }
     }
     let network = avatar.network.as_ref().map(|network| network.tuning);
     let photos = arguments.photos.len();

@@ -6,7 +6,7 @@ use gioconda_avatar::{Avatar, Declaration, Drive, Finish, RendererKind};
 use gioconda_media::{ClipReader, Frame, ReadOptions};
 use gioconda_provenance::watermark::{AvatarId, Payload, READABLE_SIDE};
 use gioconda_provenance::{Error, Finisher, Identity, Input, Language, Source, Statement, Subject};
-use gioconda_studio::marking::models;
+use gioconda_studio::marking::{Painter, models};
 use image::RgbImage;
 
 use crate::cli::{LabelArg, ProvenanceOptions};
@@ -65,7 +65,8 @@ impl<'a> Provenance<'a> {
         Ok(Self { options, identity: Some(identity), subject: None, driver, weights })
     }
 
-    /// What is said of an output made of the photo or avatar file at `path`.
+    /// What is said of an output made of the photo or avatar file at `path`, painted by `renderer`, with the file's own
+    /// network or another.
     ///
     /// The first photo about which nothing was declared brings up the question; the answer holds for the whole run.
     pub(crate) fn statement(
@@ -73,7 +74,7 @@ impl<'a> Provenance<'a> {
         path: &Path,
         avatar: &Avatar,
         declared: &Declaration,
-        renderer: RendererKind,
+        (renderer, own_network): (RendererKind, bool),
         terminal: &Terminal,
     ) -> Result<Statement, Error> {
         let portrait = Input::read("portrait", path, Some(&avatar.photo), self.options.credit)?;
@@ -90,7 +91,12 @@ impl<'a> Provenance<'a> {
             // Both renderers keep the photo's own pixels; the neural one paints what the photo does not show.
             source: Source::Composite,
             inputs: std::iter::once(portrait).chain(self.driver.clone()).collect(),
-            models: models(renderer, self.weights.as_ref()),
+            models: models(match (renderer, &self.weights) {
+                (RendererKind::Mesh, _) => Painter::Mesh,
+                (RendererKind::Neural, Some(file)) => Painter::Weights(file),
+                (RendererKind::Neural, None) if own_network => Painter::Own,
+                (RendererKind::Neural, None) => Painter::BuiltIn,
+            }),
             subject,
             consent: self.options.consent.clone().or_else(|| declared.consent.clone()),
             watermark,

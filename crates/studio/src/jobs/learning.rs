@@ -5,11 +5,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use gioconda_avatar::builtin_motions::BuiltinMotion;
 use gioconda_avatar::{
     Avatar, AvatarFile, Canvas, Declaration, Framing, Gains, MOST_PHOTOS, MotionTransfer, PersonalNetwork,
-    PortraitWeights, Reference,
+    Reference,
 };
 use gioconda_face::FaceChoice;
 use gioconda_provenance::Finisher;
-use gioconda_train::{LearnSettings, Lesson};
+use gioconda_train::{FEWEST_PHOTOS_TO_TUNE, LearnSettings, Lesson};
 use image::RgbImage;
 
 use super::{Job, JobResult, Made, Unmade};
@@ -59,6 +59,7 @@ impl Learning {
         }
         check_text("name", Some(name))?;
         check_text("consent", consent.as_deref())?;
+        let feed_forward = feed_forward || (steps.is_none() && photos.len() < FEWEST_PHOTOS_TO_TUNE);
         let steps = steps.unwrap_or(gioconda_train::DEFAULT_LEARNING_STEPS);
         if !(1..=MOST_STEPS).contains(&steps) {
             return Err(ApiError::unusable(format!("steps go from 1 to {MOST_STEPS}, not {steps}")));
@@ -71,28 +72,24 @@ impl Learning {
     }
 
     pub(super) fn run(&self, studio: &Studio, job: &Job) -> Result<Made, Unmade> {
-        let weights = studio.weights.as_ref().map(|(weights, _)| weights);
-        let tuned = weights.is_some() && !self.feed_forward;
         let count = self.photos.len() as u64;
-        let total = if tuned { u64::from(self.steps) } else { count };
+        let total = if self.feed_forward { count } else { u64::from(self.steps) };
         let done = self.lesson().as_ref().map_or(0, |lesson| u64::from(lesson.done()));
         job.progress(studio, done, total);
         let mut references = Vec::new();
         for (number, photo) in self.photos.iter().enumerate() {
             stop_if(job)?;
             references.push(open(photo, number + 1)?);
-            if !tuned {
+            if self.feed_forward {
                 job.progress(studio, number as u64 + 1, total);
             }
         }
-        let before = Avatar::of(&references[..1]);
+        let before = studio.with_network(Avatar::of(&references[..1]));
         let mut after = Avatar::of(&references);
-        if let Some(weights) = weights {
-            after.network = Some(Arc::new(if self.feed_forward {
-                weights.feed_forward(&after.photos())
-            } else {
-                self.tune(studio, job, weights, &after)?
-            }));
+        if self.feed_forward {
+            after = studio.with_network(after);
+        } else {
+            after.network = Some(Arc::new(self.tune(studio, job, &after)?));
         }
         let file = AvatarFile::new(after, self.declaration.clone());
         let strip =
@@ -106,20 +103,14 @@ impl Learning {
     }
 
     /// The network tuned to the photos, from where it was stopped if it was.
-    fn tune(
-        &self,
-        studio: &Studio,
-        job: &Job,
-        weights: &PortraitWeights,
-        avatar: &Avatar,
-    ) -> Result<PersonalNetwork, Unmade> {
+    fn tune(&self, studio: &Studio, job: &Job, avatar: &Avatar) -> Result<PersonalNetwork, Unmade> {
         let failed = |error: gioconda_train::Error| Unmade::Failed(error.to_string());
         let paused = self.lesson().take();
         let mut lesson = match paused {
             Some(lesson) => lesson,
             None => {
                 let settings = LearnSettings { steps: self.steps, ..LearnSettings::default() };
-                Box::new(Lesson::new(weights, &avatar.photos(), &settings).map_err(failed)?)
+                Box::new(Lesson::new(&studio.weights, &avatar.photos(), &settings).map_err(failed)?)
             }
         };
         let progress = |p: gioconda_train::LearnProgress| {

@@ -69,10 +69,10 @@ pub(crate) struct LearnRequest {
     /// Who agreed to what, in free words.
     #[schema(max_length = 400)]
     consent: Option<String>,
-    /// How long the network is tuned; only with weights.
+    /// How long the network is tuned. Where it is not said, one or two photos leave it untuned.
     #[schema(minimum = 1, maximum = 2000)]
     steps: Option<u32>,
-    /// Whether to leave the network untuned; only with weights.
+    /// Whether to leave the network untuned.
     #[serde(default)]
     feed_forward: bool,
 }

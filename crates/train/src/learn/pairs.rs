@@ -14,7 +14,7 @@ use gioconda_avatar::{Gains, MeshRenderer, MotionTransfer, Reference, builtin_mo
 use gioconda_face::warp::View;
 use image::RgbImage;
 
-use super::Check;
+use super::{Check, FEWEST_PHOTOS_TO_TUNE};
 use crate::batch::{Batch, WarpPlanes};
 use crate::footage::Shot;
 
@@ -24,8 +24,7 @@ const BATCH: usize = 4;
 const COPIES: usize = 48;
 /// Share of copies among the pairs of several photos.
 const COPY_SHARE: f64 = 0.25;
-/// From so many photos on, a quarter of them, at most the other number, is held back.
-const ENOUGH_TO_HOLD_BACK: usize = 3;
+/// Where there are enough photos, a quarter of them, at most so many, is held back.
 const MOST_HELD_BACK: usize = 4;
 /// How strongly copies move: a mesh tears when it moves strongly, and tears are nothing to learn from.
 const COPY_GAIN: f32 = 0.6;
@@ -52,7 +51,7 @@ impl Pairs {
         let mut rng = Rng::with_seed(seed);
         let mut shots: Vec<Shot> = photos.iter().map(|photo| shot(photo, size as u32)).collect();
         let mut held_back = Vec::new();
-        if shots.len() >= ENOUGH_TO_HOLD_BACK {
+        if shots.len() >= FEWEST_PHOTOS_TO_TUNE {
             for _ in 0..shots.len().div_ceil(4).min(MOST_HELD_BACK) {
                 // The first photo is the one that is shown.
                 held_back.push(shots.swap_remove(rng.usize(1..shots.len())));

@@ -1,0 +1,65 @@
+//! What is compiled into the program beside the face models, and the list of all of it.
+
+use gioconda_face::ModelCard;
+
+/// The directions in which faces move.
+pub(crate) static EXPRESSION_BASIS: ModelCard = ModelCard {
+    name: "expression_basis",
+    file: "expression_basis.safetensors",
+    bytes: include_bytes!("../../../models/expression_basis.safetensors"),
+    sha256: "3dcb930c6c7908ecd195a144c36b1a549321334913bb06fe0aab025851f1d42a",
+    licence: "MIT OR Apache-2.0",
+    source: "this project, from research clips; see models/expression_basis.md",
+    input: "468 displacements from a face's neutral shape, canonical centimetres",
+    output: "48 coefficients",
+};
+
+/// The network that paints what a warp cannot.
+pub static PORTRAIT_NETWORK: ModelCard = ModelCard {
+    name: "portrait",
+    file: "portrait.safetensors",
+    bytes: include_bytes!("../../../models/portrait.safetensors"),
+    sha256: "06647024f8a7491b1201c2ca09dc12368e62a86eca6b93cedd288717f80caf76",
+    licence: "research use",
+    source: "this project, from research clips; see models/portrait.md",
+    input: "embedder: [1, K, 3, 128, 128] photos and their landmark pictures in -1..1; generator: [1, 10, 128, 128] warped \
+            photo, landmark picture, masks",
+    output: "[1, 6, 128, 128] residual flow, blend mask, colour",
+};
+
+/// Everything that is compiled into the program: the face models, the expression basis and the portrait network.
+pub fn model_cards() -> impl Iterator<Item = &'static ModelCard> {
+    gioconda_face::models().iter().chain([&EXPRESSION_BASIS, &PORTRAIT_NETWORK])
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use sha2::{Digest as _, Sha256};
+
+    use super::*;
+    use crate::PortraitWeights;
+
+    #[test]
+    fn every_row_tells_the_truth_about_its_file() {
+        let folder = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../models"));
+        for card in [&EXPRESSION_BASIS, &PORTRAIT_NETWORK] {
+            let checksum: String =
+                Sha256::digest(card.bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+            assert_eq!(checksum, card.sha256, "{}", card.file);
+            assert_eq!(Path::new(card.file).file_stem().unwrap(), card.name);
+            let text = std::fs::read_to_string(folder.join(format!("{}.md", card.name))).unwrap();
+            assert!(text.contains(&checksum), "the card of {} has another checksum", card.name);
+            assert!(text.contains(card.licence), "the card of {} names another licence", card.name);
+        }
+    }
+
+    #[test]
+    fn the_network_inside_the_program_can_be_read_and_says_what_it_was_trained_on() {
+        let weights = PortraitWeights::built_in();
+        assert!(weights.header().training_data.contains("samples for research"));
+        assert!(weights.header().licence.contains("research use"));
+        assert!(PORTRAIT_NETWORK.bytes.len() <= 12 << 20);
+    }
+}
