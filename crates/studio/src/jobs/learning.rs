@@ -106,12 +106,11 @@ impl Learning {
     fn tune(&self, studio: &Studio, job: &Job, avatar: &Avatar) -> Result<PersonalNetwork, Unmade> {
         let failed = |error: gioconda_train::Error| Unmade::Failed(error.to_string());
         let paused = self.lesson().take();
-        let mut lesson = match paused {
-            Some(lesson) => lesson,
-            None => {
-                let settings = LearnSettings { steps: self.steps, ..LearnSettings::default() };
-                Box::new(Lesson::new(&studio.weights, &avatar.photos(), &settings).map_err(failed)?)
-            }
+        let mut lesson = if let Some(lesson) = paused {
+            lesson
+        } else {
+            let settings = LearnSettings { steps: self.steps, ..LearnSettings::default() };
+            Box::new(Lesson::new(&studio.weights, &avatar.photos(), &settings).map_err(failed)?)
         };
         let progress = |p: gioconda_train::LearnProgress| {
             job.progress(studio, u64::from(p.done), u64::from(p.total));
