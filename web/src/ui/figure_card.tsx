@@ -21,13 +21,16 @@ interface FigureCardProps {
   onBack: () => void;
 }
 
+/** Longest side of a figure's film, pixels: whoever pressed the button is waiting for it. */
+const FILM_SIZE = 768;
+
 export function FigureCard({ figure, kiosk, onBack }: FigureCardProps) {
   const t = useText();
   const { language } = useLanguage();
   const { loaded: motions } = useLoad(api.motions, []);
   const heading = useRef<HTMLHeadingElement>(null);
   const options: Options = { label: true, language };
-  const film = useFigureFilm(figure.id, options);
+  const film = useFigureFilm(figure.id, { ...options, size: FILM_SIZE });
   const live = useLive({ figure: figure.id }, { ...options, crop: true }, LIVE_SIZE);
 
   useEffect(() => {
