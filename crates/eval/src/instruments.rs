@@ -52,15 +52,13 @@ impl Networks {
         let identity = load(&mut used, "CSIM", &identity::files(models), || IdentityNetwork::load(models))?;
         let frechet =
             load(&mut used, "FID", &perceptual::frechet_files(models), || FrechetFeatures::load(models))?;
-        let weights = match (&settings.weights, settings.renderer) {
-            (_, RendererKind::Mesh) => None,
-            (Some(path), RendererKind::Neural) => Some(PortraitWeights::open(path)?),
-            (None, RendererKind::Neural) => Some(PortraitWeights::built_in()),
-        };
-        let weights_sha256 = match (&settings.weights, &weights) {
-            (_, None) => None,
-            (Some(path), Some(_)) => Some(checksum(path)?),
-            (None, Some(_)) => Some(PORTRAIT_NETWORK.sha256.to_owned()),
+        let (weights, weights_sha256) = match settings.renderer {
+            RendererKind::Mesh => (None, None),
+            RendererKind::Neural => {
+                let path = settings.weights.as_deref();
+                let built_in = || Ok(PORTRAIT_NETWORK.sha256.to_owned());
+                (Some(PortraitWeights::open_or_built_in(path)?), Some(path.map_or_else(built_in, checksum)?))
+            }
         };
         Ok(Self { perceptual, lpips, identity, frechet, weights, used, weights_sha256 })
     }

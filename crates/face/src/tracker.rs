@@ -98,18 +98,21 @@ fn distance(face: &FoundFace, seen: &Region) -> f32 {
 /// Between two frames a face moves or grows by a fraction of itself; landmarks that leave the region they were
 /// looked for in have slipped.
 fn has_jumped(before: &Region, after: &Region) -> bool {
-    let moved = (after.center - before.center).norm() / before.size;
-    let grown = after.size / before.size;
+    let (moved, grown) = change(before, after);
     !(moved < 0.35 && (0.6..1.6).contains(&grown))
 }
 
 /// A face that was looked for where it no longer is appears off-centre, too small or tilted, and its landmarks are
 /// drawn towards where the model is used to see them: it is worth a second look, centred.
 fn has_moved(before: &Region, after: &Region) -> bool {
-    let moved = (after.center - before.center).norm() / before.size;
-    let grown = after.size / before.size;
+    let (moved, grown) = change(before, after);
     let turned = (after.rotation - before.rotation).abs();
     moved > 0.04 || !(0.94..1.06).contains(&grown) || turned > 0.1
+}
+
+/// How far a region went, in sides of what it was, and how many times as large it became.
+fn change(before: &Region, after: &Region) -> (f32, f32) {
+    ((after.center - before.center).norm() / before.size, after.size / before.size)
 }
 
 #[cfg(test)]
@@ -127,6 +130,22 @@ mod tests {
         ];
         for (after, jumped) in cases {
             assert_eq!(has_jumped(&before, &after), jumped, "{after:?}");
+        }
+    }
+
+    #[test]
+    fn a_face_is_looked_at_again_once_it_is_off_centre_of_another_size_or_tilted() {
+        let before = Region::from_corner(100.0, 100.0, 200.0);
+        let cases = [
+            (before, false),
+            (Region::from_corner(104.0, 97.0, 204.0), false),
+            (Region { rotation: 0.05, ..before }, false),
+            (Region::from_corner(112.0, 100.0, 200.0), true),
+            (Region::from_corner(90.0, 90.0, 220.0), true),
+            (Region { rotation: -0.2, ..before }, true),
+        ];
+        for (after, moved) in cases {
+            assert_eq!(has_moved(&before, &after), moved, "{after:?}");
         }
     }
 

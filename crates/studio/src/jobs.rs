@@ -271,8 +271,10 @@ impl Jobs {
         table.check_room()?;
         job.cancel.store(false, Ordering::Relaxed);
         (*lock(&job.first), *lock(&job.end)) = (None, None);
+        let goes_on = lock(&job.work).as_ref().is_some_and(|work| work.is_paused());
         job.view.send_modify(|view| {
             (view.state, view.error, view.frames_per_second) = (JobState::Queued, None, None);
+            view.done = if goes_on { view.done } else { 0 };
         });
         table.queue.push_back(job);
         table.count();

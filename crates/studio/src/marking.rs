@@ -27,11 +27,7 @@ impl Studio {
             // Both renderers keep the photo's own pixels; the neural one paints what the photo does not show.
             source: Source::Composite,
             inputs: std::iter::once(portrait.input.clone()).chain(driver).collect(),
-            models: models(match (renderer, &self.weights_file) {
-                (RendererKind::Mesh, _) => Painter::Mesh,
-                (RendererKind::Neural, Some(file)) => Painter::Weights(file),
-                (RendererKind::Neural, None) => Painter::BuiltIn,
-            }),
+            models: models(Painter::of(renderer, portrait.own_network, self.weights_file.as_ref())),
             subject: options.subject.map(Subject::from).or(declared).unwrap_or_default(),
             consent: options.consent.clone().or_else(|| portrait.declaration.consent.clone()),
             watermark: portrait.payload(),
@@ -71,6 +67,19 @@ pub enum Painter<'a> {
     Own,
 }
 
+impl<'a> Painter<'a> {
+    /// What `renderer` paints with: the network that came with the avatar, else that of `weights`, else the one inside the
+    /// program.
+    pub fn of(renderer: RendererKind, own_network: bool, weights: Option<&'a Input>) -> Self {
+        match (renderer, weights) {
+            (RendererKind::Mesh, _) => Self::Mesh,
+            (RendererKind::Neural, _) if own_network => Self::Own,
+            (RendererKind::Neural, Some(file)) => Self::Weights(file),
+            (RendererKind::Neural, None) => Self::BuiltIn,
+        }
+    }
+}
+
 /// The models that take part: those inside the program, of which the portrait network only where it paints, or the file
 /// of weights in its stead.
 pub fn models(painter: Painter<'_>) -> Vec<Model> {
@@ -84,4 +93,33 @@ pub fn models(painter: Painter<'_>) -> Vec<Model> {
         Painter::Mesh | Painter::BuiltIn | Painter::Own => None,
     };
     inside.chain(network).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_statement_names_the_network_that_paints_and_no_other() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("weights.safetensors");
+        std::fs::write(&path, "weights").expect("written");
+        let file = Input::read("weights", &path, None, false).expect("an input");
+        let (mesh, neural) = (RendererKind::Mesh, RendererKind::Neural);
+        let inside = Some(PORTRAIT_NETWORK.sha256.to_owned());
+        for (renderer, own, weights, named) in [
+            (mesh, false, None, None),
+            (mesh, false, Some(&file), None),
+            (neural, false, None, inside),
+            (neural, false, Some(&file), Some(file.sha256_hex())),
+            (neural, true, None, None),
+            (neural, true, Some(&file), None),
+        ] {
+            let models = models(Painter::of(renderer, own, weights));
+            let network = models.iter().find(|model| model.name.starts_with("portrait"));
+            assert_eq!(network.map(|model| model.sha256.clone()), named, "{renderer:?}, own: {own}");
+            let others = model_cards().count() - 1;
+            assert_eq!(models.len(), others + usize::from(network.is_some()));
+        }
+    }
 }

@@ -23,6 +23,8 @@ pub(crate) struct Portrait {
     pub(crate) declaration: Declaration,
     /// The file it was made of, for its statement.
     pub(crate) input: Input,
+    /// Its network, if it has one, lay in that file.
+    pub(crate) own_network: bool,
 }
 
 impl Portrait {
@@ -96,7 +98,7 @@ impl Studio {
                     .map_err(|error| ApiError::unusable(in_words(&error, path, "the photo")))?;
                 let warnings = face.quality.warnings.clone();
                 let avatar = self.with_network(Avatar { warnings, ..Avatar::of(&[shown]) });
-                portrait(path, AvatarFile::new(avatar, Declaration::default()))
+                portrait(path, AvatarFile::new(avatar, Declaration::default()), false)
             }
             PortraitId::Figure { figure, face } => {
                 let (path, subject) =
@@ -105,17 +107,14 @@ impl Studio {
                 let avatar = self
                     .with_finder(|finder| Avatar::from_photo(path, choice, finder))
                     .map_err(|error| ApiError::unusable(in_words(&error, path, "the figure's picture")))?;
-                let subject = Some(subject.to_string());
-                portrait(
-                    path,
-                    AvatarFile::new(self.with_network(avatar), Declaration { subject, consent: None }),
-                )
+                let declaration = Declaration { subject: Some(subject.to_string()), consent: None };
+                portrait(path, AvatarFile::new(self.with_network(avatar), declaration), false)
             }
             PortraitId::Avatar { avatar, .. } => {
                 let path = self.avatars.find(avatar)?;
                 let file = AvatarFile::read(&path)
                     .map_err(|error| ApiError::unusable(in_words(&error, &path, "the avatar")))?;
-                portrait(&path, file)
+                portrait(&path, file, true)
             }
         }
     }
@@ -147,10 +146,10 @@ pub(crate) fn reference(path: &Path, landmarks: &Landmarks) -> Result<Reference,
     Ok(Reference { photo, landmarks: landmarks.map(|point| point * scale) })
 }
 
-fn portrait(path: &Path, file: AvatarFile) -> Result<Portrait, ApiError> {
+fn portrait(path: &Path, file: AvatarFile, own_network: bool) -> Result<Portrait, ApiError> {
     let AvatarFile { avatar, declaration } = file;
     let input = Input::read("portrait", path, Some(&avatar.photo), false).map_err(ApiError::internal)?;
-    Ok(Portrait { avatar, declaration, input })
+    Ok(Portrait { avatar, declaration, input, own_network })
 }
 
 /// The face that is meant; where nothing was said, the only one or the clearly largest.

@@ -74,10 +74,9 @@ impl Studio {
         if let Some(warning) = &identity.warning {
             tracing::warn!("{warning}");
         }
-        let (weights, weights_file) = match &settings.weights {
-            None => (PortraitWeights::built_in(), None),
-            Some(path) => (PortraitWeights::open(path)?, Some(Input::read("weights", path, None, false)?)),
-        };
+        let weights = PortraitWeights::open_or_built_in(settings.weights.as_deref())?;
+        let read = |path: &PathBuf| Input::read("weights", path, None, false);
+        let weights_file = settings.weights.as_ref().map(read).transpose()?;
         Ok(Self {
             token: Token::of_server(settings.listen, settings.token.as_deref()),
             identity,

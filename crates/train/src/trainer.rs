@@ -1,5 +1,6 @@
 //! One training step: who sees what is `gioconda_networks`' business, who moves by how much is this file's.
 
+use gioconda_face::LANDMARK_PICTURE_VERSION;
 use gioconda_networks::burn;
 use gioconda_networks::burn::module::Module;
 use gioconda_networks::burn::optim::{GradientsParams, ModuleOptimizer};
@@ -9,8 +10,6 @@ use gioconda_networks::{
     Device, Embedder, Episode, Generated, Generator, GradientMean, Networks, PerceptualNetwork, SpectralNorm,
     WeightFile, discriminator_losses, generate, generator_losses, moving_average,
 };
-
-use gioconda_face::LANDMARK_PICTURE_VERSION;
 
 use crate::Result;
 use crate::batch::Batch;

@@ -84,6 +84,14 @@ impl PortraitWeights {
         Self::of(WeightFile::open(path)?, path)
     }
 
+    /// The weights of a file, or those inside the program.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn open_or_built_in(path: Option<&Path>) -> Result<Self, Error> {
+        path.map_or_else(|| Ok(Self::built_in()), Self::open)
+    }
+
     /// The weights inside the program, [`PORTRAIT_NETWORK`].
     ///
     /// # Panics

@@ -47,10 +47,11 @@ pub(crate) fn run(arguments: &AnimateArgs, terminal: &Terminal) -> Result<(), Fa
     }
     let mut source = AvatarSource {
         arguments,
-        weights: match &arguments.weights {
-            _ if arguments.renderer == Some(RendererArg::Mesh) => None,
-            Some(path) => Some(PortraitWeights::open(path)?),
-            None => Some(PortraitWeights::built_in()),
+        weights: match arguments.renderer {
+            Some(RendererArg::Mesh) => None,
+            Some(RendererArg::Neural) | None => {
+                Some(PortraitWeights::open_or_built_in(arguments.weights.as_deref())?)
+            }
         },
         finder: FaceFinder::new(Threads::Shared)?,
     };

@@ -37,10 +37,10 @@ pub(crate) fn run(arguments: &LearnArgs, terminal: &Terminal) -> Result<(), Fail
         );
         return Err(Failure::Usage(line));
     }
-    let weights = match &arguments.weights {
-        _ if arguments.no_network => None,
-        Some(path) => Some(PortraitWeights::open(path)?),
-        None => Some(PortraitWeights::built_in()),
+    let weights = if arguments.no_network {
+        None
+    } else {
+        Some(PortraitWeights::open_or_built_in(arguments.weights.as_deref())?)
     };
     let mut finder = FaceFinder::new(Threads::Shared)?;
     let face = arguments.face.unwrap_or_default();

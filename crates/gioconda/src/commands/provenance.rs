@@ -91,12 +91,7 @@ impl<'a> Provenance<'a> {
             // Both renderers keep the photo's own pixels; the neural one paints what the photo does not show.
             source: Source::Composite,
             inputs: std::iter::once(portrait).chain(self.driver.clone()).collect(),
-            models: models(match (renderer, &self.weights) {
-                (RendererKind::Mesh, _) => Painter::Mesh,
-                (RendererKind::Neural, Some(file)) => Painter::Weights(file),
-                (RendererKind::Neural, None) if own_network => Painter::Own,
-                (RendererKind::Neural, None) => Painter::BuiltIn,
-            }),
+            models: models(Painter::of(renderer, own_network, self.weights.as_ref())),
             subject,
             consent: self.options.consent.clone().or_else(|| declared.consent.clone()),
             watermark,

@@ -160,7 +160,8 @@ impl Learning {
         let path = &self.photos[0].file.path;
         let input = gioconda_provenance::Input::read("portrait", path, Some(&after.photo), false)
             .map_err(|error| told(ApiError::internal(error)))?;
-        let portrait = Portrait { avatar: after.clone(), declaration: self.declaration.clone(), input };
+        let (avatar, declaration) = (after.clone(), self.declaration.clone());
+        let portrait = Portrait { avatar, declaration, input, own_network: false };
         let statement = studio.statement(&portrait, after.best_renderer(), None, &Options::default());
         Finisher::new(None, Some(&statement.watermark)).finish(&mut strip);
         studio.signed_jpeg(&strip, &statement).map_err(told)
