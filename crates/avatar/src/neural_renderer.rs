@@ -8,6 +8,7 @@
 //!
 //! The mouth that [`MeshRenderer`] paints where a photo shows none is left out: networks are trained on the bare warp.
 
+mod blend;
 mod personal_network;
 mod session;
 mod tone;
@@ -18,26 +19,23 @@ use gioconda_face::warp::{SourceMesh, View};
 use gioconda_face::{Landmarks, Region};
 use image::RgbImage;
 use nalgebra::Vector2;
+use rten_simd::{SimdOp, SimdUnaryOp};
+use rten_vecmath::Tanh;
 
 use crate::Error;
 use crate::canvas::Canvas;
 use crate::mesh_renderer::{MeshRenderer, MovingRow};
 use crate::network_input::{NetworkInput, cropped, cropped_landmarks, network_crop};
 use crate::renderer::Renderer;
+use blend::{Along, Between, Blend, Correction};
 pub(crate) use personal_network::check_sizes;
 pub use personal_network::{PersonalNetwork, PortraitWeights, Tuning};
 pub(crate) use session::Session;
 use tone::Tone;
 
-/// Colours are kept this far from ±1, where atanh is infinite (`gioconda_networks::compose`).
-const COLOUR_MARGIN: f32 = 1e-4;
-
 /// Towards the border of the network's square its corrections fade over this share of the side: what lies beyond it
 /// is not corrected.
 const FADE: f32 = 0.06;
-
-/// Residual flows below this many pixels of the photo change nothing.
-const SMALLEST_FLOW: f32 = 0.01;
 
 /// Paints one window of one canvas with mesh and network.
 pub struct NeuralRenderer {
@@ -81,49 +79,39 @@ impl NeuralRenderer {
 
 impl Renderer for NeuralRenderer {
     fn render(&mut self, driving: &Landmarks, frame: &mut RgbImage) -> Result<(), Error> {
-        self.mesh.render(driving, &self.view, frame);
-        let Crop { region, photo, mesh } = &self.crop;
-        let size = self.input.size();
-        self.input.draw(photo, mesh, &cropped_landmarks(driving, region, size as u32));
-        let output = self.network.run(self.input.channels())?;
-        self.corrections.take(&output);
-
-        let (corrections, region, tone) = (&self.corrections, *region, self.tone.as_ref());
-        self.mesh.retouch(frame, |room, mut row| corrections.apply(&region, tone, room, &mut row));
-        Ok(())
+        // A frame is a hundred short parallel loops: from inside the pool they start without waking a thread each.
+        rayon::scope(|_| self.paint(driving, frame))
     }
 }
 
-/// One pixel: the bare warp, the corrected warp, and a correction. What is painted keeps to `tone`.
-fn blended(base: [u8; 3], warped: [u8; 3], correction: &[f32; 8], tone: Option<&Tone>) -> [u8; 3] {
-    let &[_, _, mask, r, g, b, ..] = correction;
-    let colour = [r, g, b];
-    let painted: [f32; 3] = std::array::from_fn(|i| {
-        let base = (f32::from(base[i]) / 127.5 - 1.0).clamp(COLOUR_MARGIN - 1.0, 1.0 - COLOUR_MARGIN);
-        // tanh(a + b) from the tangents of a and b.
-        ((colour[i] + base) / (1.0 + colour[i] * base) + 1.0) * 127.5
-    });
-    let painted = tone.map_or(painted, |tone| tone.colour(painted));
-    std::array::from_fn(|i| {
-        let value = painted[i] + mask * (f32::from(warped[i]) - painted[i]);
-        (value + 0.5).clamp(0.0, 255.0) as u8
-    })
+impl NeuralRenderer {
+    fn paint(&mut self, driving: &Landmarks, frame: &mut RgbImage) -> Result<(), Error> {
+        let Self { mesh, view, network, crop, input, corrections, tone } = self;
+        let Crop { region, photo, mesh: cropped_mesh } = crop;
+        let in_crop = cropped_landmarks(driving, region, input.size() as u32);
+        rayon::join(|| mesh.render(driving, view, frame), || input.draw(photo, cropped_mesh, &in_crop));
+        corrections.take(network.run(input.channels())?);
+
+        let (corrections, region, tone) = (&*corrections, *region, tone.as_ref());
+        mesh.retouch(frame, |room, mut row| corrections.apply(&region, tone, room, &mut row));
+        Ok(())
+    }
 }
 
 /// What the network wants changed, pixel by pixel of its square.
 struct Corrections {
     size: usize,
-    /// `[size * size]` residual flow x, y in units of half the square; mask; tanh of the colour offset r, g, b; padded to a vector's length.
-    pixels: Vec<[f32; 8]>,
+    /// `[size * size]`
+    pixels: Vec<Correction>,
 }
 
 /// What one row of a frame needs, kept from row to row.
 #[derive(Default)]
 struct Room {
     /// The corrections at the row's height.
-    line: Vec<[f32; 8]>,
+    line: Vec<Correction>,
     /// Those of every pixel.
-    pixels: Vec<[f32; 8]>,
+    pixels: Vec<Correction>,
     /// Their residual flows, photo pixels.
     moves: Vec<[f32; 2]>,
     /// The photo along these.
@@ -132,8 +120,9 @@ struct Room {
 
 impl Corrections {
     /// Takes over the network's `[6, size, size]` output and lets it fade towards the border.
-    fn take(&mut self, output: &[f32]) {
+    fn take(&mut self, mut output: Vec<f32>) {
         let plane = self.size * self.size;
+        Tanh {}.map_mut(&mut output[3 * plane..]);
         self.pixels.resize(plane, [0.0; 8]);
         let to_border = |i: usize| {
             let share = (i as f32 + 0.5) / self.size as f32;
@@ -146,10 +135,10 @@ impl Corrections {
                 channel(0) * strength,
                 channel(1) * strength,
                 channel(2),
-                channel(3).tanh() * strength,
-                channel(4).tanh() * strength,
-                channel(5).tanh() * strength,
                 0.0,
+                channel(3) * strength,
+                channel(4) * strength,
+                channel(5) * strength,
                 0.0,
             ];
         }
@@ -170,31 +159,22 @@ impl Corrections {
         };
         let Room { line, pixels, moves, warped } = room;
         let (above, below, down) = place(within(0).y);
-        let lines = [above, below].map(|y| &self.pixels[y * self.size..][..self.size]);
-        line.clear();
-        line.extend(lines[0].iter().zip(lines[1]).map(|(a, b)| mixed(a, b, down)));
+        let [above, below] = [above, below].map(|y| &self.pixels[y * self.size..][..self.size]);
+        line.resize(self.size, [0.0; 8]);
+        Between { above, below, share: down, line }.dispatch();
 
         let shares = (0..row.pixels.len()).map(|x| within(x).x);
         let first = shares.clone().take_while(|share| *share <= 0.0).count();
-        pixels.clear();
-        pixels.extend(shares.skip(first).take_while(|share| inside(*share)).map(|share| {
-            let (left, right, across) = place(share);
-            mixed(&line[left], &line[right], across)
-        }));
+        let width = shares.skip(first).take_while(|share| inside(*share)).count();
+        pixels.resize(width, [0.0; 8]);
+        moves.resize(width, [0.0; 2]);
+        warped.resize(width, [0; 3]);
+        // Along a row places are evenly spaced.
+        let [start, next] = [first, first + 1].map(|x| within(x).x * self.size as f32);
         let reach = region.size / 2.0;
-        moves.clear();
-        moves.extend(pixels.iter().map(|[x, y, ..]| [x * reach, y * reach]));
-        warped.resize(pixels.len(), [0; 3]);
+        Along { line, start: start - 0.5, step: next - start, reach, pixels, moves }.dispatch();
         row.photo(first, moves, warped);
-        for (((pixel, correction), [x, y]), warped) in
-            row.pixels[first..].iter_mut().zip(pixels).zip(moves).zip(warped)
-        {
-            let moved = x.abs().max(y.abs()) >= SMALLEST_FLOW;
-            *pixel = blended(*pixel, if moved { *warped } else { *pixel }, correction, tone);
-        }
+        let row = &mut row.pixels[first..][..width];
+        Blend { corrections: pixels, moves, warped, tone, row }.dispatch();
     }
-}
-
-fn mixed(a: &[f32; 8], b: &[f32; 8], share: f32) -> [f32; 8] {
-    std::array::from_fn(|i| a[i] + (b[i] - a[i]) * share)
 }

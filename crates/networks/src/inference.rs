@@ -4,6 +4,8 @@
 use burn::tensor::Tensor;
 use gioconda_convolution::{Activation, Convolution, InstanceNorm, Prepared};
 use rayon::prelude::*;
+use rten_simd::SimdUnaryOp;
+use rten_vecmath::{Sigmoid, Tanh};
 
 use crate::block::{Resample, ResidualBlock};
 use crate::generator::{FLOW_RANGE, Generator, Output};
@@ -76,13 +78,11 @@ impl Inference {
             Output::Rgb => 1.0,
             Output::Composition => FLOW_RANGE as f32,
         };
-        for value in flow {
-            *value = value.tanh() * range;
-        }
+        Tanh {}.map_mut(flow);
+        flow.iter_mut().for_each(|value| *value *= range);
         // The mask. RGB has none.
-        for value in rest.iter_mut().take(pixels) {
-            *value = 1.0 / (1.0 + (-*value).exp());
-        }
+        let mask = pixels.min(rest.len());
+        Sigmoid {}.map_mut(&mut rest[..mask]);
         out
     }
 }

@@ -1,0 +1,126 @@
+//! A row of corrections: enlarged from the network's grid to the frame's pixels, and applied to them.
+//!
+//! What works on a row is inlined into [`SimdOp::eval`]: only code inside it is compiled for the instruction set found.
+#![allow(clippy::inline_always)]
+
+use rten_simd::{Isa, SimdOp};
+
+use super::tone::Tone;
+
+/// Residual flow x and y, in units of half the network's square; blend mask; nothing; tanh of the colour offset r, g, b;
+/// nothing.
+pub(super) type Correction = [f32; 8];
+
+/// Colours are kept this far from ±1, where atanh is infinite (`gioconda_networks::compose`).
+const COLOUR_MARGIN: f32 = 1e-4;
+
+/// Residual flows below this many pixels of the photo change nothing.
+const SMALLEST_FLOW: f32 = 0.01;
+
+#[inline(always)]
+fn mixed(a: &Correction, b: &Correction, share: f32) -> Correction {
+    let mut mixed = [0.0; 8];
+    for i in 0..8 {
+        mixed[i] = a[i] + (b[i] - a[i]) * share;
+    }
+    mixed
+}
+
+/// A line of corrections between two lines of the grid.
+pub(super) struct Between<'a> {
+    pub(super) above: &'a [Correction],
+    pub(super) below: &'a [Correction],
+    /// 0: `above`, 1: `below`.
+    pub(super) share: f32,
+    pub(super) line: &'a mut [Correction],
+}
+
+impl SimdOp for Between<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn eval<I: Isa>(self, _: I) {
+        for ((line, above), below) in self.line.iter_mut().zip(self.above).zip(self.below) {
+            *line = mixed(above, below, self.share);
+        }
+    }
+}
+
+/// The corrections of evenly spaced pixels along a line.
+pub(super) struct Along<'a> {
+    pub(super) line: &'a [Correction],
+    /// Where the first pixel lies; 0 is the centre of the line's first correction.
+    pub(super) start: f32,
+    pub(super) step: f32,
+    /// Photo pixels per unit of the residual flow.
+    pub(super) reach: f32,
+    pub(super) pixels: &'a mut [Correction],
+    /// Their residual flows, photo pixels.
+    pub(super) moves: &'a mut [[f32; 2]],
+}
+
+impl SimdOp for Along<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn eval<I: Isa>(self, _: I) {
+        let last = self.line.len() - 1;
+        for (x, (pixel, way)) in self.pixels.iter_mut().zip(self.moves).enumerate() {
+            let at = (self.start + x as f32 * self.step).clamp(0.0, last as f32);
+            let left = at as i32 as usize;
+            *pixel = mixed(&self.line[left], &self.line[(left + 1).min(last)], at - left as f32);
+            *way = [pixel[0] * self.reach, pixel[1] * self.reach];
+        }
+    }
+}
+
+/// Blends a row of the bare warp with the corrected warp and the painted colour:
+/// `m · warped + (1 - m) · tanh(offset + atanh(bare))`. What is painted keeps to `tone`.
+pub(super) struct Blend<'a> {
+    pub(super) corrections: &'a [Correction],
+    /// Photo pixels.
+    pub(super) moves: &'a [[f32; 2]],
+    /// The photo along `moves`.
+    pub(super) warped: &'a [[u8; 3]],
+    pub(super) tone: Option<&'a Tone>,
+    /// The bare warp; then the result.
+    pub(super) row: &'a mut [[u8; 3]],
+}
+
+impl SimdOp for Blend<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn eval<I: Isa>(self, _: I) {
+        let sources = self.corrections.iter().zip(self.moves).zip(self.warped);
+        for (pixel, ((correction, [x, y]), warped)) in self.row.iter_mut().zip(sources) {
+            let bare = levels(*pixel);
+            let moved = x.abs() >= SMALLEST_FLOW || y.abs() >= SMALLEST_FLOW;
+            let warped = if moved { levels(*warped) } else { bare };
+            let mask = correction[2];
+            let mut painted = [0.0; 4];
+            for i in 0..4 {
+                let base = (bare[i] / 127.5 - 1.0).max(COLOUR_MARGIN - 1.0).min(1.0 - COLOUR_MARGIN);
+                let offset = correction[4 + i];
+                // tanh(a + b) from the tangents of a and b.
+                painted[i] = ((offset + base) / (1.0 + offset * base) + 1.0) * 127.5;
+            }
+            if let Some(tone) = self.tone {
+                let [r, g, b, _] = painted;
+                let [r, g, b] = tone.colour([r, g, b]);
+                painted = [r, g, b, 0.0];
+            }
+            let mut colour = [0; 4];
+            for i in 0..4 {
+                let value = painted[i] + mask * (warped[i] - painted[i]) + 0.5;
+                colour[i] = value.max(0.0).min(255.0) as i32;
+            }
+            *pixel = [colour[0] as u8, colour[1] as u8, colour[2] as u8];
+        }
+    }
+}
+
+#[inline(always)]
+fn levels([r, g, b]: [u8; 3]) -> [f32; 4] {
+    [f32::from(r), f32::from(g), f32::from(b), 0.0]
+}
