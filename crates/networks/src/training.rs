@@ -6,6 +6,8 @@
 //! [`average_gradients`](crate::average_gradients) merge them, and steps its optimisers.
 
 use burn::module::Module;
+use burn::tensor::module::avg_pool2d;
+use burn::tensor::ops::AvgPoolOptions;
 use burn::tensor::{Device, Int, Tensor};
 
 use crate::composition::{Composition, Warp, compose};
@@ -59,7 +61,7 @@ pub fn generate(embedder: &Embedder, generator: &Generator, episode: &Episode) -
         Output::Composition => {
             let warp = episode.warp.as_ref().expect("episodes of a composing generator bring a warp");
             let output = generator.forward(warp.input(episode.picture.clone()), psi);
-            let composition = compose(output, warp);
+            let composition = compose(output, episode.enlarged.as_ref().unwrap_or(warp));
             (composition.frame.clone(), Some(composition))
         }
     };
@@ -73,16 +75,31 @@ pub struct Episode {
     pub source_frames: Tensor<5>,
     /// Their landmark pictures, `[B, K, 3, H, W]`.
     pub source_pictures: Tensor<5>,
-    /// The real frame x, `[B, 3, H, W]`.
+    /// The real frame x, `[B, 3, F, F]`: H and W are the networks' resolution, and so is F, but for a composing
+    /// generator whose frames are [`enlarged`](Self::enlarged).
     pub frame: Tensor<4>,
     /// Its landmark picture, `[B, 3, H, W]`.
     pub picture: Tensor<4>,
     /// Index of each video's row in W, `[B]`.
     pub video: Tensor<1, Int>,
-    /// One source frame warped to x, for a composing generator.
+    /// One source frame warped to x, for a composing generator: what it sees.
     pub warp: Option<Warp>,
+    /// The same F pixels wide, if F is not the generator's resolution: what its output is enlarged to and composed with,
+    /// as rendering does it at the photo's resolution.
+    pub enlarged: Option<Warp>,
     /// The part of the frames that the perceptual networks compare; all of it if `None`.
     pub window: Option<Window>,
+}
+
+impl Episode {
+    /// A frame at the networks' resolution, at which D judges it: `[B, 3, F, F] -> [B, 3, H, W]`.
+    fn reduced(&self, frame: &Tensor<4>) -> Tensor<4> {
+        let factor = frame.dims()[2] / self.picture.dims()[2];
+        if factor == 1 {
+            return frame.clone();
+        }
+        avg_pool2d(frame.clone(), AvgPoolOptions::new([factor, factor]))
+    }
 }
 
 /// A rectangle of a frame, pixels from the top-left corner.
@@ -151,7 +168,8 @@ pub fn generator_losses(
         (zero(), zero())
     } else {
         let discriminator = networks.discriminator.clone().no_grad();
-        let judge = |frame: &Tensor<4>| discriminator.forward(frame.clone(), episode.picture.clone(), row());
+        let judge =
+            |frame: &Tensor<4>| discriminator.forward(episode.reduced(frame), episode.picture.clone(), row());
         let (fake, real) = (judge(&generated.frame), judge(&episode.frame));
         (hinge_generator(fake.score), feature_matching(&fake.features, &real.features))
     };
@@ -181,7 +199,7 @@ fn content(frame: &Tensor<4>, episode: &Episode, perceptual: &[PerceptualNetwork
 fn pixel_loss(generated: &Generated, episode: &Episode, weights: &LossWeights) -> Tensor<1> {
     let terms = &weights.pixel_terms;
     let [batch, _, height, width] = episode.frame.dims();
-    let per_pixel = match &episode.warp {
+    let per_pixel = match episode.enlarged.as_ref().or(episode.warp.as_ref()) {
         Some(warp) => pixel_weights(&warp.masks, terms),
         None => Tensor::ones([batch, 1, height, width], &episode.frame.device()),
     };
@@ -203,7 +221,7 @@ pub fn discriminator_losses(networks: &Networks, episode: &Episode, mismatched: 
     let made = networks.valid().generate(episode).frame.detach();
     let row = networks.videos.rows(episode.video.clone());
     let judge = |frame: &Tensor<4>, picture: &Tensor<4>| {
-        networks.discriminator.forward(frame.clone(), picture.clone(), row.clone()).score
+        networks.discriminator.forward(episode.reduced(frame), picture.clone(), row.clone()).score
     };
     let (made, real) = (judge(&made, &episode.picture), judge(&episode.frame, &episode.picture));
     if mismatched == 0.0 {
@@ -264,8 +282,33 @@ mod tests {
             picture: random([2, 3, 16, 16]),
             video: Tensor::from_ints([1, 0], device),
             warp: (preset == Preset::Portrait).then_some(warp),
+            enlarged: None,
             window: None,
         }
+    }
+
+    #[test]
+    fn enlarged_frames_are_composed_and_compared_at_their_own_size() {
+        let device = Device::flex();
+        let networks = Networks::new(&tiny(Preset::Portrait), 2, &device).unwrap();
+        let large =
+            |channels| Tensor::<4>::random([2, channels, 32, 32], Distribution::Uniform(-1.0, 1.0), &device);
+        let enlarged =
+            Warp { photo: large(3), grid: large(2).reshape([2, 32, 32, 2]), masks: large(4).abs() };
+        // An untrained generator makes the bare warp, each step of the way.
+        let frame = enlarged.warped();
+        let episode =
+            Episode { frame: frame.clone(), enlarged: Some(enlarged), ..episode(Preset::Portrait, &device) };
+        let made = networks.generate(&episode).frame;
+        assert_eq!(made.dims(), [2, 3, 32, 32]);
+        assert!((made - frame).abs().max().into_scalar::<f32>() < 1e-3);
+        let losses = generator_losses(&networks, &episode, &LossWeights::PORTRAIT, &[]);
+        assert!(losses.pixel.into_scalar::<f32>() < 1e-2);
+        // D looks at it at its own resolution, where it is the mean of its pixels.
+        let reduced = episode.reduced(&episode.frame);
+        assert_eq!(reduced.dims(), [2, 3, 16, 16]);
+        let difference = (reduced.mean() - episode.frame.mean()).abs().into_scalar::<f32>();
+        assert!(difference < 1e-5, "{difference}");
     }
 
     #[test]

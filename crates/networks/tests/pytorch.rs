@@ -157,6 +157,7 @@ fn episode(fixture: &Fixture, preset: Preset, device: &Device) -> Episode {
             grid: fixture.tensor("grid", device),
             masks: fixture.tensor("masks", device),
         }),
+        enlarged: None,
         window: None,
     }
 }

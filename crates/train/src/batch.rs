@@ -1,28 +1,33 @@
 //! A batch of episodes as plain numbers, ready to become tensors on any device.
 
+use gioconda_avatar::network_input::NetworkInput;
 use gioconda_networks::burn::tensor::{Int, Tensor, TensorData};
 use gioconda_networks::{Device, Episode, Warp, Window};
 
 /// B episodes of `size` x `size` pixels with K source frames each. Colours are -1..1, planes of rows from top to
-/// bottom.
+/// bottom. Frames that are composed may be larger: [`frame_size`](Self::frame_size).
 #[derive(Clone, Debug, PartialEq)]
 pub struct Batch {
     /// K.
     pub shots: usize,
-    /// Height and width of every plane.
+    /// Height and width of what the networks see.
     pub size: usize,
+    /// Height and width of the driving frames.
+    pub frame_size: usize,
     /// `[B, K, 3, size, size]`; of a composing generator's episode the first one is the photo.
     pub source_frames: Vec<f32>,
     /// `[B, K, 3, size, size]` landmark pictures of the source frames.
     pub source_pictures: Vec<f32>,
-    /// `[B, 3, size, size]` the driving frames, which the generator shall make.
+    /// `[B, 3, frame_size, frame_size]` the driving frames, which the generator shall make.
     pub frames: Vec<f32>,
     /// `[B, 3, size, size]` their landmark pictures.
     pub pictures: Vec<f32>,
     /// `[B]` rows of W.
     pub videos: Vec<i32>,
-    /// The mesh warp from photo to driving frame.
+    /// The mesh warp from photo to driving frame, `size` pixels wide.
     pub warp: Option<WarpPlanes>,
+    /// The same `frame_size` pixels wide, if that is not `size`.
+    pub enlarged: Option<WarpPlanes>,
     /// Where the perceptual networks look.
     pub window: Option<Window>,
     /// Frames that could not be read and were replaced by others, each with its reason.
@@ -30,12 +35,41 @@ pub struct Batch {
 }
 
 /// The mesh warps of a batch.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct WarpPlanes {
+    /// Height and width of every plane.
+    pub size: usize,
+    /// `[B, 3, size, size]` the photos that are warped.
+    pub photos: Vec<f32>,
     /// `[B, size, size, 2]`, see [`Warp::grid`].
     pub grids: Vec<f32>,
     /// `[B, 4, size, size]` face, validity, mouth and eye masks, 0..1.
     pub masks: Vec<f32>,
+}
+
+impl WarpPlanes {
+    /// No warps yet.
+    pub fn new(size: usize) -> Self {
+        Self { size, photos: Vec::new(), grids: Vec::new(), masks: Vec::new() }
+    }
+
+    /// Adds the warp of a photo, whose planes are `photo`.
+    pub fn push(&mut self, photo: &[f32], input: &NetworkInput) {
+        self.photos.extend_from_slice(photo);
+        self.grids.extend_from_slice(input.flow());
+        self.masks.extend_from_slice(input.masks());
+    }
+
+    fn into_warp(self, device: &Device) -> Warp {
+        let size = self.size;
+        let batch = self.grids.len() / (2 * size * size);
+        let tensor = |values, shape: [usize; 4]| Tensor::from_data(TensorData::new(values, shape), device);
+        Warp {
+            photo: tensor(self.photos, [batch, 3, size, size]),
+            grid: tensor(self.grids, [batch, size, size, 2]),
+            masks: tensor(self.masks, [batch, 4, size, size]),
+        }
+    }
 }
 
 impl Batch {
@@ -47,24 +81,18 @@ impl Batch {
     /// The batch as tensors on `device`.
     pub fn into_episode(self, device: &Device) -> Episode {
         let (batch, shots, size) = (self.episodes(), self.shots, self.size);
-        let planes = |values, channels| {
-            Tensor::<4>::from_data(TensorData::new(values, [batch, channels, size, size]), device)
-        };
+        let planes =
+            |values, size| Tensor::<4>::from_data(TensorData::new(values, [batch, 3, size, size]), device);
         let sources =
             |values| Tensor::<5>::from_data(TensorData::new(values, [batch, shots, 3, size, size]), device);
-        let source_frames = sources(self.source_frames);
-        let warp = self.warp.map(|warp| Warp {
-            photo: source_frames.clone().narrow(1, 0, 1).squeeze_dim(1), // [B, 3, size, size]
-            grid: Tensor::from_data(TensorData::new(warp.grids, [batch, size, size, 2]), device),
-            masks: planes(warp.masks, 4),
-        });
         Episode {
-            source_frames,
+            source_frames: sources(self.source_frames),
             source_pictures: sources(self.source_pictures),
-            frame: planes(self.frames, 3),
-            picture: planes(self.pictures, 3),
+            frame: planes(self.frames, self.frame_size),
+            picture: planes(self.pictures, size),
             video: Tensor::<1, Int>::from_data(TensorData::new(self.videos, [batch]), device),
-            warp,
+            warp: self.warp.map(|warp| warp.into_warp(device)),
+            enlarged: self.enlarged.map(|warp| warp.into_warp(device)),
             window: self.window,
         }
     }

@@ -7,7 +7,7 @@ use std::fs;
 use std::path::Path;
 
 use gioconda_networks::losses::LossWeights;
-use gioconda_networks::{NetworksConfig, PERCEPTUAL, Preset};
+use gioconda_networks::{NetworksConfig, Output, PERCEPTUAL, Preset};
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
@@ -29,6 +29,9 @@ pub struct TrainConfig {
     pub accumulate: usize,
     /// K: source frames per episode. A composing generator warps the first of them.
     pub shots: usize,
+    /// Composed frames are made and compared at so many times the generator's resolution, its output being enlarged as it is when
+    /// a photo is animated; 1 where the generator makes the frame itself.
+    pub enlarge: usize,
     /// How the learning rates go over the run.
     pub schedule: Schedule,
     /// Decay of the moving average of E, G and P that pictures and weight files come from; 0 for no average.
@@ -205,6 +208,11 @@ impl TrainConfig {
         toml::to_string(self).expect("every field has a form in TOML")
     }
 
+    /// Height and width of the frames that are made and compared, pixels.
+    pub fn frame_size(&self) -> usize {
+        self.networks.generator.resolution * self.enlarge
+    }
+
     /// Steps of D are taken, and G hears of D, at `step`, counted from 0.
     pub fn discriminator_active(&self, step: u64) -> bool {
         let from = self.discriminator.from_step;
@@ -231,6 +239,7 @@ impl TrainConfig {
             ("batch", self.batch as u64),
             ("accumulate", self.accumulate as u64),
             ("shots", self.shots as u64),
+            ("enlarge", self.enlarge as u64),
             ("data.candidates", data.candidates as u64),
             ("data.workers", data.workers as u64),
             ("data.queue", data.queue as u64),
@@ -303,8 +312,12 @@ impl TrainConfig {
                 generator.embedding
             ));
         }
-        if self.perceptual.window > size {
-            return Err(format!("`perceptual.window` must be at most the resolution, {size}"));
+        if self.enlarge > 1 && generator.output != Output::Composition {
+            return Err("`enlarge` must be 1: this generator makes its frames itself".to_owned());
+        }
+        let frame = self.frame_size();
+        if self.perceptual.window > frame {
+            return Err(format!("`perceptual.window` must be at most the frames' size, {frame}"));
         }
         for term in &self.perceptual.networks {
             gioconda_networks::perceptual_spec(&term.name).map_err(|error| error.to_string())?;
@@ -364,6 +377,7 @@ fn paper() -> TrainConfig {
         batch: 4,
         accumulate: 1,
         shots: 8,
+        enlarge: 1,
         schedule: Schedule::Constant,
         ema: 0.999,
         divergence: 1000.0,
@@ -397,6 +411,7 @@ fn portrait() -> TrainConfig {
         batch: 8,
         accumulate: 2,
         shots: 1,
+        enlarge: 1,
         schedule: Schedule::Linear,
         ema: 0.999,
         divergence: 100.0,
@@ -458,8 +473,9 @@ mod tests {
             ("[data]\nflip = nan", "FILE: `data.flip` must be within 0 and 1"),
             ("preset = 'paper'", "FILE: is for preset \"paper\", but portrait was asked for"),
             ("schedule = 'cosine'", "unknown variant `cosine`"),
+            ("enlarge = 0", "FILE: `enlarge` must be at least 1"),
             ("[networks.generator]\nresolution = 64", "`networks.embedder.resolution` is 128"),
-            ("[perceptual]\nwindow = 1000", "`perceptual.window` must be at most the resolution, 128"),
+            ("[perceptual]\nwindow = 1000", "`perceptual.window` must be at most the frames' size, 128"),
             ("[[perceptual.networks]]\nname = 'vgg11'\nweight = 1.0", "no perceptual network named `vgg11`"),
             ("[[perceptual.networks]]\nname = 'vgg19'\nwieght = 1.0", "unknown field `wieght`"),
             ("seed 7", "FILE: TOML parse error"),

@@ -32,6 +32,8 @@ pub struct EpisodeSource {
     batch: usize,
     shots: usize,
     size: usize,
+    /// Height and width of the frames that are made: `size`, or more if they are composed.
+    frame_size: usize,
     window: usize,
     composes: bool,
 }
@@ -73,6 +75,7 @@ impl EpisodeSource {
             batch: config.batch,
             shots: config.shots,
             size: generator.resolution,
+            frame_size: config.frame_size(),
             window: config.perceptual.window,
             composes: generator.output == Output::Composition,
         })
@@ -107,20 +110,22 @@ impl EpisodeSource {
         let planes = |count: usize| Vec::with_capacity(self.batch * count * self.size * self.size);
         let mut rng = Rng::with_seed(mixed(!self.seed, number));
         let window = (self.window > 0).then(|| Window {
-            top: rng.usize(0..=self.size - self.window),
-            left: rng.usize(0..=self.size - self.window),
+            top: rng.usize(0..=self.frame_size - self.window),
+            left: rng.usize(0..=self.frame_size - self.window),
             height: self.window,
             width: self.window,
         });
         Batch {
             shots: self.shots,
             size: self.size,
+            frame_size: self.frame_size,
             source_frames: planes(3 * self.shots),
             source_pictures: planes(3 * self.shots),
             frames: planes(3),
             pictures: planes(3),
             videos: Vec::with_capacity(self.batch),
-            warp: self.composes.then(WarpPlanes::default),
+            warp: self.composes.then(|| WarpPlanes::new(self.size)),
+            enlarged: (self.frame_size != self.size).then(|| WarpPlanes::new(self.frame_size)),
             window,
             unreadable: Vec::new(),
         }
@@ -133,9 +138,7 @@ impl EpisodeSource {
             let variation = self.variation(rng);
             match self.shots_of(video, rng) {
                 Ok(shots) => {
-                    let shots: Vec<Shot> =
-                        shots.iter().map(|shot| variation.apply(shot, self.size)).collect();
-                    self.append(&shots, variation.colours(), batch);
+                    self.append(&shots, &variation, batch);
                     batch.videos.push(video as i32);
                     return Ok(());
                 }
@@ -186,24 +189,25 @@ impl EpisodeSource {
         }
     }
 
-    /// `shots`: the source frames, then the driving one, `size` pixels wide.
-    fn append(&self, shots: &[Shot], colours: impl Fn(u8) -> f32, batch: &mut Batch) {
-        let side = self.size as f32;
+    /// `shots`: the source frames, then the driving one, as they are stored.
+    fn append(&self, shots: &[Shot], variation: &Variation, batch: &mut Batch) {
         let Some((driving, sources)) = shots.split_last() else { return };
+        let colours = variation.colours();
         for shot in sources {
+            let shot = variation.apply(shot, self.size);
             append_planes(&shot.picture, &colours, &mut batch.source_frames);
-            batch.source_pictures.extend(landmark_planes(&shot.landmarks, side, self.size));
+            batch.source_pictures.extend(landmark_planes(&shot.landmarks, self.size as f32, self.size));
         }
-        append_planes(&driving.picture, &colours, &mut batch.frames);
-        match &mut batch.warp {
-            Some(warp) => {
-                let photo = &sources[0];
-                let input = network_input(&photo.picture, &photo.landmarks, &driving.landmarks, self.size);
-                batch.pictures.extend_from_slice(input.picture());
-                warp.masks.extend_from_slice(input.masks());
-                warp.grids.extend_from_slice(input.flow());
-            }
-            None => batch.pictures.extend(landmark_planes(&driving.landmarks, side, self.size)),
+        append_planes(&variation.apply(driving, self.frame_size).picture, &colours, &mut batch.frames);
+
+        let landmarks = variation.apply(driving, self.size).landmarks;
+        batch.pictures.extend(landmark_planes(&landmarks, self.size as f32, self.size));
+        for warp in [&mut batch.warp, &mut batch.enlarged].into_iter().flatten() {
+            let [photo, driving] = [&sources[0], driving].map(|shot| variation.apply(shot, warp.size));
+            let input = network_input(&photo.picture, &photo.landmarks, &driving.landmarks, warp.size);
+            let mut planes = Vec::with_capacity(3 * warp.size * warp.size);
+            append_planes(&photo.picture, &colours, &mut planes);
+            warp.push(&planes, &input);
         }
     }
 }
@@ -332,6 +336,22 @@ mod tests {
             assert_eq!(batch.source_frames.len(), 3 * 2 * 3 * 32 * 32);
             assert_eq!(batch.warp.is_some(), preset == Preset::Portrait);
         }
+    }
+
+    #[test]
+    fn enlarged_frames_show_the_same_episode() {
+        let plain = source(Preset::Portrait, "batch = 2").batch(4).unwrap();
+        let large = source(Preset::Portrait, "batch = 2\nenlarge = 2").batch(4).unwrap();
+        assert_eq!((large.size, large.frame_size, large.frames.len()), (32, 64, 2 * 3 * 64 * 64));
+        // What the networks see is what they would see without.
+        assert_eq!((&large.source_frames, &large.pictures), (&plain.source_frames, &plain.pictures));
+        assert_eq!((&large.warp, &plain.enlarged), (&plain.warp, &None));
+        let (small, enlarged) = (plain.warp.unwrap(), large.enlarged.unwrap());
+        assert_eq!((enlarged.size, enlarged.grids.len()), (64, 2 * 64 * 64 * 2));
+        // Both look to the same places in the photo.
+        let mean = |grids: &[f32]| grids.iter().sum::<f32>() / grids.len() as f32;
+        assert!((mean(&small.grids) - mean(&enlarged.grids)).abs() < 0.01);
+        assert!((large.frames[0] - plain.frames[0]).abs() < 1e-6, "faces of one colour");
     }
 
     #[test]

@@ -19,6 +19,12 @@ const PARAMETER_COPIES: usize = 6;
 /// on the CPU, which is 0.9; the rest is caution.
 const KEPT_PER_FEATURE: f64 = 1.2;
 
+/// Of a warp: photo 3, grid 2, masks 4.
+const WARP_PLANES: usize = 9;
+
+/// Numbers per pixel that composing an enlarged frame, and comparing it, keeps for the backward pass.
+const COMPOSED_FEATURES: usize = 100;
+
 /// From this share of the available memory on, the user is warned.
 const TIGHT: f64 = 0.8;
 
@@ -48,10 +54,10 @@ fn estimate(config: &TrainConfig, videos: usize) -> u64 {
     let features = config.batch * features_per_episode(config);
     let held = (parameters * PARAMETER_COPIES * FLOAT) as f64;
     let kept = (features * FLOAT) as f64 * KEPT_PER_FEATURE;
-    let planes = 3 * 2 * (config.shots + 1) + 9;
-    let pixels = networks.generator.resolution.pow(2);
+    let (seen, made) = (networks.generator.resolution.pow(2), config.frame_size().pow(2));
+    let numbers = (3 * 2 * config.shots + 3) * seen + (3 + WARP_PLANES) * made;
     let batches = config.accumulate + config.data.workers * (config.data.queue + 1);
-    (held + kept) as u64 + (batches * config.batch * planes * pixels * FLOAT) as u64
+    (held + kept) as u64 + (batches * config.batch * numbers * FLOAT) as u64
 }
 
 /// Weights of the 3x3 convolutions; everything else is small beside them.
@@ -74,13 +80,14 @@ fn features_per_episode(config: &TrainConfig) -> usize {
     let networks = &config.networks;
     let size = networks.generator.resolution;
     let judged = if config.discriminator.from_step > 0 { 2 } else { 0 };
-    let window = if config.perceptual.window > 0 { config.perceptual.window } else { size };
+    let window = if config.perceptual.window > 0 { config.perceptual.window } else { config.frame_size() };
     let perceptual: usize =
         config.perceptual.networks.iter().map(|term| perceptual_features(&term.name, window)).sum();
     config.shots * down_features(&networks.embedder.widths, size)
         + judged * down_features(&networks.discriminator.widths, size)
         + generator_features(&networks.generator)
         + perceptual
+        + if config.enlarge > 1 { COMPOSED_FEATURES * config.frame_size().pow(2) } else { 0 }
 }
 
 /// A block on the way down works at its input's size: two convolutions, two activations, the skip.

@@ -13,15 +13,20 @@ const GAP: u32 = 2;
 pub(crate) fn grid(average: &Average, episode: &Episode) -> RgbImage {
     let generated = average.generate(episode);
     let [batch, _, size, _] = episode.frame.dims();
-    let photos = episode.source_frames.clone().narrow(1, 0, 1).squeeze_dim(1); // [B, 3, H, W]
+    let warp = episode.enlarged.as_ref().or(episode.warp.as_ref());
+    let photos = match warp {
+        Some(warp) => warp.photo.clone(),
+        None => episode.source_frames.clone().narrow(1, 0, 1).squeeze_dim(1), // [B, 3, H, W]
+    };
     let mut columns = vec![photos, episode.frame.clone(), episode.picture.clone()];
-    columns.extend(episode.warp.as_ref().map(gioconda_networks::Warp::warped));
+    columns.extend(warp.map(gioconda_networks::Warp::warped));
     columns.push(generated.frame);
 
     let pitch = size as u32 + GAP;
     let mut grid = RgbImage::new(columns.len() as u32 * pitch - GAP, batch as u32 * pitch - GAP);
     for (column, frames) in columns.into_iter().enumerate() {
         for (row, tile) in tiles(frames).into_iter().enumerate() {
+            let tile = imageops::resize(&tile, size as u32, size as u32, imageops::FilterType::Triangle);
             let (x, y) = (column as u32 * pitch, row as u32 * pitch);
             imageops::replace(&mut grid, &tile, i64::from(x), i64::from(y));
         }

@@ -147,25 +147,27 @@ fn batch<'a>(size: usize, pairs: impl IntoIterator<Item = &'a Pair>) -> Batch {
     let mut batch = Batch {
         shots: 1,
         size,
+        frame_size: size,
         source_frames: Vec::new(),
         source_pictures: Vec::new(),
         frames: Vec::new(),
         pictures: Vec::new(),
         videos: Vec::new(),
         warp: None,
+        enlarged: None,
         window: None,
         unreadable: Vec::new(),
     };
-    let mut warp = WarpPlanes::default();
+    let mut warp = WarpPlanes::new(size);
     for Pair { source, target } in pairs {
         let input = network_input(&source.picture, &source.landmarks, &target.landmarks, size);
-        batch.source_frames.extend(planes(&source.picture));
+        let photo = planes(&source.picture);
+        warp.push(&photo, &input);
+        batch.source_frames.extend(photo);
         batch.source_pictures.extend(landmark_planes(&source.landmarks, size as f32, size));
         batch.frames.extend(planes(&target.picture));
         batch.pictures.extend_from_slice(input.picture());
         batch.videos.push(0);
-        warp.grids.extend_from_slice(input.flow());
-        warp.masks.extend_from_slice(input.masks());
     }
     batch.warp = Some(warp);
     batch
