@@ -80,6 +80,8 @@ pub struct DataConfig {
     pub gain: f64,
     /// And shifted by a number within ± this, in units of the whole range.
     pub offset: f64,
+    /// Before that, red, green and blue are dimmed by up to this share, each by its own: evening light, old varnish.
+    pub tint: f64,
     /// Frames are cut by up to this share of their side before they are resized, alike in all frames of an episode.
     pub zoom: f64,
     /// Threads that prepare batches.
@@ -94,6 +96,8 @@ pub struct DataConfig {
 pub struct PerceptualConfig {
     /// Side of the random square they look at, pixels; 0 for the whole frame.
     pub window: usize,
+    /// Share of the steps in which the square is on the mouths.
+    pub mouth: f64,
     /// The networks; an empty list for none.
     pub networks: Vec<PerceptualTerm>,
 }
@@ -267,6 +271,8 @@ impl TrainConfig {
         range("data.flip", data.flip, 0.0, 1.0)?;
         range("data.gain", data.gain, 0.0, 0.9)?;
         range("data.offset", data.offset, 0.0, 0.5)?;
+        range("data.tint", data.tint, 0.0, 0.9)?;
+        range("perceptual.mouth", self.perceptual.mouth, 0.0, 1.0)?;
         range("data.zoom", data.zoom, 0.0, 0.5)?;
         for (name, adam) in [
             ("generator_optimizer", &self.generator_optimizer),
@@ -351,7 +357,7 @@ fn overlay(table: &mut Table, changes: Table, path: &str) -> std::result::Result
 fn perceptual(window: usize, names: &[&str]) -> PerceptualConfig {
     let rows = PERCEPTUAL.iter().filter(|spec| names.contains(&spec.name));
     let networks = rows.map(|spec| PerceptualTerm { name: spec.name.to_owned(), weight: spec.weight });
-    PerceptualConfig { window, networks: networks.collect() }
+    PerceptualConfig { window, mouth: 0.0, networks: networks.collect() }
 }
 
 fn output() -> OutputConfig {
@@ -387,6 +393,7 @@ fn paper() -> TrainConfig {
             flip: 0.0,
             gain: 0.0,
             offset: 0.0,
+            tint: 0.0,
             zoom: 0.0,
             workers: 2,
             queue: 4,
@@ -421,6 +428,7 @@ fn portrait() -> TrainConfig {
             flip: 0.5,
             gain: 0.15,
             offset: 0.05,
+            tint: 0.0,
             zoom: 0.1,
             workers: 1,
             queue: 4,

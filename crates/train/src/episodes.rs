@@ -11,6 +11,7 @@ use gioconda_avatar::network_input::{cropped, cropped_landmarks, landmark_planes
 use gioconda_face::Region;
 use gioconda_networks::{Output, Window};
 use image::RgbImage;
+use nalgebra::Vector2;
 
 use crate::batch::{Batch, WarpPlanes};
 use crate::config::{DataConfig, TrainConfig};
@@ -20,6 +21,9 @@ use crate::{Error, Result};
 
 /// After this many unreadable episodes in a row the data set is taken to be broken.
 const ATTEMPTS: usize = 8;
+
+/// The middle of the upper and of the lower lip's inner line.
+const INNER_LIPS: [usize; 2] = [13, 14];
 
 /// Draws the batches of a run.
 #[derive(Clone)]
@@ -35,6 +39,8 @@ pub struct EpisodeSource {
     /// Height and width of the frames that are made: `size`, or more if they are composed.
     frame_size: usize,
     window: usize,
+    /// Share of the batches whose window is on the mouths.
+    on_mouths: f64,
     composes: bool,
 }
 
@@ -45,6 +51,8 @@ struct Variation {
     flip: bool,
     gain: f32,
     offset: f32,
+    /// What red, green and blue are multiplied by.
+    tint: [f32; 3],
 }
 
 impl EpisodeSource {
@@ -77,6 +85,7 @@ impl EpisodeSource {
             size: generator.resolution,
             frame_size: config.frame_size(),
             window: config.perceptual.window,
+            on_mouths: config.perceptual.mouth,
             composes: generator.output == Output::Composition,
         })
     }
@@ -92,29 +101,39 @@ impl EpisodeSource {
     /// shall be comparable through a run.
     #[must_use]
     pub fn unvaried(&self, batch: usize) -> Self {
-        let data = DataConfig { flip: 0.0, gain: 0.0, offset: 0.0, zoom: 0.0, ..self.data };
+        let data = DataConfig { flip: 0.0, gain: 0.0, offset: 0.0, tint: 0.0, zoom: 0.0, ..self.data };
         Self { data, batch, seed: self.seed ^ 0x5eed_0f9c_71c7_u64, ..self.clone() }
     }
 
     /// Draws batch `number`: of several devices and accumulated passes each has its own.
     pub fn batch(&self, number: u64) -> Result<Batch> {
-        let mut batch = self.empty(number);
+        let mut batch = self.empty();
+        let mut mouths = Vec::with_capacity(self.batch);
         for index in 0..self.batch as u64 {
             let mut rng = Rng::with_seed(mixed(self.seed, number * self.batch as u64 + index));
-            self.draw(&mut rng, &mut batch)?;
+            mouths.push(self.draw(&mut rng, &mut batch)?);
         }
+        let mut rng = Rng::with_seed(mixed(!self.seed, number));
+        let mouth = mouths.iter().sum::<Vector2<f32>>() / mouths.len() as f32;
+        batch.window = (self.window > 0).then(|| self.window(mouth, &mut rng));
         Ok(batch)
     }
 
-    fn empty(&self, number: u64) -> Batch {
+    /// Anywhere in the frames, or around `mouth`, where the batch has its mouths on average; pixels.
+    fn window(&self, mouth: Vector2<f32>, rng: &mut Rng) -> Window {
+        let most = self.frame_size - self.window;
+        let [left, top] = [(); 2].map(|()| rng.usize(0..=most));
+        let (left, top) = if rng.f64() < self.on_mouths {
+            let corner = mouth.map(|at| ((at - self.window as f32 / 2.0).max(0.0) as usize).min(most));
+            (corner.x, corner.y)
+        } else {
+            (left, top)
+        };
+        Window { top, left, height: self.window, width: self.window }
+    }
+
+    fn empty(&self) -> Batch {
         let planes = |count: usize| Vec::with_capacity(self.batch * count * self.size * self.size);
-        let mut rng = Rng::with_seed(mixed(!self.seed, number));
-        let window = (self.window > 0).then(|| Window {
-            top: rng.usize(0..=self.frame_size - self.window),
-            left: rng.usize(0..=self.frame_size - self.window),
-            height: self.window,
-            width: self.window,
-        });
         Batch {
             shots: self.shots,
             size: self.size,
@@ -126,21 +145,20 @@ impl EpisodeSource {
             videos: Vec::with_capacity(self.batch),
             warp: self.composes.then(|| WarpPlanes::new(self.size)),
             enlarged: (self.frame_size != self.size).then(|| WarpPlanes::new(self.frame_size)),
-            window,
+            window: None,
             unreadable: Vec::new(),
         }
     }
 
-    /// Appends one episode.
-    fn draw(&self, rng: &mut Rng, batch: &mut Batch) -> Result<()> {
+    /// Appends one episode; where its driving frame has the mouth, pixels.
+    fn draw(&self, rng: &mut Rng, batch: &mut Batch) -> Result<Vector2<f32>> {
         for _ in 0..ATTEMPTS {
             let video = self.usable[rng.usize(0..self.usable.len())];
             let variation = self.variation(rng);
             match self.shots_of(video, rng) {
                 Ok(shots) => {
-                    self.append(&shots, &variation, batch);
                     batch.videos.push(video as i32);
-                    return Ok(());
+                    return Ok(self.append(&shots, &variation, batch));
                 }
                 Err(error) => batch.unreadable.push(error.to_string()),
             }
@@ -186,12 +204,14 @@ impl EpisodeSource {
             flip: rng.f64() < data.flip,
             gain,
             offset,
+            // Squared, so that most episodes keep about their colours.
+            tint: std::array::from_fn(|_| (1.0 - data.tint * rng.f64().powi(2)) as f32),
         }
     }
 
-    /// `shots`: the source frames, then the driving one, as they are stored.
-    fn append(&self, shots: &[Shot], variation: &Variation, batch: &mut Batch) {
-        let Some((driving, sources)) = shots.split_last() else { return };
+    /// `shots`: the source frames, then the driving one, as they are stored. Where the latter has the mouth.
+    fn append(&self, shots: &[Shot], variation: &Variation, batch: &mut Batch) -> Vector2<f32> {
+        let (driving, sources) = shots.split_last().expect("an episode has a driving frame");
         let colours = variation.colours();
         for shot in sources {
             let shot = variation.apply(shot, self.size);
@@ -209,6 +229,8 @@ impl EpisodeSource {
             append_planes(&photo.picture, &colours, &mut planes);
             warp.push(&planes, &input);
         }
+        INNER_LIPS.map(|lip| landmarks.xy(lip)).iter().sum::<Vector2<f32>>()
+            * (self.frame_size as f32 / (self.size * INNER_LIPS.len()) as f32)
     }
 }
 
@@ -232,11 +254,11 @@ impl Variation {
         if self.flip { mirrored(&shot) } else { shot }
     }
 
-    /// From 0..=255 to -1..1, gain (around mid-grey) and offset applied.
-    fn colours(&self) -> impl Fn(u8) -> f32 + use<> {
-        let (gain, offset) = (self.gain, self.offset);
-        move |value| {
-            let unit = (f32::from(value) / 255.0 - 0.5) * gain + 0.5 + offset;
+    /// A channel's value from 0..=255 to -1..1, tint, gain (around mid-grey) and offset applied.
+    fn colours(&self) -> impl Fn(usize, u8) -> f32 + use<> {
+        let (gain, offset, tint) = (self.gain, self.offset, self.tint);
+        move |channel, value| {
+            let unit = (f32::from(value) / 255.0 * tint[channel] - 0.5) * gain + 0.5 + offset;
             2.0 * unit.clamp(0.0, 1.0) - 1.0
         }
     }
@@ -254,9 +276,9 @@ fn distinct(end: usize, count: usize, taken: &[usize], rng: &mut Rng) -> Vec<usi
     drawn
 }
 
-fn append_planes(picture: &RgbImage, colours: impl Fn(u8) -> f32, planes: &mut Vec<f32>) {
+fn append_planes(picture: &RgbImage, colours: impl Fn(usize, u8) -> f32, planes: &mut Vec<f32>) {
     for channel in 0..3 {
-        planes.extend(picture.pixels().map(|pixel| colours(pixel[channel])));
+        planes.extend(picture.pixels().map(|pixel| colours(channel, pixel[channel])));
     }
 }
 
@@ -355,6 +377,19 @@ mod tests {
     }
 
     #[test]
+    fn windows_on_mouths_hold_them() {
+        let on_mouths = source(Preset::Portrait, "batch = 2\nperceptual.mouth = 1");
+        let anywhere = source(Preset::Portrait, "batch = 2\nperceptual.mouth = 0");
+        let centres = |source: &EpisodeSource| -> Vec<(usize, usize)> {
+            let windows = (0..12).map(|number| source.batch(number).unwrap().window.unwrap());
+            windows.map(|window| (window.left + window.width / 2, window.top + window.height / 2)).collect()
+        };
+        // The canonical face's mouth lies below the middle of the picture, which cuts move by some pixels.
+        assert!(centres(&on_mouths).iter().all(|(x, y)| x.abs_diff(16) <= 4 && (14..=20).contains(y)));
+        assert!(centres(&anywhere).iter().any(|(x, y)| x.abs_diff(16) > 3 || !(14..=20).contains(y)));
+    }
+
+    #[test]
     fn prefetched_batches_come_in_order_whatever_the_number_of_threads() {
         let source = source(Preset::Portrait, "batch = 1");
         let expected: Vec<Batch> = (7..12).map(|number| source.batch(number).unwrap()).collect();
@@ -398,7 +433,8 @@ mod tests {
 
     #[test]
     fn variation_is_alike_in_all_frames_and_absent_when_unvaried() {
-        let source = source(Preset::Portrait, "batch = 1\ndata.gain = 0.5\ndata.offset = 0.2");
+        let changes = "batch = 1\ndata.gain = 0.5\ndata.offset = 0.2\ndata.tint = 0.5";
+        let source = source(Preset::Portrait, changes);
         let blue = |batch: &Batch| (batch.source_frames[2 * 32 * 32], batch.frames[2 * 32 * 32]);
         let (photo, driving) = blue(&source.batch(0).unwrap());
         assert!((photo - driving).abs() < 1e-6 && (photo - (99.0 / 127.5 - 1.0)).abs() > 1e-3, "{photo}");
