@@ -337,7 +337,7 @@ pub(crate) struct LearnArgs {
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) weights: Option<PathBuf>,
 
-    /// How many steps the network is tuned for [default: 60 from three photos on]
+    /// How many steps the network is tuned for [default: 100 from three photos on]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub(crate) steps: Option<u32>,
 

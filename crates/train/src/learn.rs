@@ -21,8 +21,9 @@ use crate::{Error, Result};
 use pairs::Pairs;
 use person::{Judge, Person, Tuner};
 
-/// Generator steps when nobody says otherwise: more hurt mouth and eyes (PROTOTYPE.md, few-shot).
-pub const DEFAULT_LEARNING_STEPS: u32 = 60;
+/// Generator steps when nobody says otherwise. Rates fall to 0 meanwhile: steps at the full rate to the end hurt mouth
+/// and eyes (PROTOTYPE.md, few-shot).
+pub const DEFAULT_LEARNING_STEPS: u32 = 100;
 
 /// With fewer photos tuning can hardly be checked, and an untuned network is as good a choice (PROTOTYPE.md, few-shot).
 pub const FEWEST_PHOTOS_TO_TUNE: usize = 3;
@@ -156,7 +157,9 @@ impl Lesson {
             if cancel.load(Ordering::Relaxed) {
                 return Err(gioconda_avatar::Error::Cancelled.into());
             }
-            let loss = self.tuner.step(&mut self.person, &self.pairs.draw().into_episode(&self.device));
+            let left = 1.0 - f64::from(self.done) / f64::from(self.steps);
+            let episode = self.pairs.draw().into_episode(&self.device);
+            let loss = self.tuner.step(&mut self.person, &episode, left);
             self.done += 1;
             if !loss.is_finite() {
                 let reason = "the loss is not a number".to_owned();
@@ -326,7 +329,7 @@ mod tests {
         };
         let before = painted(&person);
         for _ in 0..3 {
-            assert!(tuner.step(&mut person, &pairs.draw().into_episode(&device)).is_finite());
+            assert!(tuner.step(&mut person, &pairs.draw().into_episode(&device), 1.0).is_finite());
         }
         assert_eq!(painted(&person), before);
         assert_ne!(person.psi(), feed_forward.psi);

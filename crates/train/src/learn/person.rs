@@ -13,7 +13,8 @@ use gioconda_networks::{
 
 use super::Check;
 
-/// Adam's rates for G with ψ' and for D with w' (PROTOTYPE.md, few-shot; D four times as fast as in the paper).
+/// Adam's rates at the first step for G with ψ' and for D with w' (PROTOTYPE.md, few-shot; D four times as fast as in
+/// the paper).
 const GENERATOR_RATE: f64 = 2e-4;
 const DISCRIMINATOR_RATE: f64 = 8e-4;
 /// Adam's decays (PROTOTYPE.md, losses).
@@ -95,11 +96,12 @@ impl Tuner {
         Self { judge, person_optimizer: adam(), judge_optimizer: adam(), whole }
     }
 
-    /// One step of D and w', if there are any, and one of G and ψ'; the loss of the latter.
-    pub(super) fn step(&mut self, person: &mut Person, episode: &Episode) -> f64 {
+    /// One step of D and w', if there are any, and one of G and ψ', at `share` of the first step's rates; the loss of the
+    /// latter.
+    pub(super) fn step(&mut self, person: &mut Person, episode: &Episode, share: f64) -> f64 {
         let weights = &LossWeights::PORTRAIT;
         if let Some(judge) = self.judge.take() {
-            self.judge = Some(self.judge_step(judge, person, episode));
+            self.judge = Some(self.judge_step(judge, person, episode, DISCRIMINATOR_RATE * share));
         }
         let made = person.compose(episode);
         let mut total = pixel_loss(&made, episode) * weights.pixel;
@@ -113,23 +115,23 @@ impl Tuner {
         }
         let loss = scalar(&total);
         let mut gradients = total.backward();
-        let mut share = GradientsParams::new();
+        let mut tuned = GradientsParams::new();
         if self.whole {
-            share = GradientsParams::from_module(&mut gradients, person);
+            tuned = GradientsParams::from_module(&mut gradients, person);
         } else if let Some(gradient) = person.psi.val().grad_remove(&mut gradients) {
-            share.register(person.psi.id, gradient);
+            tuned.register(person.psi.id, gradient);
         }
-        *person = self.person_optimizer.step(GENERATOR_RATE, person.clone(), share);
+        *person = self.person_optimizer.step(GENERATOR_RATE * share, person.clone(), tuned);
         loss
     }
 
-    fn judge_step(&mut self, judge: Judge, person: &Person, episode: &Episode) -> Judge {
+    fn judge_step(&mut self, judge: Judge, person: &Person, episode: &Episode, rate: f64) -> Judge {
         let judge = judge.power_iteration();
         let frame = person.valid().compose(episode).frame.detach();
         let (fake, real) = (judge.verdict(frame, episode), judge.verdict(episode.frame.clone(), episode));
         let mut gradients = hinge_discriminator(fake.score, real.score).backward();
-        let share = GradientsParams::from_module(&mut gradients, &judge);
-        self.judge_optimizer.step(DISCRIMINATOR_RATE, judge, share)
+        let tuned = GradientsParams::from_module(&mut gradients, &judge);
+        self.judge_optimizer.step(rate, judge, tuned)
     }
 }
 
