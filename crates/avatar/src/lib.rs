@@ -18,6 +18,7 @@ mod mesh_renderer;
 mod models;
 mod motion;
 mod motion_file;
+mod mouth_paint;
 pub mod network_input;
 mod neural_renderer;
 mod neutral;

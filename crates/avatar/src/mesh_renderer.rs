@@ -4,7 +4,6 @@
 //! resolution, and a texture of the moving region on the same pixel grid. A frame then costs the warp of the
 //! region, one bicubic sample per pixel, and the interior of the mouth painted where the photo shows none.
 
-mod mouth;
 mod texture;
 
 use std::sync::Arc;
@@ -15,7 +14,7 @@ use image::RgbImage;
 use nalgebra::Vector2;
 use rayon::prelude::*;
 
-use mouth::MouthPaint;
+use crate::mouth_paint::MouthPaint;
 use texture::{Grid, Texture, resample};
 
 /// Draws a photo in driven poses.

@@ -10,6 +10,8 @@ use gioconda_face::{LandmarkPicture, Landmarks, Region};
 use image::RgbImage;
 use nalgebra::Vector2;
 
+use crate::mouth_paint::MouthPaint;
+
 /// Side of the square that the networks see over the longer side of the face's box (PROTOTYPE.md, pairs).
 pub const NETWORK_CROP: f32 = 1.5;
 
@@ -58,6 +60,29 @@ pub fn landmark_planes(landmarks: &Landmarks, side: f32, size: usize) -> Vec<f32
     planes(&picture)
 }
 
+/// A photo as the networks see it, ready to be warped.
+pub struct NetworkPhoto {
+    picture: RgbImage,
+    mesh: SourceMesh,
+    /// What is painted between the lips where they open wider than the photo's, for generators that
+    /// [want it](gioconda_networks::GeneratorConfig::painted_mouth).
+    mouth: Option<MouthPaint>,
+}
+
+impl NetworkPhoto {
+    /// `picture`: a square crop ([`cropped`]) with a face at `landmarks`, pixels of the crop.
+    pub fn new(picture: RgbImage, landmarks: &Landmarks, painted_mouth: bool) -> Self {
+        let mesh = SourceMesh::new(picture.dimensions(), landmarks);
+        let mouth = painted_mouth.then(|| MouthPaint::new(&picture, mesh.landmarks()));
+        Self { picture, mesh, mouth }
+    }
+
+    /// The crop.
+    pub fn picture(&self) -> &RgbImage {
+        &self.picture
+    }
+}
+
 /// The generator's view of one photo in one driving pose. Reuse it from frame to frame: it allocates nothing then.
 #[derive(Clone, Debug)]
 pub struct NetworkInput {
@@ -82,9 +107,10 @@ impl NetworkInput {
         }
     }
 
-    /// Draws `photo`, a square crop with the face of `mesh` ([`cropped`]), with its face at `driving` (pixels of the
-    /// crop). A photo larger than `size` is sampled without antialiasing, as the network's composition does.
-    pub fn draw(&mut self, photo: &RgbImage, mesh: &SourceMesh, driving: &Landmarks) {
+    /// Draws `photo` with its face at `driving` (pixels of the crop). A photo larger than `size` is sampled without
+    /// antialiasing, as the network's composition does.
+    pub fn draw(&mut self, photo: &NetworkPhoto, driving: &Landmarks) {
+        let NetworkPhoto { picture: photo, mesh, mouth } = photo;
         let (width, height) = photo.dimensions();
         let view = View { width: self.size, height: self.size, ..View::whole(width, height) };
         mesh.warp(driving, &view, &mut self.warp);
@@ -97,6 +123,20 @@ impl NetworkInput {
         for (pixel, &[x, y]) in self.warp.flow.iter().enumerate() {
             for (channel, value) in bilinear(photo, x, y).into_iter().enumerate() {
                 warped[channel * pixels + pixel] = value / 127.5 - 1.0;
+            }
+        }
+        if let (Some(mouth), Some(opening)) = (mouth, &self.warp.opening) {
+            let byte = |value: f32| (value + 0.5) as u8;
+            let sample = |at: Vector2<f32>| bilinear(photo, at.x, at.y).map(byte);
+            for (pixel, &covered) in self.warp.mouth.iter().enumerate().filter(|(_, covered)| **covered > 0) {
+                let (x, y) = (pixel % self.size, pixel / self.size);
+                let position = view.to_photo(Vector2::new(x as f32 + 0.5, y as f32 + 0.5));
+                let [x, y] = self.warp.flow[pixel];
+                let mut colour = bilinear(photo, x, y).map(byte);
+                mouth.paint(mesh.mouth(), opening, position, f32::from(covered) / 255.0, &mut colour, sample);
+                for (channel, value) in colour.into_iter().enumerate() {
+                    warped[channel * pixels + pixel] = f32::from(value) / 127.5 - 1.0;
+                }
             }
         }
         write_planes(&self.picture, picture);
@@ -123,7 +163,7 @@ impl NetworkInput {
         &self.channels
     }
 
-    /// `[3, size, size]` the photo moved by the mesh, RGB in -1..1.
+    /// `[3, size, size]` the photo moved by the mesh, its mouth painted if it is to be, RGB in -1..1.
     pub fn warped(&self) -> &[f32] {
         &self.channels[..3 * self.size * self.size]
     }
@@ -144,11 +184,10 @@ impl NetworkInput {
     }
 }
 
-/// [`NetworkInput::draw`] for one pair: `photo` is a square crop with a face at `source`, `driving` where the face
-/// shall be; pixels of the crop.
-pub fn network_input(photo: &RgbImage, source: &Landmarks, driving: &Landmarks, size: usize) -> NetworkInput {
+/// [`NetworkInput::draw`] for one pair; `driving` is where the face shall be, pixels of the crop.
+pub fn network_input(photo: &NetworkPhoto, driving: &Landmarks, size: usize) -> NetworkInput {
     let mut input = NetworkInput::new(size);
-    input.draw(photo, &SourceMesh::new(photo.dimensions(), source), driving);
+    input.draw(photo, driving);
     input
 }
 
@@ -211,7 +250,8 @@ mod tests {
     fn the_planes_are_what_the_networks_warp_makes() {
         let device = Device::flex();
         let photo = colourful(96);
-        let input = network_input(&photo, &face(96.0, 0.0), &face(96.0, 0.3), 64);
+        let source = NetworkPhoto::new(photo.clone(), &face(96.0, 0.0), false);
+        let input = network_input(&source, &face(96.0, 0.3), 64);
         let tensor = |values: &[f32], shape: [usize; 4]| {
             Tensor::<4>::from_data(TensorData::new(values.to_vec(), shape), &device)
         };
@@ -219,6 +259,7 @@ mod tests {
             photo: tensor(&planes(&photo), [1, 3, 96, 96]),
             grid: tensor(input.flow(), [1, 64, 64, 2]),
             masks: tensor(input.masks(), [1, 4, 64, 64]),
+            painted: None,
         };
         let expected = warp.input(tensor(input.picture(), [1, 3, 64, 64]));
         let drawn = tensor(input.channels(), [1, INPUT_CHANNELS, 64, 64]);
@@ -228,8 +269,8 @@ mod tests {
 
     #[test]
     fn ranges_and_layout() {
-        let photo = colourful(64);
-        let input = network_input(&photo, &face(64.0, 0.0), &face(64.0, -0.2), 64);
+        let source = NetworkPhoto::new(colourful(64), &face(64.0, 0.0), false);
+        let input = network_input(&source, &face(64.0, -0.2), 64);
         let within = |values: &[f32], low: f32| values.iter().all(|v| (low..=1.0).contains(v));
         assert!(within(input.warped(), -1.0) && within(input.picture(), -1.0) && within(input.masks(), 0.0));
         assert_eq!(input.channels().len(), 10 * 64 * 64);
@@ -243,10 +284,37 @@ mod tests {
     #[test]
     fn a_still_face_is_the_photo() {
         let photo = colourful(64);
-        let input = network_input(&photo, &face(64.0, 0.1), &face(64.0, 0.1), 64);
+        let input =
+            network_input(&NetworkPhoto::new(photo.clone(), &face(64.0, 0.1), false), &face(64.0, 0.1), 64);
         let difference =
             input.warped().iter().zip(planes(&photo)).map(|(a, b)| (a - b).abs()).fold(0.0_f32, f32::max);
         assert!(difference < 2e-3, "{difference}");
+    }
+
+    #[test]
+    fn a_mouth_is_painted_where_lips_open_and_nowhere_else() {
+        let shut = face(96.0, 0.0);
+        let mut open = shut.clone();
+        // The lower lip and the chin go down.
+        for point in [14, 87, 178, 88, 95, 317, 402, 318, 324, 17, 84, 181, 314, 405, 152] {
+            open.points[point].y += 9.0;
+        }
+        let drawn = |painted| network_input(&NetworkPhoto::new(colourful(96), &shut, painted), &open, 64);
+        let (bare, painted) = (drawn(false), drawn(true));
+        assert_eq!(
+            (bare.flow(), bare.masks(), bare.picture()),
+            (painted.flow(), painted.masks(), painted.picture())
+        );
+        let mouth = &bare.masks()[2 * 64 * 64..3 * 64 * 64];
+        let changed = |pixel: usize| {
+            (0..3).any(|c| {
+                (bare.warped()[c * 64 * 64 + pixel] - painted.warped()[c * 64 * 64 + pixel]).abs() > 0.02
+            })
+        };
+        assert!((0..64 * 64).all(|pixel| mouth[pixel] > 0.0 || !changed(pixel)));
+        let covered: Vec<usize> = (0..64 * 64).filter(|&pixel| mouth[pixel] > 0.9).collect();
+        let share = covered.iter().filter(|&&pixel| changed(pixel)).count() as f64 / covered.len() as f64;
+        assert!(covered.len() > 8 && share > 0.8, "{share} of {}", covered.len());
     }
 
     #[test]

@@ -6,7 +6,8 @@
 //!
 //! `frame = m · photo(flow₀ + Δflow) + (1 - m) · tanh(colour + atanh(photo(flow₀)))`
 //!
-//! The mouth that [`MeshRenderer`] paints where a photo shows none is left out: networks are trained on the bare warp.
+//! The mouth that [`MeshRenderer`] paints where a photo shows none is there for networks that were trained to paint
+//! on it ([`GeneratorConfig::painted_mouth`](gioconda_networks::GeneratorConfig::painted_mouth)), and left out for others.
 
 mod blend;
 mod personal_network;
@@ -15,7 +16,7 @@ mod tone;
 
 use std::sync::Arc;
 
-use gioconda_face::warp::{SourceMesh, View};
+use gioconda_face::warp::View;
 use gioconda_face::{Landmarks, Region};
 use image::RgbImage;
 use nalgebra::Vector2;
@@ -25,7 +26,7 @@ use rten_vecmath::Tanh;
 use crate::Error;
 use crate::canvas::Canvas;
 use crate::mesh_renderer::{MeshRenderer, MovingRow};
-use crate::network_input::{NetworkInput, cropped, cropped_landmarks, network_crop};
+use crate::network_input::{NetworkInput, NetworkPhoto, cropped, cropped_landmarks, network_crop};
 use crate::renderer::Renderer;
 use blend::{Along, Between, Blend, Correction};
 pub(crate) use personal_network::check_sizes;
@@ -53,8 +54,7 @@ pub struct NeuralRenderer {
 struct Crop {
     /// Where it lies, canvas pixels.
     region: Region,
-    photo: RgbImage,
-    mesh: SourceMesh,
+    photo: NetworkPhoto,
 }
 
 impl NeuralRenderer {
@@ -63,14 +63,16 @@ impl NeuralRenderer {
         let size = network.size();
         let region = network_crop(&canvas.landmarks, canvas.picture.dimensions());
         let photo = cropped(&canvas.picture, &region, size as u32);
+        let tone = Tone::of(&photo);
         let landmarks = cropped_landmarks(&canvas.landmarks, &region, size as u32);
-        let mesh = SourceMesh::new(photo.dimensions(), &landmarks);
+        let photo = NetworkPhoto::new(photo, &landmarks, network.painted_mouth());
+        let mesh = MeshRenderer::new(Arc::clone(&canvas.picture), &canvas.landmarks);
         Self {
-            mesh: MeshRenderer::new(Arc::clone(&canvas.picture), &canvas.landmarks).without_painted_mouth(),
+            mesh: if network.painted_mouth() { mesh } else { mesh.without_painted_mouth() },
             view: canvas.window.view(),
             network,
-            tone: Tone::of(&photo),
-            crop: Crop { region, photo, mesh },
+            tone,
+            crop: Crop { region, photo },
             input: NetworkInput::new(size),
             corrections: Corrections { size, pixels: Vec::new() },
         }
@@ -87,9 +89,9 @@ impl Renderer for NeuralRenderer {
 impl NeuralRenderer {
     fn paint(&mut self, driving: &Landmarks, frame: &mut RgbImage) -> Result<(), Error> {
         let Self { mesh, view, network, crop, input, corrections, tone } = self;
-        let Crop { region, photo, mesh: cropped_mesh } = crop;
+        let Crop { region, photo } = crop;
         let in_crop = cropped_landmarks(driving, region, input.size() as u32);
-        rayon::join(|| mesh.render(driving, view, frame), || input.draw(photo, cropped_mesh, &in_crop));
+        rayon::join(|| mesh.render(driving, view, frame), || input.draw(photo, &in_crop));
         corrections.take(network.run(input.channels())?);
 
         let (corrections, region, tone) = (&*corrections, *region, tone.as_ref());
@@ -175,6 +177,6 @@ impl Corrections {
         Along { line, start: start - 0.5, step: next - start, reach, pixels, moves }.dispatch();
         row.photo(first, moves, warped);
         let row = &mut row.pixels[first..][..width];
-        Blend { corrections: pixels, moves, warped, tone, row }.dispatch();
+        Blend { corrections: pixels, warped, tone, row }.dispatch();
     }
 }

@@ -3,12 +3,14 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use gioconda_avatar::network_input::{NetworkInput, cropped, cropped_landmarks, network_crop, planes};
+use gioconda_avatar::network_input::{
+    NetworkInput, NetworkPhoto, cropped, cropped_landmarks, network_crop, planes,
+};
 use gioconda_avatar::{
     Avatar, Canvas, Framing, Gains, MeshRenderer, MotionTransfer, PortraitWeights, RendererKind,
     builtin_motions::BuiltinMotion,
 };
-use gioconda_face::warp::{SourceMesh, View};
+use gioconda_face::warp::View;
 use gioconda_face::{FaceChoice, FaceFinder, LANDMARK_PICTURE_VERSION, Landmarks, Threads};
 use gioconda_networks::burn::module::{Module, ModuleMapper, Param};
 use gioconda_networks::burn::tensor::{Distribution, Tensor, TensorData};
@@ -52,9 +54,10 @@ fn header(preset: Preset, config: NetworksConfig) -> WeightHeader {
     }
 }
 
-/// A weight file of fresh networks, noisy or not, and a folder for it.
-fn weights(noisy: bool) -> (TempDir, PathBuf) {
-    let (config, device) = (networks(), Device::flex());
+/// A weight file of fresh networks, noisy or not, for painted mouths or bare ones, and a folder for it.
+fn weights(noisy: bool, painted_mouth: bool) -> (TempDir, PathBuf) {
+    let (mut config, device) = (networks(), Device::flex());
+    config.generator.painted_mouth = painted_mouth;
     device.seed(7);
     let embedder = Embedder::new(&config.embedder, &device).expect("sizes that fit");
     let mut generator = Generator::new(&config.generator, &device).expect("sizes that fit");
@@ -71,8 +74,8 @@ fn weights(noisy: bool) -> (TempDir, PathBuf) {
     (folder, path)
 }
 
-fn with_network(mut avatar: Avatar, noisy: bool) -> Avatar {
-    let (_folder, path) = weights(noisy);
+fn with_network(mut avatar: Avatar, noisy: bool, painted_mouth: bool) -> Avatar {
+    let (_folder, path) = weights(noisy, painted_mouth);
     let weights = PortraitWeights::open(&path).expect("weights");
     avatar.network = Some(Arc::new(weights.feed_forward(&avatar.photos())));
     avatar
@@ -91,7 +94,7 @@ fn largest_difference(a: &RgbImage, b: &RgbImage) -> u8 {
 
 #[test]
 fn an_untrained_network_changes_nothing() {
-    let avatar = with_network(mona_lisa(), false);
+    let avatar = with_network(mona_lisa(), false, false);
     let canvas = Canvas::new(&avatar.photo, &avatar.landmarks, Framing::Head { side: SIDE });
     let mut neural = avatar.renderer(RendererKind::Neural, &canvas).expect("a network");
     let mut mesh = MeshRenderer::new(Arc::clone(&canvas.picture), &canvas.landmarks).without_painted_mouth();
@@ -108,7 +111,12 @@ fn an_untrained_network_changes_nothing() {
 
 #[test]
 fn a_network_composes_as_it_was_trained() {
-    let avatar = with_network(mona_lisa(), true);
+    for painted_mouth in [false, true] {
+        composes_as_it_was_trained(with_network(mona_lisa(), true, painted_mouth), painted_mouth);
+    }
+}
+
+fn composes_as_it_was_trained(avatar: Avatar, painted_mouth: bool) {
     let network = avatar.network.clone().expect("a network");
     // A picture that the network sees whole and pixel for pixel: nothing is enlarged, and both meshes are one.
     let size = network.generator.config().resolution;
@@ -126,11 +134,12 @@ fn a_network_composes_as_it_was_trained() {
     let tensor =
         |values: Vec<f32>, shape: [usize; 4]| Tensor::<4>::from_data(TensorData::new(values, shape), &device);
     let mut input = NetworkInput::new(size);
-    input.draw(&photo, &SourceMesh::new(photo.dimensions(), &landmarks), &driving);
+    input.draw(&NetworkPhoto::new((*photo).clone(), &landmarks, painted_mouth), &driving);
     let warp = Warp {
         photo: tensor(planes(&photo), [1, 3, size, size]),
         grid: tensor(input.flow().to_vec(), [1, size, size, 2]),
         masks: tensor(input.masks().to_vec(), [1, 4, size, size]),
+        painted: painted_mouth.then(|| tensor(input.warped().to_vec(), [1, 3, size, size])),
     };
     let picture = tensor(input.picture().to_vec(), [1, 3, size, size]);
     let psi = Tensor::<1>::from_floats(network.psi.as_slice(), &device).unsqueeze::<2>();

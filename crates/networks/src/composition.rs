@@ -18,12 +18,16 @@ pub struct Warp {
     pub grid: Tensor<4>,
     /// Face, validity, mouth and eye masks, `[B, 4, H, W]` in 0..1.
     pub masks: Tensor<4>,
+    /// The photo moved by the mesh with the inside of the mouth painted, `[B, 3, H, W]`, for generators that
+    /// [want it](crate::GeneratorConfig::painted_mouth).
+    pub painted: Option<Tensor<4>>,
 }
 
 impl Warp {
-    /// The photo moved by the mesh alone, `[B, 3, H, W]`.
+    /// The photo moved by the mesh alone, `[B, 3, H, W]`; with a painted mouth, where there is one.
     pub fn warped(&self) -> Tensor<4> {
-        sample(self.photo.clone(), self.grid.clone())
+        let sampled = || sample(self.photo.clone(), self.grid.clone());
+        self.painted.clone().unwrap_or_else(sampled)
     }
 
     /// The `portrait` generator's input, `[B, 10, H, W]`: warped photo, landmark picture, masks.
@@ -91,6 +95,7 @@ mod tests {
             photo: random([1, 3, 48, 40]),
             grid: random([1, size, size, 2]),
             masks: random([1, 4, size, size]).abs(),
+            painted: None,
         }
     }
 
@@ -106,6 +111,23 @@ mod tests {
         let difference = (composition.frame - warp.warped()).abs().max().into_scalar::<f32>();
         assert!(difference < 1e-3, "{difference}");
         assert!((composition.mask.mean().into_scalar::<f32>() - 0.880_797).abs() < 1e-5);
+    }
+
+    #[test]
+    fn colour_is_laid_over_the_painted_mouth() {
+        let device = Device::flex();
+        let bare = warp(16, &device);
+        let painted = Tensor::random([1, 3, 16, 16], Distribution::Uniform(-0.9, 0.9), &device);
+        let warp = Warp { painted: Some(painted.clone()), ..bare.clone() };
+        // No flow, no offset, half of each.
+        let mut channels = [0.0; 6];
+        channels[2] = 0.5;
+        let output = Tensor::<1>::from_floats(channels, &device).reshape([1, 6, 1, 1]).expand([1, 6, 16, 16]);
+        let composition = compose(output, &warp);
+        let expected = (painted.clone() + bare.warped()) / 2.0;
+        for (made, expected) in [(composition.colour, painted), (composition.frame, expected)] {
+            assert!((made - expected).abs().max().into_scalar::<f32>() < 1e-3);
+        }
     }
 
     #[test]

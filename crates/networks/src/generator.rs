@@ -61,6 +61,10 @@ pub struct GeneratorConfig {
     pub output: Output,
     /// Height and width it is trained at, pixels. Other multiples of `2^levels` run too.
     pub resolution: usize,
+    /// Whether the warped photo that it sees and paints on has the inside of the mouth painted where the photo keeps it
+    /// shut. Without, lips are stretched over it.
+    #[serde(default)]
+    pub painted_mouth: bool,
 }
 
 impl GeneratorConfig {

@@ -83,6 +83,7 @@ fn paper() -> NetworksConfig {
             embedding: 512,
             output: Output::Rgb,
             resolution,
+            painted_mouth: false,
         },
         discriminator: DiscriminatorConfig { widths, resolution, self_attention: false },
     }
@@ -104,6 +105,7 @@ fn portrait() -> NetworksConfig {
             embedding: 128,
             output: Output::Composition,
             resolution,
+            painted_mouth: false,
         },
         discriminator: DiscriminatorConfig { widths, resolution, self_attention: false },
     }

@@ -274,6 +274,7 @@ mod tests {
             photo: random([2, 3, 16, 16]),
             grid: random([2, 16, 16, 2]),
             masks: random([2, 4, 16, 16]).abs(),
+            painted: None,
         };
         Episode {
             source_frames: shots(),
@@ -293,8 +294,12 @@ mod tests {
         let networks = Networks::new(&tiny(Preset::Portrait), 2, &device).unwrap();
         let large =
             |channels| Tensor::<4>::random([2, channels, 32, 32], Distribution::Uniform(-1.0, 1.0), &device);
-        let enlarged =
-            Warp { photo: large(3), grid: large(2).reshape([2, 32, 32, 2]), masks: large(4).abs() };
+        let enlarged = Warp {
+            photo: large(3),
+            grid: large(2).reshape([2, 32, 32, 2]),
+            masks: large(4).abs(),
+            painted: None,
+        };
         // An untrained generator makes the bare warp, each step of the way.
         let frame = enlarged.warped();
         let episode =

@@ -176,6 +176,7 @@ fn composition() {
             - 0.8,
         grid: normal([1, 6, 6, 2]).tanh() * 0.5,
         masks: Tensor::zeros([1, 4, 6, 6], &Device::flex()),
+        painted: None,
     };
     check("composition", normal([1, 6, 6, 6]) * 0.1, |output| compose(output, &warp).frame);
 }

@@ -156,6 +156,7 @@ fn episode(fixture: &Fixture, preset: Preset, device: &Device) -> Episode {
             photo: fixture.tensor("photo", device),
             grid: fixture.tensor("grid", device),
             masks: fixture.tensor("masks", device),
+            painted: None,
         }),
         enlarged: None,
         window: None,

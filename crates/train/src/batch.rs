@@ -45,12 +45,14 @@ pub struct WarpPlanes {
     pub grids: Vec<f32>,
     /// `[B, 4, size, size]` face, validity, mouth and eye masks, 0..1.
     pub masks: Vec<f32>,
+    /// `[B, 3, size, size]`, see [`Warp::painted`]; empty without.
+    pub painted: Vec<f32>,
 }
 
 impl WarpPlanes {
     /// No warps yet.
     pub fn new(size: usize) -> Self {
-        Self { size, photos: Vec::new(), grids: Vec::new(), masks: Vec::new() }
+        Self { size, photos: Vec::new(), grids: Vec::new(), masks: Vec::new(), painted: Vec::new() }
     }
 
     /// Adds the warp of a photo, whose planes are `photo`.
@@ -68,6 +70,7 @@ impl WarpPlanes {
             photo: tensor(self.photos, [batch, 3, size, size]),
             grid: tensor(self.grids, [batch, size, size, 2]),
             masks: tensor(self.masks, [batch, 4, size, size]),
+            painted: (!self.painted.is_empty()).then(|| tensor(self.painted, [batch, 3, size, size])),
         }
     }
 }

@@ -7,7 +7,9 @@
 use std::sync::Arc;
 
 use fastrand::Rng;
-use gioconda_avatar::network_input::{cropped, cropped_landmarks, landmark_planes, network_input};
+use gioconda_avatar::network_input::{
+    NetworkPhoto, cropped, cropped_landmarks, landmark_planes, network_input,
+};
 use gioconda_face::Region;
 use gioconda_networks::{Output, Window};
 use image::RgbImage;
@@ -42,6 +44,7 @@ pub struct EpisodeSource {
     /// Share of the batches whose window is on the mouths.
     on_mouths: f64,
     composes: bool,
+    painted_mouth: bool,
 }
 
 /// What is done alike to all frames of an episode.
@@ -87,6 +90,7 @@ impl EpisodeSource {
             window: config.perceptual.window,
             on_mouths: config.perceptual.mouth,
             composes: generator.output == Output::Composition,
+            painted_mouth: generator.painted_mouth,
         })
     }
 
@@ -224,10 +228,18 @@ impl EpisodeSource {
         batch.pictures.extend(landmark_planes(&landmarks, self.size as f32, self.size));
         for warp in [&mut batch.warp, &mut batch.enlarged].into_iter().flatten() {
             let [photo, driving] = [&sources[0], driving].map(|shot| variation.apply(shot, warp.size));
-            let input = network_input(&photo.picture, &photo.landmarks, &driving.landmarks, warp.size);
+            let photo = NetworkPhoto::new(photo.picture, &photo.landmarks, self.painted_mouth);
+            let input = network_input(&photo, &driving.landmarks, warp.size);
             let mut planes = Vec::with_capacity(3 * warp.size * warp.size);
-            append_planes(&photo.picture, &colours, &mut planes);
+            append_planes(photo.picture(), &colours, &mut planes);
             warp.push(&planes, &input);
+            if self.painted_mouth {
+                let channels = input.warped().chunks_exact(warp.size * warp.size).enumerate();
+                let coloured = |(channel, plane): (usize, &'_ [f32])| -> Vec<f32> {
+                    plane.iter().map(|value| colours(channel, (value + 1.0) * 127.5)).collect()
+                };
+                warp.painted.extend(channels.flat_map(coloured));
+            }
         }
         INNER_LIPS.map(|lip| landmarks.xy(lip)).iter().sum::<Vector2<f32>>()
             * (self.frame_size as f32 / (self.size * INNER_LIPS.len()) as f32)
@@ -255,10 +267,10 @@ impl Variation {
     }
 
     /// A channel's value from 0..=255 to -1..1, tint, gain (around mid-grey) and offset applied.
-    fn colours(&self) -> impl Fn(usize, u8) -> f32 + use<> {
+    fn colours(&self) -> impl Fn(usize, f32) -> f32 + use<> {
         let (gain, offset, tint) = (self.gain, self.offset, self.tint);
         move |channel, value| {
-            let unit = (f32::from(value) / 255.0 * tint[channel] - 0.5) * gain + 0.5 + offset;
+            let unit = (value / 255.0 * tint[channel] - 0.5) * gain + 0.5 + offset;
             2.0 * unit.clamp(0.0, 1.0) - 1.0
         }
     }
@@ -276,9 +288,9 @@ fn distinct(end: usize, count: usize, taken: &[usize], rng: &mut Rng) -> Vec<usi
     drawn
 }
 
-fn append_planes(picture: &RgbImage, colours: impl Fn(usize, u8) -> f32, planes: &mut Vec<f32>) {
+fn append_planes(picture: &RgbImage, colours: impl Fn(usize, f32) -> f32, planes: &mut Vec<f32>) {
     for channel in 0..3 {
-        planes.extend(picture.pixels().map(|pixel| colours(channel, pixel[channel])));
+        planes.extend(picture.pixels().map(|pixel| colours(channel, f32::from(pixel[channel]))));
     }
 }
 
@@ -374,6 +386,13 @@ mod tests {
         let mean = |grids: &[f32]| grids.iter().sum::<f32>() / grids.len() as f32;
         assert!((mean(&small.grids) - mean(&enlarged.grids)).abs() < 0.01);
         assert!((large.frames[0] - plain.frames[0]).abs() < 1e-6, "faces of one colour");
+        // A painted mouth comes with both.
+        let changes = "batch = 2\nenlarge = 2\nnetworks.generator.painted_mouth = true";
+        let painted = source(Preset::Portrait, changes).batch(4).unwrap();
+        for (warp, bare) in [(painted.warp.unwrap(), small), (painted.enlarged.unwrap(), enlarged)] {
+            assert_eq!((warp.painted.len(), bare.painted.len()), (warp.photos.len(), 0));
+            assert_eq!(warp.grids, bare.grids);
+        }
     }
 
     #[test]

@@ -132,7 +132,7 @@ impl Lesson {
         let device = Device::flex().autodiff();
         device.seed(settings.seed);
         let feed_forward = weights.feed_forward(photos);
-        let pairs = Pairs::new(photos, weights.header().config.generator.resolution, settings.seed);
+        let pairs = Pairs::new(photos, &weights.header().config.generator, settings.seed);
         let person = Person::new(weights.generator_on(&device)?, &feed_forward.psi, &device);
         let judge = weights.discriminator_on(&device)?;
         let judge = judge.map(|judge| Judge::new(judge, &feed_forward.embedding, &device));
@@ -313,7 +313,7 @@ mod tests {
     fn one_photo_leaves_the_generator_alone() {
         let device = Device::flex().autodiff();
         let weights = stored(true, |generator| generator.map(&mut Noise));
-        let mut pairs = Pairs::new(&[photo(0.1)], SIZE as usize, 1);
+        let mut pairs = Pairs::new(&[photo(0.1)], &weights.header().config.generator, 1);
         assert_eq!(pairs.check(), Check::Copies);
         let feed_forward = weights.feed_forward(&[photo(0.1)]);
         let mut person = Person::new(weights.generator_on(&device).unwrap(), &feed_forward.psi, &device);

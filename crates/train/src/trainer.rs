@@ -108,9 +108,11 @@ impl Trainer {
     /// # Errors
     /// When the file is of another preset, another landmark picture or networks of other sizes.
     pub fn adopt(&mut self, file: WeightFile) -> Result<()> {
-        let file = file
-            .require(self.config.preset, LANDMARK_PICTURE_VERSION)?
-            .require_config(&self.config.networks)?;
+        let file = file.require(self.config.preset, LANDMARK_PICTURE_VERSION)?;
+        // Whether mouths are painted for it changes no size: the generator gets used to it.
+        let mut sizes = self.config.networks.clone();
+        sizes.generator.painted_mouth = file.header().config.generator.painted_mouth;
+        let file = file.require_config(&sizes)?;
         let Networks { embedder, generator, discriminator, videos } = self.networks.clone();
         let discriminator = if file.contains("discriminator") {
             file.load("discriminator", discriminator)?

@@ -14,9 +14,6 @@ pub(super) type Correction = [f32; 8];
 /// Colours are kept this far from ±1, where atanh is infinite (`gioconda_networks::compose`).
 const COLOUR_MARGIN: f32 = 1e-4;
 
-/// Residual flows below this many pixels of the photo change nothing.
-const SMALLEST_FLOW: f32 = 0.01;
-
 #[inline(always)]
 fn mixed(a: &Correction, b: &Correction, share: f32) -> Correction {
     let mut mixed = [0.0; 8];
@@ -78,9 +75,7 @@ impl SimdOp for Along<'_> {
 /// `m · warped + (1 - m) · tanh(offset + atanh(bare))`. What is painted keeps to `tone`.
 pub(super) struct Blend<'a> {
     pub(super) corrections: &'a [Correction],
-    /// Photo pixels.
-    pub(super) moves: &'a [[f32; 2]],
-    /// The photo along `moves`.
+    /// The photo along the mesh's and the residual flow.
     pub(super) warped: &'a [[u8; 3]],
     pub(super) tone: Option<&'a Tone>,
     /// The bare warp; then the result.
@@ -92,11 +87,9 @@ impl SimdOp for Blend<'_> {
 
     #[inline(always)]
     fn eval<I: Isa>(self, _: I) {
-        let sources = self.corrections.iter().zip(self.moves).zip(self.warped);
-        for (pixel, ((correction, [x, y]), warped)) in self.row.iter_mut().zip(sources) {
-            let bare = levels(*pixel);
-            let moved = x.abs() >= SMALLEST_FLOW || y.abs() >= SMALLEST_FLOW;
-            let warped = if moved { levels(*warped) } else { bare };
+        let sources = self.corrections.iter().zip(self.warped);
+        for (pixel, (correction, warped)) in self.row.iter_mut().zip(sources) {
+            let (bare, warped) = (levels(*pixel), levels(*warped));
             let mask = correction[2];
             let mut painted = [0.0; 4];
             for i in 0..4 {

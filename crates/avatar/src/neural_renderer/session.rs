@@ -11,6 +11,7 @@ use crate::Error;
 pub(crate) struct Session {
     engine: Engine,
     size: usize,
+    painted_mouth: bool,
 }
 
 enum Engine {
@@ -23,17 +24,23 @@ enum Engine {
 impl Session {
     /// Prepares `generator`, whose spectral norm must be folded, for pictures of its resolution.
     pub(crate) fn new(generator: &Generator, psi: &[f32]) -> Self {
-        let size = generator.config().resolution;
+        let config = generator.config();
+        let (size, painted_mouth) = (config.resolution, config.painted_mouth);
         let engine = match Inference::new(generator, psi, [size; 2]) {
             Some(inference) => Engine::Prepared(Box::new(Mutex::new(inference))),
             None => Engine::Burn { generator: Box::new(generator.clone()), psi: psi.to_vec() },
         };
-        Self { engine, size }
+        Self { engine, size, painted_mouth }
     }
 
     /// Height and width of the pictures.
     pub(crate) fn size(&self) -> usize {
         self.size
+    }
+
+    /// Whether the warped photo that it sees, and paints on, has a painted mouth.
+    pub(crate) fn painted_mouth(&self) -> bool {
+        self.painted_mouth
     }
 
     /// `[10, size, size]` in, `[6, size, size]` out: residual flow, mask, colour offset.

@@ -8,10 +8,11 @@ use std::sync::Arc;
 
 use fastrand::Rng;
 use gioconda_avatar::network_input::{
-    cropped, cropped_landmarks, landmark_planes, network_crop, network_input, planes,
+    NetworkPhoto, cropped, cropped_landmarks, landmark_planes, network_crop, network_input, planes,
 };
 use gioconda_avatar::{Gains, MeshRenderer, MotionTransfer, Reference, builtin_motions, posture_distance};
 use gioconda_face::warp::View;
+use gioconda_networks::GeneratorConfig;
 use image::RgbImage;
 
 use super::{Check, FEWEST_PHOTOS_TO_TUNE};
@@ -38,6 +39,7 @@ struct Pair {
 /// Draws pairs of one person's photos.
 pub(super) struct Pairs {
     size: usize,
+    painted_mouth: bool,
     rng: Rng,
     photos: Vec<Shot>,
     copies: Vec<Pair>,
@@ -46,8 +48,9 @@ pub(super) struct Pairs {
 }
 
 impl Pairs {
-    /// Pairs of `photos` at `size` x `size` pixels.
-    pub(super) fn new(photos: &[Reference], size: usize, seed: u64) -> Self {
+    /// Pairs of `photos` as `generator` sees them.
+    pub(super) fn new(photos: &[Reference], generator: &GeneratorConfig, seed: u64) -> Self {
+        let (size, painted_mouth) = (generator.resolution, generator.painted_mouth);
         let mut rng = Rng::with_seed(seed);
         let mut shots: Vec<Shot> = photos.iter().map(|photo| shot(photo, size as u32)).collect();
         let mut held_back = Vec::new();
@@ -70,7 +73,7 @@ impl Pairs {
                     .collect(),
             )
         };
-        Self { size, rng, photos: shots, copies, held_back, check }
+        Self { size, painted_mouth, rng, photos: shots, copies, held_back, check }
     }
 
     /// What the held-back pairs are.
@@ -80,13 +83,13 @@ impl Pairs {
 
     /// The held-back pairs.
     pub(super) fn held_back(&self) -> impl Iterator<Item = Batch> {
-        self.held_back.iter().map(|pair| batch(self.size, [pair]))
+        self.held_back.iter().map(|pair| self.batch([pair]))
     }
 
     /// Pairs for one step.
     pub(super) fn draw(&mut self) -> Batch {
         let pairs: Vec<Pair> = (0..BATCH).map(|_| self.pair()).collect();
-        batch(self.size, &pairs)
+        self.batch(&pairs)
     }
 
     fn pair(&mut self) -> Pair {
@@ -98,6 +101,41 @@ impl Pairs {
         let target = self.rng.usize(0..count);
         let source = (target + self.rng.usize(1..count)) % count;
         Pair { source: self.photos[source].clone(), target: self.photos[target].clone() }
+    }
+
+    fn batch<'a>(&self, pairs: impl IntoIterator<Item = &'a Pair>) -> Batch {
+        let Self { size, painted_mouth, .. } = *self;
+        let mut batch = Batch {
+            shots: 1,
+            size,
+            frame_size: size,
+            source_frames: Vec::new(),
+            source_pictures: Vec::new(),
+            frames: Vec::new(),
+            pictures: Vec::new(),
+            videos: Vec::new(),
+            warp: None,
+            enlarged: None,
+            window: None,
+            unreadable: Vec::new(),
+        };
+        let mut warp = WarpPlanes::new(size);
+        for Pair { source, target } in pairs {
+            let photo = NetworkPhoto::new(source.picture.clone(), &source.landmarks, painted_mouth);
+            let input = network_input(&photo, &target.landmarks, size);
+            let photo = planes(&source.picture);
+            warp.push(&photo, &input);
+            if painted_mouth {
+                warp.painted.extend_from_slice(input.warped());
+            }
+            batch.source_frames.extend(photo);
+            batch.source_pictures.extend(landmark_planes(&source.landmarks, size as f32, size));
+            batch.frames.extend(planes(&target.picture));
+            batch.pictures.extend_from_slice(input.picture());
+            batch.videos.push(0);
+        }
+        batch.warp = Some(warp);
+        batch
     }
 }
 
@@ -141,34 +179,4 @@ fn copies(shots: &[Shot], rng: &mut Rng) -> Vec<Pair> {
     }
     rng.shuffle(&mut copies);
     copies
-}
-
-fn batch<'a>(size: usize, pairs: impl IntoIterator<Item = &'a Pair>) -> Batch {
-    let mut batch = Batch {
-        shots: 1,
-        size,
-        frame_size: size,
-        source_frames: Vec::new(),
-        source_pictures: Vec::new(),
-        frames: Vec::new(),
-        pictures: Vec::new(),
-        videos: Vec::new(),
-        warp: None,
-        enlarged: None,
-        window: None,
-        unreadable: Vec::new(),
-    };
-    let mut warp = WarpPlanes::new(size);
-    for Pair { source, target } in pairs {
-        let input = network_input(&source.picture, &source.landmarks, &target.landmarks, size);
-        let photo = planes(&source.picture);
-        warp.push(&photo, &input);
-        batch.source_frames.extend(photo);
-        batch.source_pictures.extend(landmark_planes(&source.landmarks, size as f32, size));
-        batch.frames.extend(planes(&target.picture));
-        batch.pictures.extend_from_slice(input.picture());
-        batch.videos.push(0);
-    }
-    batch.warp = Some(warp);
-    batch
 }

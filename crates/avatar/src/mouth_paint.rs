@@ -18,14 +18,14 @@ const ACROSS_LIPS: [(usize, usize); 8] =
 const ON_SKIN: [usize; 8] = [50, 280, 101, 330, 5, 151, 9, 200];
 
 /// The colours of one photo's mouth.
-pub(super) struct MouthPaint {
+pub(crate) struct MouthPaint {
     cavity: Colour,
     tongue: Colour,
     teeth: Colour,
 }
 
 impl MouthPaint {
-    pub(super) fn new(photo: &RgbImage, landmarks: &Landmarks) -> Self {
+    pub(crate) fn new(photo: &RgbImage, landmarks: &Landmarks) -> Self {
         let lips = mean(
             ACROSS_LIPS
                 .iter()
@@ -47,7 +47,7 @@ impl MouthPaint {
     /// Paints over `pixel`, at `position` (photo pixels), the `share` of it that lies between the driving lips, when
     /// they open wider than the photo's. What the photo shows of its own mouth hangs from the upper lip, as the upper
     /// teeth do, and `sample` gives it (photo pixels); the rest is painted.
-    pub(super) fn paint(
+    pub(crate) fn paint(
         &self,
         photo: &Aperture,
         driving: &Aperture,
