@@ -41,6 +41,7 @@ impl Output {
 
 /// Sizes of a [`Generator`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a switch of its own in a configuration file")]
 pub struct GeneratorConfig {
     /// Channels of the input: 3 (landmark picture), or 10 (warped photo 3, landmark picture 3, masks 4).
     pub input: usize,
@@ -111,6 +112,9 @@ impl GeneratorConfig {
         }
         if self.input == 0 || self.embedding == 0 {
             return fail("input channels and embedding length must be positive".to_owned());
+        }
+        if self.painted_mouth && self.output != Output::Composition {
+            return fail("a generator that makes its frames itself sees no mouth to be painted".to_owned());
         }
         let unit = 1usize.checked_shl(self.halvings() as u32).unwrap_or(0);
         if unit == 0 || self.resolution == 0 || !self.resolution.is_multiple_of(unit) {
@@ -391,6 +395,7 @@ mod tests {
             GeneratorConfig { widths: vec![4], ..tiny(Preset::Portrait) },
             GeneratorConfig { resolution: 20, ..tiny(Preset::Paper) },
             GeneratorConfig { embedding: 0, ..tiny(Preset::Paper) },
+            GeneratorConfig { painted_mouth: true, ..tiny(Preset::Paper) },
         ] {
             assert!(
                 matches!(Generator::new(&config, &Device::flex()), Err(Error::Config { .. })),

@@ -79,7 +79,9 @@ impl Inference {
             Output::Composition => FLOW_RANGE as f32,
         };
         Tanh {}.map_mut(flow);
-        flow.iter_mut().for_each(|value| *value *= range);
+        for value in flow {
+            *value *= range;
+        }
         // The mask. RGB has none.
         let mask = pixels.min(rest.len());
         Sigmoid {}.map_mut(&mut rest[..mask]);

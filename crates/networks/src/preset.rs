@@ -105,7 +105,7 @@ fn portrait() -> NetworksConfig {
             embedding: 128,
             output: Output::Composition,
             resolution,
-            painted_mouth: false,
+            painted_mouth: true,
         },
         discriminator: DiscriminatorConfig { widths, resolution, self_attention: false },
     }

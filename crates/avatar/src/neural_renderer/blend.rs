@@ -93,7 +93,7 @@ impl SimdOp for Blend<'_> {
             let mask = correction[2];
             let mut painted = [0.0; 4];
             for i in 0..4 {
-                let base = (bare[i] / 127.5 - 1.0).max(COLOUR_MARGIN - 1.0).min(1.0 - COLOUR_MARGIN);
+                let base = (bare[i] / 127.5 - 1.0).clamp(COLOUR_MARGIN - 1.0, 1.0 - COLOUR_MARGIN);
                 let offset = correction[4 + i];
                 // tanh(a + b) from the tangents of a and b.
                 painted[i] = ((offset + base) / (1.0 + offset * base) + 1.0) * 127.5;
@@ -106,7 +106,7 @@ impl SimdOp for Blend<'_> {
             let mut colour = [0; 4];
             for i in 0..4 {
                 let value = painted[i] + mask * (warped[i] - painted[i]) + 0.5;
-                colour[i] = value.max(0.0).min(255.0) as i32;
+                colour[i] = value.clamp(0.0, 255.0) as i32;
             }
             *pixel = [colour[0] as u8, colour[1] as u8, colour[2] as u8];
         }
