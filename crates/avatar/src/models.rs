@@ -19,7 +19,7 @@ pub static PORTRAIT_NETWORK: ModelCard = ModelCard {
     name: "portrait",
     file: "portrait.safetensors",
     bytes: include_bytes!("../../../models/portrait.safetensors"),
-    sha256: "354b99f52b5b0478228f11a047304ffc61b6bfe56ae30b75a0b01a01afcc186d",
+    sha256: "349e27d9077c6e924f75364159fdc9d9c4eed3e532fdf05a30992fc67322e0ec",
     licence: "research use",
     source: "this project, from research clips; see models/portrait.md",
     input: "embedder: [1, K, 3, 128, 128] photos and their landmark pictures in -1..1; generator: [1, 10, 128, 128] warped \

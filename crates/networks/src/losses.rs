@@ -47,6 +47,9 @@ impl PixelTerms {
     /// PROTOTYPE.md's.
     pub const PROTOTYPE: Self =
         Self { face: 2.0, mouth: 6.0, eyes: 8.0, edges: 1.0, pyramid: 1.0, branches: 0.25 };
+    /// The shipped network's: PROTOTYPE.md's with a heavier face, mouth and eyes (docs/training-log.md, portrait-3).
+    pub const PORTRAIT: Self =
+        Self { face: 4.0, mouth: 14.0, eyes: 12.0, edges: 1.0, pyramid: 1.0, branches: 0.25 };
 }
 
 impl LossWeights {
@@ -58,13 +61,13 @@ impl LossWeights {
         pixel: 0.0,
         pixel_terms: PixelTerms::PROTOTYPE,
     };
-    /// PROTOTYPE.md's, for the `portrait` preset.
+    /// For the `portrait` preset: PROTOTYPE.md's, the pixels weighted as the shipped network had it.
     pub const PORTRAIT: Self = Self {
         adversarial: 0.03,
         feature_matching: 1.0,
         matching: 0.0,
         pixel: 1.0,
-        pixel_terms: PixelTerms::PROTOTYPE,
+        pixel_terms: PixelTerms::PORTRAIT,
     };
 }
 

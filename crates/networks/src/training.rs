@@ -55,7 +55,11 @@ impl Networks {
 /// When the generator composes and the episode brings no warp.
 pub fn generate(embedder: &Embedder, generator: &Generator, episode: &Episode) -> Generated {
     let embedding = embedder.forward(episode.source_frames.clone(), episode.source_pictures.clone());
-    let psi = generator.project(embedding.clone());
+    let known = match &episode.embedding_scale {
+        Some(scale) => embedding.clone() * scale.clone(),
+        None => embedding.clone(),
+    };
+    let psi = generator.project(known);
     let (frame, composition) = match generator.config().output {
         Output::Rgb => (generator.forward(episode.picture.clone(), psi), None),
         Output::Composition => {
@@ -82,6 +86,9 @@ pub struct Episode {
     pub picture: Tensor<4>,
     /// Index of each video's row in W, `[B]`.
     pub video: Tensor<1, Int>,
+    /// What ê is multiplied by before the generator gets it, `[B, embedding]`: dropout (Srivastava et al. 2014), so that it
+    /// looks at its input instead of knowing the people.
+    pub embedding_scale: Option<Tensor<2>>,
     /// One source frame warped to x, for a composing generator: what it sees.
     pub warp: Option<Warp>,
     /// The same F pixels wide, if F is not the generator's resolution: what its output is enlarged to and composed with,
@@ -92,8 +99,13 @@ pub struct Episode {
 }
 
 impl Episode {
+    /// The warp that frames are composed with.
+    pub fn composed_with(&self) -> Option<&Warp> {
+        self.enlarged.as_ref().or(self.warp.as_ref())
+    }
+
     /// A frame at the networks' resolution, at which D judges it: `[B, 3, F, F] -> [B, 3, H, W]`.
-    fn reduced(&self, frame: &Tensor<4>) -> Tensor<4> {
+    pub fn reduced(&self, frame: &Tensor<4>) -> Tensor<4> {
         let factor = frame.dims()[2] / self.picture.dims()[2];
         if factor == 1 {
             return frame.clone();
@@ -199,7 +211,7 @@ fn content(frame: &Tensor<4>, episode: &Episode, perceptual: &[PerceptualNetwork
 fn pixel_loss(generated: &Generated, episode: &Episode, weights: &LossWeights) -> Tensor<1> {
     let terms = &weights.pixel_terms;
     let [batch, _, height, width] = episode.frame.dims();
-    let per_pixel = match episode.enlarged.as_ref().or(episode.warp.as_ref()) {
+    let per_pixel = match episode.composed_with() {
         Some(warp) => pixel_weights(&warp.masks, terms),
         None => Tensor::ones([batch, 1, height, width], &episode.frame.device()),
     };
@@ -282,6 +294,7 @@ mod tests {
             frame: random([2, 3, 16, 16]),
             picture: random([2, 3, 16, 16]),
             video: Tensor::from_ints([1, 0], device),
+            embedding_scale: None,
             warp: (preset == Preset::Portrait).then_some(warp),
             enlarged: None,
             window: None,

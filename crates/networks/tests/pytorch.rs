@@ -152,6 +152,7 @@ fn episode(fixture: &Fixture, preset: Preset, device: &Device) -> Episode {
         frame: fixture.tensor("frame", device),
         picture: fixture.tensor("picture", device),
         video: Tensor::from_ints([2, 0], device),
+        embedding_scale: None,
         warp: (preset == Preset::Portrait).then(|| Warp {
             photo: fixture.tensor("photo", device),
             grid: fixture.tensor("grid", device),

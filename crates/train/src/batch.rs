@@ -24,6 +24,8 @@ pub struct Batch {
     pub pictures: Vec<f32>,
     /// `[B]` rows of W.
     pub videos: Vec<i32>,
+    /// `[B, embedding]`, see [`Episode::embedding_scale`]; empty without.
+    pub embedding_scales: Vec<f32>,
     /// The mesh warp from photo to driving frame, `size` pixels wide.
     pub warp: Option<WarpPlanes>,
     /// The same `frame_size` pixels wide, if that is not `size`.
@@ -86,6 +88,10 @@ impl Batch {
         let (batch, shots, size) = (self.episodes(), self.shots, self.size);
         let planes =
             |values, size| Tensor::<4>::from_data(TensorData::new(values, [batch, 3, size, size]), device);
+        let scales = |values: Vec<f32>| {
+            let length = values.len() / batch;
+            Tensor::<2>::from_data(TensorData::new(values, [batch, length]), device)
+        };
         let sources =
             |values| Tensor::<5>::from_data(TensorData::new(values, [batch, shots, 3, size, size]), device);
         Episode {
@@ -94,6 +100,7 @@ impl Batch {
             frame: planes(self.frames, self.frame_size),
             picture: planes(self.pictures, size),
             video: Tensor::<1, Int>::from_data(TensorData::new(self.videos, [batch]), device),
+            embedding_scale: (!self.embedding_scales.is_empty()).then(|| scales(self.embedding_scales)),
             warp: self.warp.map(|warp| warp.into_warp(device)),
             enlarged: self.enlarged.map(|warp| warp.into_warp(device)),
             window: self.window,

@@ -82,8 +82,20 @@ pub struct DataConfig {
     pub offset: f64,
     /// Before that, red, green and blue are dimmed by up to this share, each by its own: evening light, old varnish.
     pub tint: f64,
+    /// Hues are turned by up to this many degrees, skin's too: nobody's colours are to be known by heart.
+    pub hue: f64,
+    /// Distances from grey are multiplied by a factor within 1 ± this.
+    pub saturation: f64,
+    /// Share of episodes without colour.
+    pub grey: f64,
+    /// Frames are turned by up to this many degrees.
+    pub turn: f64,
+    /// And stretched along some direction by up to this share, and squeezed across it: other faces.
+    pub stretch: f64,
     /// Frames are cut by up to this share of their side before they are resized, alike in all frames of an episode.
     pub zoom: f64,
+    /// Share of ê's components that the generator does not get to see.
+    pub dropout: f64,
     /// Threads that prepare batches.
     pub workers: usize,
     /// Batches each thread may be ahead.
@@ -159,6 +171,38 @@ pub struct OutputConfig {
     /// What the weight file says about its licence.
     pub licence: String,
 }
+
+impl DataConfig {
+    /// The same without any variation.
+    pub(crate) fn unvaried(&self) -> Self {
+        Self {
+            candidates: self.candidates,
+            difference_power: self.difference_power,
+            workers: self.workers,
+            queue: self.queue,
+            ..UNVARIED
+        }
+    }
+}
+
+/// Frames as they are stored, drawn as the paper does.
+const UNVARIED: DataConfig = DataConfig {
+    candidates: 1,
+    difference_power: 0.0,
+    flip: 0.0,
+    gain: 0.0,
+    offset: 0.0,
+    tint: 0.0,
+    hue: 0.0,
+    saturation: 0.0,
+    grey: 0.0,
+    turn: 0.0,
+    stretch: 0.0,
+    zoom: 0.0,
+    dropout: 0.0,
+    workers: 2,
+    queue: 4,
+};
 
 impl TrainConfig {
     /// The recipe of a preset: DESIGN.md §4 for `paper`, PROTOTYPE.md for `portrait`.
@@ -272,6 +316,12 @@ impl TrainConfig {
         range("data.gain", data.gain, 0.0, 0.9)?;
         range("data.offset", data.offset, 0.0, 0.5)?;
         range("data.tint", data.tint, 0.0, 0.9)?;
+        range("data.hue", data.hue, 0.0, 180.0)?;
+        range("data.saturation", data.saturation, 0.0, 1.0)?;
+        range("data.grey", data.grey, 0.0, 1.0)?;
+        range("data.turn", data.turn, 0.0, 180.0)?;
+        range("data.stretch", data.stretch, 0.0, 0.5)?;
+        range("data.dropout", data.dropout, 0.0, 0.9)?;
         range("perceptual.mouth", self.perceptual.mouth, 0.0, 1.0)?;
         range("data.zoom", data.zoom, 0.0, 0.5)?;
         for (name, adam) in [
@@ -387,17 +437,7 @@ fn paper() -> TrainConfig {
         schedule: Schedule::Constant,
         ema: 0.999,
         divergence: 1000.0,
-        data: DataConfig {
-            candidates: 1,
-            difference_power: 0.0,
-            flip: 0.0,
-            gain: 0.0,
-            offset: 0.0,
-            tint: 0.0,
-            zoom: 0.0,
-            workers: 2,
-            queue: 4,
-        },
+        data: UNVARIED,
         losses: LossWeights::PAPER,
         perceptual: perceptual(0, &["vgg19", "vggface"]),
         generator_optimizer: adam(5e-5),
@@ -428,10 +468,9 @@ fn portrait() -> TrainConfig {
             flip: 0.5,
             gain: 0.15,
             offset: 0.05,
-            tint: 0.0,
             zoom: 0.1,
             workers: 1,
-            queue: 4,
+            ..UNVARIED
         },
         losses: LossWeights::PORTRAIT,
         perceptual: perceptual(96, &["vgg16-hed"]),

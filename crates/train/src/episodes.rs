@@ -7,18 +7,14 @@
 use std::sync::Arc;
 
 use fastrand::Rng;
-use gioconda_avatar::network_input::{
-    NetworkPhoto, cropped, cropped_landmarks, landmark_planes, network_input,
-};
-use gioconda_face::Region;
+use gioconda_avatar::network_input::{NetworkPhoto, landmark_planes, network_input};
 use gioconda_networks::{Output, Window};
-use image::RgbImage;
 use nalgebra::Vector2;
 
 use crate::batch::{Batch, WarpPlanes};
 use crate::config::{DataConfig, TrainConfig};
 use crate::footage::{Footage, Shot};
-use crate::mirror::mirrored;
+use crate::variation::Variation;
 use crate::{Error, Result};
 
 /// After this many unreadable episodes in a row the data set is taken to be broken.
@@ -45,17 +41,8 @@ pub struct EpisodeSource {
     on_mouths: f64,
     composes: bool,
     painted_mouth: bool,
-}
-
-/// What is done alike to all frames of an episode.
-struct Variation {
-    cut: f64,
-    cut_at: [f64; 2],
-    flip: bool,
-    gain: f32,
-    offset: f32,
-    /// What red, green and blue are multiplied by.
-    tint: [f32; 3],
+    /// Length of ê.
+    embedding: usize,
 }
 
 impl EpisodeSource {
@@ -91,6 +78,7 @@ impl EpisodeSource {
             on_mouths: config.perceptual.mouth,
             composes: generator.output == Output::Composition,
             painted_mouth: generator.painted_mouth,
+            embedding: generator.embedding,
         })
     }
 
@@ -105,8 +93,7 @@ impl EpisodeSource {
     /// shall be comparable through a run.
     #[must_use]
     pub fn unvaried(&self, batch: usize) -> Self {
-        let data = DataConfig { flip: 0.0, gain: 0.0, offset: 0.0, tint: 0.0, zoom: 0.0, ..self.data };
-        Self { data, batch, seed: self.seed ^ 0x5eed_0f9c_71c7_u64, ..self.clone() }
+        Self { data: self.data.unvaried(), batch, seed: self.seed ^ 0x5eed_0f9c_71c7_u64, ..self.clone() }
     }
 
     /// Draws batch `number`: of several devices and accumulated passes each has its own.
@@ -147,6 +134,7 @@ impl EpisodeSource {
             frames: planes(3),
             pictures: planes(3),
             videos: Vec::with_capacity(self.batch),
+            embedding_scales: Vec::new(),
             warp: self.composes.then(|| WarpPlanes::new(self.size)),
             enlarged: (self.frame_size != self.size).then(|| WarpPlanes::new(self.frame_size)),
             window: None,
@@ -158,9 +146,11 @@ impl EpisodeSource {
     fn draw(&self, rng: &mut Rng, batch: &mut Batch) -> Result<Vector2<f32>> {
         for _ in 0..ATTEMPTS {
             let video = self.usable[rng.usize(0..self.usable.len())];
-            let variation = self.variation(rng);
+            let variation = Variation::draw(&self.data, rng);
             match self.shots_of(video, rng) {
                 Ok(shots) => {
+                    let shots: Vec<Shot> = shots.into_iter().map(|shot| variation.deformed(shot)).collect();
+                    batch.embedding_scales.extend(self.embedding_scales(rng));
                     batch.videos.push(video as i32);
                     return Ok(self.append(&shots, &variation, batch));
                 }
@@ -198,47 +188,36 @@ impl EpisodeSource {
         Ok((sources, driving))
     }
 
-    fn variation(&self, rng: &mut Rng) -> Variation {
-        let data = &self.data;
-        let mut around_zero = |range: f64| ((2.0 * rng.f64() - 1.0) * range) as f32;
-        let (gain, offset) = (1.0 + around_zero(data.gain), around_zero(data.offset));
-        Variation {
-            cut: rng.f64() * data.zoom,
-            cut_at: [rng.f64(), rng.f64()],
-            flip: rng.f64() < data.flip,
-            gain,
-            offset,
-            // Squared, so that most episodes keep about their colours.
-            tint: std::array::from_fn(|_| (1.0 - data.tint * rng.f64().powi(2)) as f32),
-        }
+    /// What ê is multiplied by: 0, or what makes up for the zeros; nothing without `data.dropout`.
+    fn embedding_scales(&self, rng: &mut Rng) -> Vec<f32> {
+        let dropout = self.data.dropout;
+        let count = if dropout > 0.0 { self.embedding } else { 0 };
+        let scale = || if rng.f64() < dropout { 0.0 } else { (1.0 / (1.0 - dropout)) as f32 };
+        std::iter::repeat_with(scale).take(count).collect()
     }
 
-    /// `shots`: the source frames, then the driving one, as they are stored. Where the latter has the mouth.
+    /// `shots`: the source frames, then the driving one, deformed. Where the latter has the mouth.
     fn append(&self, shots: &[Shot], variation: &Variation, batch: &mut Batch) -> Vector2<f32> {
         let (driving, sources) = shots.split_last().expect("an episode has a driving frame");
         let colours = variation.colours();
         for shot in sources {
-            let shot = variation.apply(shot, self.size);
-            append_planes(&shot.picture, &colours, &mut batch.source_frames);
+            let shot = variation.cut(shot, self.size);
+            colours.append_picture(&shot.picture, &mut batch.source_frames);
             batch.source_pictures.extend(landmark_planes(&shot.landmarks, self.size as f32, self.size));
         }
-        append_planes(&variation.apply(driving, self.frame_size).picture, &colours, &mut batch.frames);
+        colours.append_picture(&variation.cut(driving, self.frame_size).picture, &mut batch.frames);
 
-        let landmarks = variation.apply(driving, self.size).landmarks;
+        let landmarks = variation.cut(driving, self.size).landmarks;
         batch.pictures.extend(landmark_planes(&landmarks, self.size as f32, self.size));
         for warp in [&mut batch.warp, &mut batch.enlarged].into_iter().flatten() {
-            let [photo, driving] = [&sources[0], driving].map(|shot| variation.apply(shot, warp.size));
+            let [photo, driving] = [&sources[0], driving].map(|shot| variation.cut(shot, warp.size));
             let photo = NetworkPhoto::new(photo.picture, &photo.landmarks, self.painted_mouth);
             let input = network_input(&photo, &driving.landmarks, warp.size);
             let mut planes = Vec::with_capacity(3 * warp.size * warp.size);
-            append_planes(photo.picture(), &colours, &mut planes);
+            colours.append_picture(photo.picture(), &mut planes);
             warp.push(&planes, &input);
             if self.painted_mouth {
-                let channels = input.warped().chunks_exact(warp.size * warp.size).enumerate();
-                let coloured = |(channel, plane): (usize, &'_ [f32])| -> Vec<f32> {
-                    plane.iter().map(|value| colours(channel, (value + 1.0) * 127.5)).collect()
-                };
-                warp.painted.extend(channels.flat_map(coloured));
+                colours.append_planes(input.warped(), &mut warp.painted);
             }
         }
         INNER_LIPS.map(|lip| landmarks.xy(lip)).iter().sum::<Vector2<f32>>()
@@ -252,30 +231,6 @@ impl std::fmt::Debug for EpisodeSource {
     }
 }
 
-impl Variation {
-    /// Cuts, resizes to `size` and mirrors.
-    fn apply(&self, shot: &Shot, size: usize) -> Shot {
-        let whole = f64::from(shot.picture.width().min(shot.picture.height()));
-        let side = (whole * (1.0 - self.cut)).round().max(1.0);
-        let [left, top] = self.cut_at.map(|at| ((whole - side) * at).floor() as f32);
-        let crop = Region::from_corner(left, top, side as f32);
-        let shot = Shot {
-            picture: cropped(&shot.picture, &crop, size as u32),
-            landmarks: cropped_landmarks(&shot.landmarks, &crop, size as u32),
-        };
-        if self.flip { mirrored(&shot) } else { shot }
-    }
-
-    /// A channel's value from 0..=255 to -1..1, tint, gain (around mid-grey) and offset applied.
-    fn colours(&self) -> impl Fn(usize, f32) -> f32 + use<> {
-        let (gain, offset, tint) = (self.gain, self.offset, self.tint);
-        move |channel, value| {
-            let unit = (value / 255.0 * tint[channel] - 0.5) * gain + 0.5 + offset;
-            2.0 * unit.clamp(0.0, 1.0) - 1.0
-        }
-    }
-}
-
 /// `count` different numbers below `end` that are not in `taken`; there must be as many.
 fn distinct(end: usize, count: usize, taken: &[usize], rng: &mut Rng) -> Vec<usize> {
     let mut drawn = Vec::with_capacity(count);
@@ -286,12 +241,6 @@ fn distinct(end: usize, count: usize, taken: &[usize], rng: &mut Rng) -> Vec<usi
         }
     }
     drawn
-}
-
-fn append_planes(picture: &RgbImage, colours: impl Fn(usize, f32) -> f32, planes: &mut Vec<f32>) {
-    for channel in 0..3 {
-        planes.extend(picture.pixels().map(|pixel| colours(channel, f32::from(pixel[channel]))));
-    }
 }
 
 /// A seed from two numbers (the finaliser of `SplitMix64`, Steele et al. 2014, over their combination).
@@ -310,6 +259,7 @@ mod tests {
     use gioconda_face::Landmarks;
     use gioconda_face::topology::TOPOLOGY;
     use gioconda_networks::Preset;
+    use image::RgbImage;
 
     /// Frames of one colour with the canonical face in the middle; every seventh cannot be read.
     struct Faces {

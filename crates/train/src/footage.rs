@@ -1,7 +1,8 @@
 //! What episodes are drawn from: videos of people, as square crops with landmarks.
 
+use gioconda_avatar::network_input::{cropped, cropped_landmarks};
 use gioconda_dataset::{Dataset, FrameDescriptor};
-use gioconda_face::Landmarks;
+use gioconda_face::{Landmarks, Region};
 use image::RgbImage;
 
 use crate::{Error, Result};
@@ -13,6 +14,18 @@ pub struct Shot {
     pub picture: RgbImage,
     /// The face in it, pixels of the crop.
     pub landmarks: Landmarks,
+}
+
+impl Shot {
+    /// The same, `size` pixels wide.
+    #[must_use]
+    pub fn resized(&self, size: usize) -> Self {
+        let whole = Region::around(&self.picture);
+        Self {
+            picture: cropped(&self.picture, &whole, size as u32),
+            landmarks: cropped_landmarks(&self.landmarks, &whole, size as u32),
+        }
+    }
 }
 
 /// Videos that training reads frame by frame, from many threads.

@@ -21,6 +21,7 @@ mod pictures;
 mod prefetch;
 mod run;
 mod trainer;
+mod variation;
 mod watch;
 
 pub use batch::{Batch, WarpPlanes};

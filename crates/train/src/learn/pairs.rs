@@ -21,10 +21,15 @@ use crate::footage::Shot;
 
 /// Pairs in a step.
 const BATCH: usize = 4;
+/// Frames are composed and compared at so many times G's resolution, as in meta-learning
+/// ([`TrainConfig::enlarge`](crate::config::TrainConfig)).
+const ENLARGE: usize = 2;
 /// Warped copies of all photos together.
 const COPIES: usize = 48;
 /// Share of copies among the pairs of several photos.
 const COPY_SHARE: f64 = 0.25;
+/// Share of the other pairs whose source is the photo nearest to the target, which is the one that rendering warps.
+const NEAREST_SHARE: f64 = 0.5;
 /// Where there are enough photos, a quarter of them, at most so many, is held back.
 const MOST_HELD_BACK: usize = 4;
 /// How strongly copies move: a mesh tears when it moves strongly, and tears are nothing to learn from.
@@ -52,7 +57,7 @@ impl Pairs {
     pub(super) fn new(photos: &[Reference], generator: &GeneratorConfig, seed: u64) -> Self {
         let (size, painted_mouth) = (generator.resolution, generator.painted_mouth);
         let mut rng = Rng::with_seed(seed);
-        let mut shots: Vec<Shot> = photos.iter().map(|photo| shot(photo, size as u32)).collect();
+        let mut shots: Vec<Shot> = photos.iter().map(|photo| shot(photo, size * ENLARGE)).collect();
         let mut held_back = Vec::new();
         if shots.len() >= FEWEST_PHOTOS_TO_TUNE {
             for _ in 0..shots.len().div_ceil(4).min(MOST_HELD_BACK) {
@@ -65,13 +70,8 @@ impl Pairs {
             (Check::Copies, copies.split_off(copies.len() - copies.len() / 4))
         } else {
             let check = Check::Photos(held_back.len());
-            (
-                check,
-                held_back
-                    .into_iter()
-                    .map(|target| Pair { source: nearest(&shots, &target), target })
-                    .collect(),
-            )
+            let pair = |target| Pair { source: nearest(&shots, &target).clone(), target };
+            (check, held_back.into_iter().map(pair).collect())
         };
         Self { size, painted_mouth, rng, photos: shots, copies, held_back, check }
     }
@@ -99,8 +99,14 @@ impl Pairs {
             return Pair { source: copy.source.clone(), target: copy.target.clone() };
         }
         let target = self.rng.usize(0..count);
-        let source = (target + self.rng.usize(1..count)) % count;
-        Pair { source: self.photos[source].clone(), target: self.photos[target].clone() }
+        let other = &self.photos[(target + self.rng.usize(1..count)) % count];
+        let target = &self.photos[target];
+        let source = if self.rng.f64() < NEAREST_SHARE {
+            nearest(self.photos.iter().filter(|photo| !std::ptr::eq(*photo, target)), target)
+        } else {
+            other
+        };
+        Pair { source: source.clone(), target: target.clone() }
     }
 
     fn batch<'a>(&self, pairs: impl IntoIterator<Item = &'a Pair>) -> Batch {
@@ -108,50 +114,56 @@ impl Pairs {
         let mut batch = Batch {
             shots: 1,
             size,
-            frame_size: size,
+            frame_size: size * ENLARGE,
             source_frames: Vec::new(),
             source_pictures: Vec::new(),
             frames: Vec::new(),
             pictures: Vec::new(),
             videos: Vec::new(),
+            embedding_scales: Vec::new(),
             warp: None,
             enlarged: None,
             window: None,
             unreadable: Vec::new(),
         };
-        let mut warp = WarpPlanes::new(size);
+        let (mut warp, mut enlarged) = (WarpPlanes::new(size), WarpPlanes::new(size * ENLARGE));
         for Pair { source, target } in pairs {
-            let photo = NetworkPhoto::new(source.picture.clone(), &source.landmarks, painted_mouth);
-            let input = network_input(&photo, &target.landmarks, size);
-            let photo = planes(&source.picture);
-            warp.push(&photo, &input);
-            if painted_mouth {
-                warp.painted.extend_from_slice(input.warped());
+            let small = [source, target].map(|shot| shot.resized(size));
+            for (warp, [source, target]) in
+                [(&mut warp, [&small[0], &small[1]]), (&mut enlarged, [source, target])]
+            {
+                let photo = NetworkPhoto::new(source.picture.clone(), &source.landmarks, painted_mouth);
+                let input = network_input(&photo, &target.landmarks, warp.size);
+                warp.push(&planes(photo.picture()), &input);
+                if painted_mouth {
+                    warp.painted.extend_from_slice(input.warped());
+                }
             }
-            batch.source_frames.extend(photo);
+            let [source, reduced] = small;
+            batch.source_frames.extend(planes(&source.picture));
             batch.source_pictures.extend(landmark_planes(&source.landmarks, size as f32, size));
             batch.frames.extend(planes(&target.picture));
-            batch.pictures.extend_from_slice(input.picture());
+            batch.pictures.extend(landmark_planes(&reduced.landmarks, size as f32, size));
             batch.videos.push(0);
         }
-        batch.warp = Some(warp);
+        (batch.warp, batch.enlarged) = (Some(warp), Some(enlarged));
         batch
     }
 }
 
-/// The square that the networks see of a photo.
-fn shot(photo: &Reference, size: u32) -> Shot {
+/// The square that the networks see of a photo, `size` pixels wide.
+fn shot(photo: &Reference, size: usize) -> Shot {
     let crop = network_crop(&photo.landmarks, photo.photo.dimensions());
     Shot {
-        picture: cropped(&photo.photo, &crop, size),
-        landmarks: cropped_landmarks(&photo.landmarks, &crop, size),
+        picture: cropped(&photo.photo, &crop, size as u32),
+        landmarks: cropped_landmarks(&photo.landmarks, &crop, size as u32),
     }
 }
 
-fn nearest(shots: &[Shot], target: &Shot) -> Shot {
+fn nearest<'a>(shots: impl IntoIterator<Item = &'a Shot>, target: &Shot) -> &'a Shot {
     let apart = |shot: &Shot| posture_distance(&shot.landmarks, &target.landmarks);
-    let nearest = shots.iter().min_by(|a, b| apart(a).total_cmp(&apart(b)));
-    nearest.expect("not all photos are held back").clone()
+    let nearest = shots.into_iter().min_by(|a, b| apart(a).total_cmp(&apart(b)));
+    nearest.expect("there is a photo beside the target")
 }
 
 /// Each photo, performing moments of the built-in motions: sources whose target is the photo itself.

@@ -46,14 +46,15 @@ impl Person {
 
     fn compose(&self, episode: &Episode) -> Composition {
         let warp = episode.warp.as_ref().expect("every pair brings its warp");
-        compose(self.generator.forward(warp.input(episode.picture.clone()), self.psi.val()), warp)
+        let output = self.generator.forward(warp.input(episode.picture.clone()), self.psi.val());
+        compose(output, episode.composed_with().unwrap_or(warp))
     }
 }
 
 /// As in meta-learning: the frame, and to a lesser part the warped photo and the colour it is blended from.
 fn pixel_loss(made: &Composition, episode: &Episode) -> Tensor<1> {
     let terms = &LossWeights::PORTRAIT.pixel_terms;
-    let warp = episode.warp.as_ref().expect("every pair brings its warp");
+    let warp = episode.composed_with().expect("every pair brings its warp");
     let weights = pixel_weights(&warp.masks, terms);
     let distance = |part: &Tensor<4>| pixel(part.clone(), episode.frame.clone(), weights.clone(), terms);
     distance(&made.frame) + (distance(&made.warped) + distance(&made.colour)) * terms.branches
@@ -74,7 +75,7 @@ impl Judge {
     }
 
     fn verdict(&self, frame: Tensor<4>, episode: &Episode) -> Verdict {
-        self.discriminator.forward(frame, episode.picture.clone(), self.identity.val())
+        self.discriminator.forward(episode.reduced(&frame), episode.picture.clone(), self.identity.val())
     }
 }
 
