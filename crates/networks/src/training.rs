@@ -330,6 +330,24 @@ mod tests {
     }
 
     #[test]
+    fn a_hidden_embedding_says_nothing() {
+        let device = Device::flex();
+        let networks = Networks::new(&tiny(Preset::Paper), 2, &device).unwrap();
+        let one = episode(Preset::Paper, &device);
+        let other = Episode { source_frames: -one.source_frames.clone(), ..one.clone() };
+        let apart = |scale: Option<f32>| {
+            let frames = [&one, &other].map(|episode| {
+                let embedding_scale = scale.map(|scale| Tensor::full([2, 8], scale, &device));
+                networks.generate(&Episode { embedding_scale, ..episode.clone() }).frame
+            });
+            let [a, b] = frames;
+            (a - b).abs().max().into_scalar::<f32>()
+        };
+        assert!(apart(Some(0.0)) < 1e-6);
+        assert!(apart(None) > 1e-6 && (apart(None) - apart(Some(1.0))).abs() < 1e-6);
+    }
+
+    #[test]
     fn each_step_trains_its_own_networks_only() {
         let device = Device::flex().autodiff();
         for preset in Preset::ALL {

@@ -347,6 +347,17 @@ mod tests {
     }
 
     #[test]
+    fn a_share_of_the_embedding_is_hidden() {
+        let source = source(Preset::Portrait, "batch = 8\ndata.dropout = 0.2");
+        let scales = source.batch(0).unwrap().embedding_scales;
+        assert_eq!(scales.len(), 8 * source.embedding);
+        assert!(scales.iter().all(|&scale| scale == 0.0 || (scale - 1.25).abs() < 1e-6));
+        let mean = scales.iter().sum::<f32>() / scales.len() as f32;
+        assert!((mean - 1.0).abs() < 0.1, "{mean}");
+        assert!(source.unvaried(1).batch(0).unwrap().embedding_scales.is_empty());
+    }
+
+    #[test]
     fn windows_on_mouths_hold_them() {
         let on_mouths = source(Preset::Portrait, "batch = 2\nperceptual.mouth = 1");
         let anywhere = source(Preset::Portrait, "batch = 2\nperceptual.mouth = 0");

@@ -102,7 +102,8 @@ impl Colours {
     /// Appends three planes, `[3, n]`, -1..1.
     pub(crate) fn append_planes(&self, picture: &[f32], planes: &mut Vec<f32>) {
         let count = picture.len() / 3;
-        let unit = |at: usize| Vector3::from_fn(|channel, _| (picture[channel * count + at] + 1.0) / 2.0);
+        let unit =
+            |at: usize| Vector3::from_fn(|channel, _| f32::midpoint(picture[channel * count + at], 1.0));
         self.append((0..count).map(unit), planes);
     }
 

@@ -74,8 +74,8 @@ impl Judge {
         Self { discriminator, identity: row(embedding, device) }
     }
 
-    fn verdict(&self, frame: Tensor<4>, episode: &Episode) -> Verdict {
-        self.discriminator.forward(episode.reduced(&frame), episode.picture.clone(), self.identity.val())
+    fn verdict(&self, frame: &Tensor<4>, episode: &Episode) -> Verdict {
+        self.discriminator.forward(episode.reduced(frame), episode.picture.clone(), self.identity.val())
     }
 }
 
@@ -108,8 +108,7 @@ impl Tuner {
         let mut total = pixel_loss(&made, episode) * weights.pixel;
         if let Some(judge) = &self.judge {
             let judge = judge.clone().no_grad();
-            let (fake, real) =
-                (judge.verdict(made.frame.clone(), episode), judge.verdict(episode.frame.clone(), episode));
+            let (fake, real) = (judge.verdict(&made.frame, episode), judge.verdict(&episode.frame, episode));
             total = total
                 + hinge_generator(fake.score) * weights.adversarial
                 + feature_matching(&fake.features, &real.features) * weights.feature_matching;
@@ -129,7 +128,7 @@ impl Tuner {
     fn judge_step(&mut self, judge: Judge, person: &Person, episode: &Episode, rate: f64) -> Judge {
         let judge = judge.power_iteration();
         let frame = person.valid().compose(episode).frame.detach();
-        let (fake, real) = (judge.verdict(frame, episode), judge.verdict(episode.frame.clone(), episode));
+        let (fake, real) = (judge.verdict(&frame, episode), judge.verdict(&episode.frame, episode));
         let mut gradients = hinge_discriminator(fake.score, real.score).backward();
         let tuned = GradientsParams::from_module(&mut gradients, &judge);
         self.judge_optimizer.step(rate, judge, tuned)
