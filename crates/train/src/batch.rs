@@ -1,8 +1,12 @@
 //! A batch of episodes as plain numbers, ready to become tensors on any device.
 
-use gioconda_avatar::network_input::NetworkInput;
+use gioconda_avatar::network_input::{NetworkInput, NetworkPhoto, network_input};
+use gioconda_face::Landmarks;
 use gioconda_networks::burn::tensor::{Int, Tensor, TensorData};
 use gioconda_networks::{Device, Episode, Warp, Window};
+
+use crate::footage::Shot;
+use crate::variation::Colours;
 
 /// B episodes of `size` x `size` pixels with K source frames each. Colours are -1..1, planes of rows from top to
 /// bottom. Frames that are composed may be larger: [`frame_size`](Self::frame_size).
@@ -57,11 +61,24 @@ impl WarpPlanes {
         Self { size, photos: Vec::new(), grids: Vec::new(), masks: Vec::new(), painted: Vec::new() }
     }
 
-    /// Adds the warp of a photo, whose planes are `photo`.
-    pub fn push(&mut self, photo: &[f32], input: &NetworkInput) {
-        self.photos.extend_from_slice(photo);
+    /// Adds the warp of a photo to where the face is at `driving`, both `size` pixels wide; what was drawn for it, its
+    /// colours not yet changed.
+    pub(crate) fn push(
+        &mut self,
+        photo: &Shot,
+        driving: &Landmarks,
+        painted_mouth: bool,
+        colours: &Colours,
+    ) -> NetworkInput {
+        let photo = NetworkPhoto::new(photo.picture.clone(), &photo.landmarks, painted_mouth);
+        let input = network_input(&photo, driving, self.size);
+        colours.append_picture(photo.picture(), &mut self.photos);
         self.grids.extend_from_slice(input.flow());
         self.masks.extend_from_slice(input.masks());
+        if painted_mouth {
+            colours.append_planes(input.warped(), &mut self.painted);
+        }
+        input
     }
 
     fn into_warp(self, device: &Device) -> Warp {

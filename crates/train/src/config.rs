@@ -90,7 +90,7 @@ pub struct DataConfig {
     pub grey: f64,
     /// Frames are turned by up to this many degrees.
     pub turn: f64,
-    /// And stretched along some direction by up to this share, and squeezed across it: other faces.
+    /// And multiplied along some direction by a factor within 1 ± this, and divided by it across: other faces.
     pub stretch: f64,
     /// Frames are cut by up to this share of their side before they are resized, alike in all frames of an episode.
     pub zoom: f64,
@@ -205,7 +205,8 @@ const UNVARIED: DataConfig = DataConfig {
 };
 
 impl TrainConfig {
-    /// The recipe of a preset: DESIGN.md §4 for `paper`, PROTOTYPE.md for `portrait`.
+    /// The recipe of a preset: DESIGN.md §4 for `paper`; PROTOTYPE.md for `portrait`, but for the pixels' weights
+    /// (docs/training-log.md, portrait-3).
     pub fn of(preset: Preset) -> Self {
         match preset {
             Preset::Paper => paper(),
@@ -448,7 +449,7 @@ fn paper() -> TrainConfig {
     }
 }
 
-/// PROTOTYPE.md, losses.
+/// PROTOTYPE.md, losses; the pixels' weights of docs/training-log.md, portrait-3.
 fn portrait() -> TrainConfig {
     let adam = AdamSettings { learning_rate: 3e-4, beta_1: 0.5, beta_2: 0.99, epsilon: 1e-8 };
     TrainConfig {

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use fastrand::Rng;
-use gioconda_avatar::network_input::{NetworkPhoto, landmark_planes, network_input};
+use gioconda_avatar::network_input::landmark_planes;
 use gioconda_networks::{Output, Window};
 use nalgebra::Vector2;
 
@@ -198,29 +198,26 @@ impl EpisodeSource {
 
     /// `shots`: the source frames, then the driving one, deformed. Where the latter has the mouth.
     fn append(&self, shots: &[Shot], variation: &Variation, batch: &mut Batch) -> Vector2<f32> {
-        let (driving, sources) = shots.split_last().expect("an episode has a driving frame");
+        let small: Vec<Shot> = shots.iter().map(|shot| variation.cut(shot, self.size)).collect();
+        let (driving, sources) = small.split_last().expect("an episode has a driving frame");
         let colours = variation.colours();
         for shot in sources {
-            let shot = variation.cut(shot, self.size);
             colours.append_picture(&shot.picture, &mut batch.source_frames);
             batch.source_pictures.extend(landmark_planes(&shot.landmarks, self.size as f32, self.size));
         }
-        colours.append_picture(&variation.cut(driving, self.frame_size).picture, &mut batch.frames);
-
-        let landmarks = variation.cut(driving, self.size).landmarks;
-        batch.pictures.extend(landmark_planes(&landmarks, self.size as f32, self.size));
-        for warp in [&mut batch.warp, &mut batch.enlarged].into_iter().flatten() {
-            let [photo, driving] = [&sources[0], driving].map(|shot| variation.cut(shot, warp.size));
-            let photo = NetworkPhoto::new(photo.picture, &photo.landmarks, self.painted_mouth);
-            let input = network_input(&photo, &driving.landmarks, warp.size);
-            let mut planes = Vec::with_capacity(3 * warp.size * warp.size);
-            colours.append_picture(photo.picture(), &mut planes);
-            warp.push(&planes, &input);
-            if self.painted_mouth {
-                colours.append_planes(input.warped(), &mut warp.painted);
-            }
+        batch.pictures.extend(landmark_planes(&driving.landmarks, self.size as f32, self.size));
+        if let Some(warp) = &mut batch.warp {
+            warp.push(&sources[0], &driving.landmarks, self.painted_mouth, colours);
         }
-        INNER_LIPS.map(|lip| landmarks.xy(lip)).iter().sum::<Vector2<f32>>()
+        if let Some(warp) = &mut batch.enlarged {
+            let large = |shot| variation.cut(shot, self.frame_size);
+            let (photo, driving) = (large(&shots[0]), large(&shots[self.shots]));
+            warp.push(&photo, &driving.landmarks, self.painted_mouth, colours);
+            colours.append_picture(&driving.picture, &mut batch.frames);
+        } else {
+            colours.append_picture(&driving.picture, &mut batch.frames);
+        }
+        INNER_LIPS.map(|lip| driving.landmarks.xy(lip)).iter().sum::<Vector2<f32>>()
             * (self.frame_size as f32 / (self.size * INNER_LIPS.len()) as f32)
     }
 }
@@ -344,6 +341,17 @@ mod tests {
         let changes = "batch = 2\nnetworks.generator.painted_mouth = false";
         let bare = source(Preset::Portrait, changes).batch(4).unwrap().warp.unwrap();
         assert_eq!((bare.painted.len(), bare.grids), (0, small.grids));
+    }
+
+    #[test]
+    fn faces_are_turned_in_all_frames() {
+        let upright = source(Preset::Portrait, "batch = 1").batch(0).unwrap();
+        let turned = source(Preset::Portrait, "batch = 1\ndata.turn = 40").batch(0).unwrap();
+        assert_eq!(turned.videos, upright.videos);
+        assert_ne!(turned.source_pictures, upright.source_pictures);
+        assert_ne!(turned.pictures, upright.pictures);
+        // Alike, so that the mesh still has nowhere to move the one frame's face to in the other.
+        assert_eq!(turned.source_pictures, turned.pictures);
     }
 
     #[test]

@@ -17,14 +17,18 @@ pub struct Shot {
 }
 
 impl Shot {
+    /// `crop` of a picture with a face at `landmarks`, `size` pixels wide. The crop lies inside.
+    pub(crate) fn cut(picture: &RgbImage, landmarks: &Landmarks, crop: &Region, size: usize) -> Self {
+        Self {
+            picture: cropped(picture, crop, size as u32),
+            landmarks: cropped_landmarks(landmarks, crop, size as u32),
+        }
+    }
+
     /// The same, `size` pixels wide.
     #[must_use]
-    pub fn resized(&self, size: usize) -> Self {
-        let whole = Region::around(&self.picture);
-        Self {
-            picture: cropped(&self.picture, &whole, size as u32),
-            landmarks: cropped_landmarks(&self.landmarks, &whole, size as u32),
-        }
+    pub(crate) fn resized(&self, size: usize) -> Self {
+        Self::cut(&self.picture, &self.landmarks, &Region::around(&self.picture), size)
     }
 }
 

@@ -13,7 +13,7 @@ const GAP: u32 = 2;
 pub(crate) fn grid(average: &Average, episode: &Episode) -> RgbImage {
     let generated = average.generate(episode);
     let [batch, _, size, _] = episode.frame.dims();
-    let warp = episode.enlarged.as_ref().or(episode.warp.as_ref());
+    let warp = episode.composed_with();
     let photos = match warp {
         Some(warp) => warp.photo.clone(),
         None => episode.source_frames.clone().narrow(1, 0, 1).squeeze_dim(1), // [B, 3, H, W]

@@ -4,7 +4,6 @@
 use std::f64::consts::PI;
 
 use fastrand::Rng;
-use gioconda_avatar::network_input::{cropped, cropped_landmarks};
 use gioconda_face::{Landmarks, Region};
 use image::RgbImage;
 use imageproc::geometric_transformations::{Border, Interpolation, Projection, warp};
@@ -62,10 +61,7 @@ impl Variation {
         let side = (whole * (1.0 - self.cut)).round().max(1.0);
         let [left, top] = self.cut_at.map(|at| ((whole - side) * at).floor() as f32);
         let crop = Region::from_corner(left, top, side as f32);
-        let shot = Shot {
-            picture: cropped(&shot.picture, &crop, size as u32),
-            landmarks: cropped_landmarks(&shot.landmarks, &crop, size as u32),
-        };
+        let shot = Shot::cut(&shot.picture, &shot.landmarks, &crop, size);
         if self.flip { mirrored(&shot) } else { shot }
     }
 
@@ -76,6 +72,11 @@ impl Variation {
 }
 
 impl Colours {
+    /// They stay as they are.
+    pub(crate) fn unchanged() -> Self {
+        Self { matrix: Matrix3::identity(), offset: 0.0 }
+    }
+
     fn draw(data: &DataConfig, rng: &mut Rng) -> Self {
         let mut around_zero = |range: f64| ((2.0 * rng.f64() - 1.0) * range) as f32;
         let (gain, offset) = (1.0 + around_zero(data.gain), around_zero(data.offset));
@@ -193,6 +194,7 @@ mod tests {
         assert!(variation.deformation.is_none());
         let mut planes = Vec::new();
         variation.colours.append_picture(&RgbImage::from_pixel(2, 1, Rgb([0, 51, 255])), &mut planes);
+        assert_eq!(planes.len(), 6);
         for (value, expected) in planes.iter().zip([-1.0, -1.0, -0.6, -0.6, 1.0, 1.0]) {
             assert!((value - expected).abs() < 1e-5, "{planes:?}");
         }
@@ -211,18 +213,23 @@ mod tests {
             rgb.iter().copied().fold(f32::MIN, f32::max) - rgb.iter().copied().fold(f32::MAX, f32::min)
         };
         let colourful = DataConfig { hue: 90.0, saturation: 0.5, ..unvaried() };
-        let grey = DataConfig { grey: 1.0, ..colourful };
+        let grey = DataConfig { grey: 1.0, tint: 0.5, ..colourful };
         for _ in 0..20 {
             assert!(chroma(&planes(&colourful, [90; 3], &mut rng)) < 1e-5);
             assert!(chroma(&planes(&grey, [180, 60, 90], &mut rng)) < 1e-5);
             assert!(chroma(&planes(&colourful, [180, 60, 90], &mut rng)) > 0.1);
         }
+        // Hue and saturation do something.
+        let changed = planes(&colourful, [180, 60, 90], &mut rng);
+        let before = planes(&unvaried(), [180, 60, 90], &mut rng);
+        assert!(changed.iter().zip(&before).any(|(a, b)| (a - b).abs() > 0.01), "{changed:?}");
         // Planes are treated as pictures are.
         let (data, mut rng) = (colourful, Rng::with_seed(7));
         let variation = Variation::draw(&data, &mut rng);
         let (mut from_picture, mut from_planes) = (Vec::new(), Vec::new());
         variation.colours.append_picture(&RgbImage::from_pixel(1, 1, Rgb([255, 0, 51])), &mut from_picture);
         variation.colours.append_planes(&[1.0, -1.0, -0.6], &mut from_planes);
+        assert_eq!((from_picture.len(), from_planes.len()), (3, 3));
         assert!(from_picture.iter().zip(&from_planes).all(|(a, b)| (a - b).abs() < 1e-5));
     }
 }

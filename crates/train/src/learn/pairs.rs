@@ -7,9 +7,7 @@
 use std::sync::Arc;
 
 use fastrand::Rng;
-use gioconda_avatar::network_input::{
-    NetworkPhoto, cropped, cropped_landmarks, landmark_planes, network_crop, network_input, planes,
-};
+use gioconda_avatar::network_input::{landmark_planes, network_crop, planes};
 use gioconda_avatar::{Gains, MeshRenderer, MotionTransfer, Reference, builtin_motions, posture_distance};
 use gioconda_face::warp::View;
 use gioconda_networks::GeneratorConfig;
@@ -18,11 +16,12 @@ use image::RgbImage;
 use super::{Check, FEWEST_PHOTOS_TO_TUNE};
 use crate::batch::{Batch, WarpPlanes};
 use crate::footage::Shot;
+use crate::variation::Colours;
 
 /// Pairs in a step.
 const BATCH: usize = 4;
-/// Frames are composed and compared at so many times G's resolution, as in meta-learning
-/// ([`TrainConfig::enlarge`](crate::config::TrainConfig)).
+/// Frames are composed and compared at so many times G's resolution, as the shipped network learned
+/// ([`TrainConfig::enlarge`](crate::config::TrainConfig); docs/training-log.md, portrait-3).
 const ENLARGE: usize = 2;
 /// Warped copies of all photos together.
 const COPIES: usize = 48;
@@ -126,24 +125,16 @@ impl Pairs {
             window: None,
             unreadable: Vec::new(),
         };
+        let colours = Colours::unchanged();
         let (mut warp, mut enlarged) = (WarpPlanes::new(size), WarpPlanes::new(size * ENLARGE));
         for Pair { source, target } in pairs {
-            let small = [source, target].map(|shot| shot.resized(size));
-            for (warp, [source, target]) in
-                [(&mut warp, [&small[0], &small[1]]), (&mut enlarged, [source, target])]
-            {
-                let photo = NetworkPhoto::new(source.picture.clone(), &source.landmarks, painted_mouth);
-                let input = network_input(&photo, &target.landmarks, warp.size);
-                warp.push(&planes(photo.picture()), &input);
-                if painted_mouth {
-                    warp.painted.extend_from_slice(input.warped());
-                }
-            }
-            let [source, reduced] = small;
+            enlarged.push(source, &target.landmarks, painted_mouth, &colours);
+            batch.frames.extend(planes(&target.picture));
+            let [source, target] = [source, target].map(|shot| shot.resized(size));
+            let input = warp.push(&source, &target.landmarks, painted_mouth, &colours);
             batch.source_frames.extend(planes(&source.picture));
             batch.source_pictures.extend(landmark_planes(&source.landmarks, size as f32, size));
-            batch.frames.extend(planes(&target.picture));
-            batch.pictures.extend(landmark_planes(&reduced.landmarks, size as f32, size));
+            batch.pictures.extend_from_slice(input.picture());
             batch.videos.push(0);
         }
         (batch.warp, batch.enlarged) = (Some(warp), Some(enlarged));
@@ -154,10 +145,7 @@ impl Pairs {
 /// The square that the networks see of a photo, `size` pixels wide.
 fn shot(photo: &Reference, size: usize) -> Shot {
     let crop = network_crop(&photo.landmarks, photo.photo.dimensions());
-    Shot {
-        picture: cropped(&photo.photo, &crop, size as u32),
-        landmarks: cropped_landmarks(&photo.landmarks, &crop, size as u32),
-    }
+    Shot::cut(&photo.photo, &photo.landmarks, &crop, size)
 }
 
 fn nearest<'a>(shots: impl IntoIterator<Item = &'a Shot>, target: &Shot) -> &'a Shot {

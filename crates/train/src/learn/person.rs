@@ -45,9 +45,10 @@ impl Person {
     }
 
     fn compose(&self, episode: &Episode) -> Composition {
-        let warp = episode.warp.as_ref().expect("every pair brings its warp");
+        let (warp, enlarged) =
+            episode.warp.as_ref().zip(episode.enlarged.as_ref()).expect("every pair brings its warps");
         let output = self.generator.forward(warp.input(episode.picture.clone()), self.psi.val());
-        compose(output, episode.composed_with().unwrap_or(warp))
+        compose(output, enlarged)
     }
 }
 
