@@ -7,6 +7,9 @@
 //! Tuning can do harm: a network that sees few frames forgets what it knew of faces, most of all of mouths and eyes
 //! (PROTOTYPE.md, few-shot). So some pairs are held back. They decide when to stop, and whether the tuned network is
 //! used at all; where it does not beat the untuned one, the avatar is the feed-forward one, and [`Outcome`] says so.
+//!
+//! What is checked and used lies halfway between the tuned weights and the untuned ones (weight-space ensembles,
+//! Wortsman et al. 2022, "Robust fine-tuning of zero-shot models"): it keeps more of what it knew of faces.
 
 mod pairs;
 mod person;
@@ -14,8 +17,8 @@ mod person;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use gioconda_avatar::{PersonalNetwork, PortraitWeights, Reference, Tuning};
-use gioconda_networks::Device;
 use gioconda_networks::burn::module::Module;
+use gioconda_networks::{Device, moving_average};
 
 use crate::{Error, Result};
 use pairs::Pairs;
@@ -33,6 +36,9 @@ const CHECKS: u32 = 6;
 
 /// The tuned network must be better than the untuned one by this share of its loss.
 const WORTH: f64 = 0.01;
+
+/// The untuned weights' share in those that are used.
+const UNTUNED_SHARE: f64 = 0.5;
 
 /// How a person is learned.
 #[derive(Clone, Copy, Debug)]
@@ -108,6 +114,7 @@ pub struct Lesson {
     feed_forward: PersonalNetwork,
     person: Person,
     tuner: Tuner,
+    before: Person,
     untuned: f64,
     best: Best,
     /// Steps done.
@@ -137,9 +144,11 @@ impl Lesson {
         let judge = weights.discriminator_on(&device)?;
         let judge = judge.map(|judge| Judge::new(judge, &feed_forward.embedding, &device));
         let tuner = Tuner::new(judge, pairs.check());
-        let untuned = held_back_loss(&pairs, &person.valid());
-        let best = Best { loss: untuned, steps: 0, person: person.valid() };
-        Ok(Self { device, pairs, feed_forward, person, tuner, untuned, best, done: 0, steps: settings.steps })
+        let before = person.valid();
+        let untuned = held_back_loss(&pairs, &before);
+        let best = Best { loss: untuned, steps: 0, person: before.clone() };
+        let steps = settings.steps;
+        Ok(Self { device, pairs, feed_forward, person, tuner, before, untuned, best, done: 0, steps })
     }
 
     /// Steps done.
@@ -167,7 +176,7 @@ impl Lesson {
             }
             progress(LearnProgress { done: self.done, total: self.steps, loss });
             if self.done.is_multiple_of(every) || self.done == self.steps {
-                let person = self.person.valid();
+                let person = moving_average(self.before.clone(), &self.person, UNTUNED_SHARE);
                 let loss = held_back_loss(&self.pairs, &person);
                 if loss < self.best.loss {
                     self.best = Best { loss, steps: self.done, person };

@@ -44,7 +44,7 @@ impl Variation {
         }
     }
 
-    /// Turns and stretches, at the frame's own size. Beyond its edges the outermost pixels are repeated.
+    /// Turns and stretches, at the frame's own size, and enlarges until a square frame is full again.
     pub(crate) fn deformed(&self, shot: Shot) -> Shot {
         let Some(matrix) = self.deformation else { return shot };
         let (width, height) = shot.picture.dimensions();
@@ -121,7 +121,8 @@ impl Colours {
     }
 }
 
-/// A turn behind a stretch along one direction and the squeeze across it that keeps areas.
+/// A turn behind a stretch along one direction and the squeeze across it that keeps areas; then enlarged by as much as
+/// a square needs to cover where it was.
 fn deformation(data: &DataConfig, rng: &mut Rng) -> Option<Matrix2<f32>> {
     let mut around_zero = |range: f64| ((2.0 * rng.f64() - 1.0) * range) as f32;
     let turn = around_zero(data.turn / 180.0 * PI);
@@ -129,7 +130,10 @@ fn deformation(data: &DataConfig, rng: &mut Rng) -> Option<Matrix2<f32>> {
     let direction = Rotation2::new(around_zero(PI));
     let stretched = Matrix2::from_diagonal(&Vector2::new(1.0 + stretch, 1.0 / (1.0 + stretch)));
     let matrix = Rotation2::new(turn) * direction * stretched * direction.inverse();
-    (data.turn > 0.0 || data.stretch > 0.0).then_some(matrix)
+    let inverse = matrix.try_inverse().expect("a turn and a stretch can be undone");
+    // How far outside the square the corner comes from that comes from furthest; the square's half side is 1.
+    let outside = inverse.abs().column_sum().max();
+    (data.turn > 0.0 || data.stretch > 0.0).then_some(matrix * outside)
 }
 
 fn deformed_picture(picture: &RgbImage, matrix: &Matrix2<f32>, middle: Vector2<f32>) -> RgbImage {
@@ -139,7 +143,7 @@ fn deformed_picture(picture: &RgbImage, matrix: &Matrix2<f32>, middle: Vector2<f
     let projection = Projection::from_matrix([
         matrix.m11, matrix.m12, shift.x, matrix.m21, matrix.m22, shift.y, 0.0, 0.0, 1.0,
     ])
-    .expect("a turn and a stretch can be undone");
+    .expect("what covers a square can be undone");
     warp(picture, projection, Interpolation::Bicubic, Border::Replicate)
 }
 
@@ -167,7 +171,7 @@ mod tests {
         let mut rng = Rng::with_seed(5);
         let data = DataConfig { turn: 30.0, stretch: 0.2, ..unvaried() };
         for _ in 0..20 {
-            let place = Vector2::new(rng.f32(), rng.f32()) * 40.0 + Vector2::repeat(44.0);
+            let place = Vector2::new(rng.f32(), rng.f32()) * 20.0 + Vector2::repeat(54.0);
             // A blob, whose centroid tells where it is to a fraction of a pixel.
             let picture = RgbImage::from_fn(128, 128, |x, y| {
                 let away = Vector2::new(x as f32 + 0.5, y as f32 + 0.5) - place;
@@ -185,6 +189,23 @@ mod tests {
             let expected = shot.landmarks.xy(0);
             assert!((found - expected).norm() < 0.1, "{found} {expected}");
             assert!((expected - place).norm() > 0.01, "it moved");
+        }
+    }
+
+    #[test]
+    fn nothing_is_made_up_beyond_the_edges() {
+        let mut rng = Rng::with_seed(6);
+        let data = DataConfig { turn: 30.0, stretch: 0.2, ..unvaried() };
+        // Whatever comes from beyond the edges repeats the white that runs around them.
+        let inside = |at: u32| (2..126).contains(&at);
+        let picture =
+            RgbImage::from_fn(128, 128, |x, y| Rgb([if inside(x) && inside(y) { 0 } else { 255 }; 3]));
+        for _ in 0..20 {
+            let landmarks = Landmarks { points: [Vector3::zeros(); LANDMARKS] };
+            let shot = Shot { picture: picture.clone(), landmarks };
+            let deformed = Variation::draw(&data, &mut rng).deformed(shot).picture;
+            let white = deformed.pixels().filter(|pixel| pixel[0] > 127).count();
+            assert!((1..=128 * 128 / 40).contains(&white), "{white}");
         }
     }
 
