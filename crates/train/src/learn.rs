@@ -300,7 +300,7 @@ mod tests {
     #[test]
     fn several_photos_teach_what_the_mesh_cannot_know() {
         let photos: Vec<Reference> = (0..5_u8).map(|i| photo(0.12 * f32::from(i))).collect();
-        let (network, outcome) = learned(&photos, 30, false);
+        let (network, outcome) = learned(&photos, 60, false);
         assert_eq!(outcome.check, Check::Photos(2));
         assert!(outcome.taken && outcome.tuned < outcome.untuned, "{outcome:?}");
         assert_eq!(network.tuning, Tuning::Tuned { steps: outcome.steps });
