@@ -11,6 +11,7 @@ use program::{BRIEF, Scratch};
 const CONFIG: &str = r#"
 steps = 4
 batch = 2
+enlarge = 1
 
 [perceptual]
 window = 0

@@ -163,7 +163,7 @@ fn contents(trainer: &Trainer, config: &TrainConfig, path: &Path) -> Result<Vec<
     ])
 }
 
-/// The averages of E, G and P, and D as it is: few-shot learning tunes it.
+/// The averages of E, G and P, and D as it is, if the run trains it: few-shot learning goes on with it.
 fn inference_weights(trainer: &Trainer, config: &TrainConfig) -> WeightWriter {
     let header = WeightHeader {
         preset: config.preset,
@@ -172,10 +172,12 @@ fn inference_weights(trainer: &Trainer, config: &TrainConfig) -> WeightWriter {
         training_data: config.output.training_data.clone(),
         licence: config.output.licence.clone(),
     };
-    let writer = WeightWriter::new(header)
+    let mut writer = WeightWriter::new(header)
         .with("embedder", &trainer.average.embedder)
-        .with("generator", &trainer.average.generator)
-        .with("discriminator", &trainer.networks.discriminator);
+        .with("generator", &trainer.average.generator);
+    if config.discriminator.from_step > 0 {
+        writer = writer.with("discriminator", &trainer.networks.discriminator);
+    }
     if config.output.half_precision { writer.half_precision() } else { writer }
 }
 

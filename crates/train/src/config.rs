@@ -205,8 +205,8 @@ const UNVARIED: DataConfig = DataConfig {
 };
 
 impl TrainConfig {
-    /// The recipe of a preset: DESIGN.md §4 for `paper`; PROTOTYPE.md for `portrait`, but for the pixels' weights
-    /// (docs/training-log.md, portrait-3).
+    /// The recipe of a preset: DESIGN.md §4 for `paper`; for `portrait` what the shipped network ended with
+    /// (docs/training-log.md), which began as PROTOTYPE.md's.
     pub fn of(preset: Preset) -> Self {
         match preset {
             Preset::Paper => paper(),
@@ -405,12 +405,6 @@ fn overlay(table: &mut Table, changes: Table, path: &str) -> std::result::Result
     Ok(())
 }
 
-fn perceptual(window: usize, names: &[&str]) -> PerceptualConfig {
-    let rows = PERCEPTUAL.iter().filter(|spec| names.contains(&spec.name));
-    let networks = rows.map(|spec| PerceptualTerm { name: spec.name.to_owned(), weight: spec.weight });
-    PerceptualConfig { window, mouth: 0.0, networks: networks.collect() }
-}
-
 fn output() -> OutputConfig {
     OutputConfig {
         log_every: 10,
@@ -424,8 +418,10 @@ fn output() -> OutputConfig {
     }
 }
 
-/// DESIGN.md §4. The stand-in for the paper's perceptual networks is compared its own way, with its own weight.
+/// DESIGN.md §4.
 fn paper() -> TrainConfig {
+    let rows = PERCEPTUAL.iter().filter(|spec| ["vgg19", "vggface"].contains(&spec.name));
+    let networks = rows.map(|spec| PerceptualTerm { name: spec.name.to_owned(), weight: spec.weight });
     let adam = |learning_rate| AdamSettings { learning_rate, beta_1: 0.0, beta_2: 0.999, epsilon: 1e-8 };
     TrainConfig {
         preset: Preset::Paper,
@@ -440,7 +436,7 @@ fn paper() -> TrainConfig {
         divergence: 1000.0,
         data: UNVARIED,
         losses: LossWeights::PAPER,
-        perceptual: perceptual(0, &["vgg19", "vggface"]),
+        perceptual: PerceptualConfig { window: 0, mouth: 0.0, networks: networks.collect() },
         generator_optimizer: adam(5e-5),
         discriminator_optimizer: adam(2e-4),
         discriminator: DiscriminatorSchedule { from_step: 1, steps: 2, mismatched: 0.0 },
@@ -449,7 +445,7 @@ fn paper() -> TrainConfig {
     }
 }
 
-/// PROTOTYPE.md, losses; the pixels' weights of docs/training-log.md, portrait-3.
+/// PROTOTYPE.md, with what docs/training-log.md found to be better; no discriminator.
 fn portrait() -> TrainConfig {
     let adam = AdamSettings { learning_rate: 3e-4, beta_1: 0.5, beta_2: 0.99, epsilon: 1e-8 };
     TrainConfig {
@@ -457,9 +453,9 @@ fn portrait() -> TrainConfig {
         seed: 1,
         steps: 20_000,
         batch: 8,
-        accumulate: 2,
+        accumulate: 1,
         shots: 1,
-        enlarge: 1,
+        enlarge: 2,
         schedule: Schedule::Linear,
         ema: 0.999,
         divergence: 100.0,
@@ -469,15 +465,26 @@ fn portrait() -> TrainConfig {
             flip: 0.5,
             gain: 0.15,
             offset: 0.05,
+            tint: 0.4,
+            hue: 15.0,
+            saturation: 0.4,
+            grey: 0.1,
+            turn: 10.0,
+            stretch: 0.1,
             zoom: 0.1,
+            dropout: 0.3,
             workers: 1,
-            ..UNVARIED
+            queue: 4,
         },
         losses: LossWeights::PORTRAIT,
-        perceptual: perceptual(96, &["vgg16-hed"]),
+        perceptual: PerceptualConfig {
+            window: 96,
+            mouth: 0.4,
+            networks: vec![PerceptualTerm { name: "vgg16-hed".to_owned(), weight: 0.8 }],
+        },
         generator_optimizer: adam,
         discriminator_optimizer: adam,
-        discriminator: DiscriminatorSchedule { from_step: 12_000, steps: 1, mismatched: 0.5 },
+        discriminator: DiscriminatorSchedule { from_step: 0, steps: 1, mismatched: 0.5 },
         output: output(),
         networks: Preset::Portrait.config(),
     }
@@ -523,7 +530,7 @@ mod tests {
             ("schedule = 'cosine'", "unknown variant `cosine`"),
             ("enlarge = 0", "FILE: `enlarge` must be at least 1"),
             ("[networks.generator]\nresolution = 64", "`networks.embedder.resolution` is 128"),
-            ("[perceptual]\nwindow = 1000", "`perceptual.window` must be at most the frames' size, 128"),
+            ("[perceptual]\nwindow = 1000", "`perceptual.window` must be at most the frames' size, 256"),
             ("[[perceptual.networks]]\nname = 'vgg11'\nweight = 1.0", "no perceptual network named `vgg11`"),
             ("[[perceptual.networks]]\nname = 'vgg19'\nwieght = 1.0", "unknown field `wieght`"),
             ("seed 7", "FILE: TOML parse error"),

@@ -298,7 +298,9 @@ mod tests {
     }
 
     fn source(preset: Preset, changes: &str) -> EpisodeSource {
-        let mut config = TrainConfig::of(preset).overlaid(changes, "the test").unwrap();
+        let config = TrainConfig::of(preset);
+        let plain = TrainConfig { enlarge: 1, data: config.data.unvaried(), ..config };
+        let mut config = plain.overlaid(changes, "the test").unwrap();
         config.networks.generator.resolution = 32;
         config.perceptual.window = config.perceptual.window.min(24);
         EpisodeSource::new(Arc::new(Faces { readable: true }), &config).unwrap()

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use gioconda_networks::{Device, Preset};
+use gioconda_networks::{Device, Preset, WeightFile};
 use gioconda_train::{
     EpisodeSource, Event, Footage, RunSettings, RunSummary, Start, TrainConfig, Trainer, train,
 };
@@ -30,6 +30,7 @@ fn tiny(preset: Preset, size: usize, widths: &[usize], changes: &str) -> TrainCo
     networks.generator.resolution = size;
     config.perceptual.networks.clear();
     config.perceptual.window = 0;
+    config.enlarge = 1;
     config.overlaid(changes, "the test").unwrap()
 }
 
@@ -75,7 +76,8 @@ fn assert_overfits(config: &TrainConfig, frames: usize, steps: u64) {
 fn portrait_overfits_two_clips() {
     let changes = "batch = 4\naccumulate = 1\nema = 0.9\nschedule = 'constant'
         generator_optimizer.learning_rate = 2e-3\ndiscriminator.from_step = 0
-        data = { flip = 0, gain = 0, offset = 0, zoom = 0 }";
+        data = { flip = 0, gain = 0, offset = 0, tint = 0, hue = 0, saturation = 0, grey = 0, turn = 0, stretch = 0, \
+        zoom = 0, dropout = 0 }";
     assert_overfits(&tiny(Preset::Portrait, 32, &[8, 16, 32], changes), 4, 600);
 }
 
@@ -228,6 +230,22 @@ fn a_run_begins_with_the_weights_of_another() {
     };
     let larger = run(&folders.path().join("third"), start, &footage).unwrap_err();
     assert!(larger.to_string().contains("made for embedder"), "{larger}");
+}
+
+/// `learn` would take it for a judge.
+#[test]
+fn a_discriminator_that_is_not_trained_is_not_in_the_weights() {
+    let folders = tempfile::tempdir().unwrap();
+    let footage: Arc<dyn Footage> = Arc::new(mona_lisa::footage(1, 4, 32));
+    for (from_step, expected) in [(0, false), (8, true)] {
+        let mut config = TrainConfig { steps: 1, ..resumable() };
+        config.discriminator.from_step = from_step;
+        let folder = folders.path().join(from_step.to_string());
+        run(&folder, Start::New(Box::new(config)), &footage).unwrap();
+        let file = WeightFile::open(&folder.join("weights.safetensors")).unwrap();
+        assert!(file.contains("generator"));
+        assert_eq!(file.contains("discriminator"), expected, "from step {from_step}");
+    }
 }
 
 /// The configuration in the run folder holds from the next resume on, here with a weight that no loss survives.
