@@ -35,6 +35,9 @@ pub struct Tracker {
 /// A searched face that is out of sight is searched thoroughly in every so many frames, and quickly in the others.
 const THOROUGH_EVERY: usize = 25;
 
+/// How often a face that has moved is looked at again, at most, until it is found where it was looked for.
+const LOOKS_AGAIN: usize = 3;
+
 impl Tracker {
     /// Loads the built-in models. `choice` is made in the first frame that shows a face and then kept.
     pub fn new(choice: FaceChoice, threads: Threads) -> Result<Self, Error> {
@@ -68,15 +71,25 @@ impl Tracker {
 
     /// Landmarks from where the face was in the frame before, if they can be trusted.
     fn follow(&mut self, frame: &RgbImage) -> Option<FoundLandmarks> {
-        let region = self.next?;
-        let found = self.finder.landmark_model.find(frame, &region);
-        let there = landmark_region(&found.landmarks);
-        let trusted = found.presence >= MIN_PRESENCE && !has_jumped(&region, &there);
-        if trusted && has_moved(&region, &there) {
-            let again = self.finder.landmark_model.find(frame, &there);
-            return Some(if again.presence >= MIN_PRESENCE { again } else { found });
+        let mut region = self.next?;
+        let mut found = self.finder.landmark_model.find(frame, &region);
+        let mut there = landmark_region(&found.landmarks);
+        if found.presence < MIN_PRESENCE || has_jumped(&region, &there) {
+            return None;
         }
-        trusted.then_some(found)
+        for _ in 0..LOOKS_AGAIN {
+            if !has_moved(&region, &there) {
+                break;
+            }
+            let again = self.finder.landmark_model.find(frame, &there);
+            if again.presence < MIN_PRESENCE {
+                break;
+            }
+            region = there;
+            there = landmark_region(&again.landmarks);
+            found = again;
+        }
+        Some(found)
     }
 
     fn redetect(&mut self, frame: &RgbImage) -> Result<Option<FoundLandmarks>, Error> {
@@ -103,7 +116,7 @@ fn has_jumped(before: &Region, after: &Region) -> bool {
 }
 
 /// A face that was looked for where it no longer is appears off-centre, too small or tilted, and its landmarks are
-/// drawn towards where the model is used to see them: it is worth a second look, centred.
+/// drawn towards where the model is used to see them: it is worth another look, centred.
 fn has_moved(before: &Region, after: &Region) -> bool {
     let (moved, grown) = change(before, after);
     let turned = (after.rotation - before.rotation).abs();
