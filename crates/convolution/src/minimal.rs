@@ -1,9 +1,9 @@
-//! Winograd's minimal filtering: a 3x3 convolution with 2.25 times fewer products, a 2x2 one with 1.78 times fewer.
+//! Winograd's minimal filtering: a 3x3 convolution with 4 or 2.25 times fewer products, a 2x2 one with 1.78 times fewer.
 //!
-//! Outputs are made in tiles of 2x2. The source that a tile reads is transformed, so is the weight; between the two stands one product
-//! for each pair of channels at each of the 4x4 (or 3x3) points, and the sums over channels are transformed back. The
-//! weight's gradient is the same, read backwards.
-//! Lavin and Gray, *Fast Algorithms for Convolutional Neural Networks* (2016), F(2x2, 3x3); F(2x2, 2x2) is Karatsuba's.
+//! Outputs are made in tiles of 4x4 or 2x2. The source that a tile reads is transformed, so is the weight; between the two stands one
+//! product for each pair of channels at each of the 6x6 (4x4, 3x3) points, and the sums over channels are transformed back. The
+//! weight's gradient is the same, read backwards, in tiles of 2x2 only.
+//! Lavin and Gray, *Fast Algorithms for Convolutional Neural Networks* (2016), F(4x4, 3x3) and F(2x2, 3x3); F(2x2, 2x2) is Karatsuba's.
 //!
 //! A convolution with stride is dealt out into the phases of its source, a transposed one has a pass for each phase of
 //! its output: a 4x4 kernel with stride 2 falls into four 2x2 kernels either way.
@@ -20,8 +20,22 @@ pub(crate) use gradient::{Scratch, Share, weight};
 
 use crate::plan::{Sizes, Tap};
 
-/// Outputs of a tile along an axis.
+/// Outputs of a small tile along an axis, the only ones that a weight's gradient is summed over.
 pub(crate) const OUTPUTS: usize = 2;
+
+/// Points along an axis of the tiles that a weight's gradient is summed over, and of all tiles.
+pub(crate) const SMALL: &[usize] = &[3, 4];
+pub(crate) const ALL: &[usize] = &[3, 4, 6];
+
+/// Taps along an axis of the kernel whose tiles have `side` points.
+pub(crate) const fn kernel_of(side: usize) -> usize {
+    if side == 3 { 2 } else { 3 }
+}
+
+/// Outputs along an axis of tiles that have `side` points.
+pub(crate) const fn outputs_of(side: usize) -> usize {
+    side + 1 - kernel_of(side)
+}
 
 /// What has to be saved for the transforms to pay, measured on the presets' shapes.
 const GAIN: f64 = 1.2;
@@ -31,7 +45,7 @@ const LEAST_CHANNELS: usize = 16;
 
 /// How the taps of a correlation fall into tiles.
 pub(crate) struct Tiling {
-    /// Points of a tile along an axis: 3 or 4.
+    /// Points of a tile along an axis, one of [`ALL`].
     pub(crate) side: usize,
     /// Of each pass, in the order of the plan's.
     pub(crate) passes: Vec<Vec<Vec<Square>>>,
@@ -47,21 +61,23 @@ pub(crate) struct Square {
 
 impl Tiling {
     /// None when the kernel is of another kind or the transforms would cost more than they save.
-    pub(crate) fn of(sizes: &Sizes, passes: &[Vec<Vec<Tap>>]) -> Option<Self> {
+    /// `sides` are to choose from.
+    pub(crate) fn of(sizes: &Sizes, passes: &[Vec<Vec<Tap>>], sides: &[usize]) -> Option<Self> {
         let squares = |taps: &Vec<Tap>| squares(taps, sizes.advance);
         let passes: Option<Vec<Vec<Vec<Square>>>> =
             passes.iter().map(|row| row.iter().map(squares).collect()).collect();
         let passes = passes?;
         let mut all = passes.iter().flatten().flatten();
         let taps = all.next()?.taps.len();
-        let side = taps.isqrt() + 1;
-        let fits = (3..=4).contains(&side) && all.all(|square| square.taps.len() == taps);
-        (fits && pays(sizes, side)).then_some(Self { side, passes })
+        let fits = all.all(|square| square.taps.len() == taps);
+        let sides = sides.iter().copied().filter(|&side| fits && kernel_of(side).pow(2) == taps);
+        let side = sides.min_by_key(|&side| points(sizes, side))?;
+        pays(sizes, side).then_some(Self { side, passes })
     }
 }
 
 impl Square {
-    /// What the points of the tile of outputs 0 and 1 read.
+    /// What the points of the first tile read.
     fn points(&self, side: usize, advance: [usize; 2]) -> impl Iterator<Item = [isize; 2]> {
         let advance = advance.map(usize::cast_signed);
         (0..side * side).map(move |point| {
@@ -96,12 +112,27 @@ fn squares(taps: &[Tap], advance: [usize; 2]) -> Option<Vec<Square>> {
 
 /// Whether enough products are saved on this machine's vectors, which rows of tiles fill less well than rows of pixels.
 fn pays(sizes: &Sizes, side: usize) -> bool {
-    let lanes = Lanes.dispatch();
-    let [rows, columns] = [0, 1].map(|axis| sizes.size[axis].div_ceil(sizes.step[axis]));
-    let direct = rows * columns.next_multiple_of(lanes) * (side - 1).pow(2);
-    let tiled = rows.div_ceil(OUTPUTS) * columns.div_ceil(OUTPUTS).next_multiple_of(lanes) * side.pow(2);
+    let [rows, columns] = outputs(sizes);
+    let direct = rows * columns.next_multiple_of(lanes()) * kernel_of(side).pow(2);
+    let tiled = points(sizes, side);
     let channels = sizes.outputs.min(sizes.inputs);
     channels >= LEAST_CHANNELS && direct as f64 > GAIN * tiled as f64
+}
+
+/// Rows and columns of a pass.
+fn outputs(sizes: &Sizes) -> [usize; 2] {
+    [0, 1].map(|axis| sizes.size[axis].div_ceil(sizes.step[axis]))
+}
+
+/// Points of all tiles of a pass, those included that fill its last vectors.
+fn points(sizes: &Sizes, side: usize) -> usize {
+    let [rows, columns] = outputs(sizes).map(|outputs| outputs.div_ceil(outputs_of(side)));
+    rows * columns.next_multiple_of(lanes()) * side.pow(2)
+}
+
+/// Numbers in a vector of this machine.
+pub(crate) fn lanes() -> usize {
+    Lanes.dispatch()
 }
 
 struct Lanes;

@@ -3,7 +3,7 @@
 //! Forward is one [`Pass`]. The input gradient of a convolution with stride s falls apart into s·s passes, each with
 //! the taps that reach the rows and columns of one remainder, each writing every s-th row and column.
 //!
-//! A pass makes one output per place, or a tile of 2x2 of them where [that saves products](crate::minimal).
+//! A pass makes one output per place, or a tile of 2x2 or 4x4 of them where [that saves products](crate::minimal).
 use std::cell::RefCell;
 
 use rayon::prelude::*;
@@ -13,7 +13,7 @@ use crate::geometry::area;
 use crate::minimal::{self, Square, Tiling};
 use crate::pack::{Activation, Weight, pack_weight};
 use crate::run::{Run, Scratch};
-use crate::tile::CHANNELS;
+use crate::tile::{CHANNELS, VECTORS};
 
 /// Bytes of a packed band: it is read once per block of outputs and should stay in a core's second-level cache.
 const BAND_BYTES: usize = 192 << 10;
@@ -43,7 +43,7 @@ pub(crate) struct Pass {
 pub(crate) enum Method {
     /// One by one.
     Direct,
-    /// In tiles of 2x2 with so many points along an axis, 3 or 4.
+    /// In tiles with so many points along an axis, one of [`minimal::ALL`].
     Tiled(usize),
 }
 
@@ -90,7 +90,7 @@ thread_local! {
 impl Plan {
     /// `sizes` and `passes` as of single outputs.
     pub(crate) fn new(sizes: Sizes, passes: &[Vec<Vec<Tap>>], weight: Weight) -> Self {
-        match Tiling::of(&sizes, passes) {
+        match Tiling::of(&sizes, passes, minimal::ALL) {
             Some(tiling) => Self::tiled(sizes, &tiling, weight),
             None => Self::direct(sizes, passes, weight),
         }
@@ -99,8 +99,9 @@ impl Plan {
     fn tiled(sizes: Sizes, tiling: &Tiling, weight: Weight) -> Self {
         let pass = |squares: &Vec<Square>| minimal::pass(&sizes, squares, tiling.side, weight);
         let passes = tiling.passes.iter().map(|row| row.iter().map(pass).collect()).collect();
+        let outputs = minimal::outputs_of(tiling.side);
         let [advance, step] =
-            [sizes.advance, sizes.step].map(|distance| distance.map(|distance| minimal::OUTPUTS * distance));
+            [sizes.advance, sizes.step].map(|distance| distance.map(|distance| outputs * distance));
         Self { sizes: Sizes { advance, step, ..sizes }, method: Method::Tiled(tiling.side), passes }
     }
 
@@ -141,14 +142,17 @@ impl Plan {
         self.sizes.size[0].div_ceil(self.sizes.step[0])
     }
 
-    /// Bytes that are laid out for a row of a pass, and the fewest rows that are worth the rows around them.
+    /// Bytes that are laid out for a row of a pass, and the fewest rows that are worth the rows around them, or that have tiles for
+    /// all the vectors that are summed at once: one vector alone waits for its own sums.
     fn layout(&self) -> (usize, usize) {
         let Sizes { inputs, source, size, advance, step, .. } = self.sizes;
         match self.method {
             Method::Direct => (size_of::<f32>() * inputs * source[1] * advance[0], 4),
             Method::Tiled(_) => {
                 let points: usize = self.passes[0].iter().map(|pass| pass.taps.len()).sum();
-                (size_of::<f32>() * inputs * points * size[1].div_ceil(step[1]), 1)
+                let columns = size[1].div_ceil(step[1]);
+                let whole = (VECTORS * minimal::lanes()).div_ceil(columns.max(1));
+                (size_of::<f32>() * inputs * points * columns, whole)
             }
         }
     }

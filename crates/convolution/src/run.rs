@@ -64,8 +64,9 @@ impl SimdOp for Run<'_, '_> {
             let passes = Passes { plan, bias: self.bias, y, offsets: &offsets, packed, window, width };
             match plan.method {
                 Method::Direct => passes.direct(isa, &mut self.band, staged),
-                Method::Tiled(3) => passes.tiled::<I, 3>(isa, &mut self.band, staged, transformed),
-                Method::Tiled(_) => passes.tiled::<I, 4>(isa, &mut self.band, staged, transformed),
+                Method::Tiled(3) => passes.tiled::<I, 3, 2>(isa, &mut self.band, staged, transformed),
+                Method::Tiled(4) => passes.tiled::<I, 4, 2>(isa, &mut self.band, staged, transformed),
+                Method::Tiled(_) => passes.tiled::<I, 6, 4>(isa, &mut self.band, staged, transformed),
             }
         }
     }
@@ -122,7 +123,7 @@ impl Passes<'_> {
     }
 
     #[inline(always)]
-    fn tiled<I: Isa, const SIDE: usize>(
+    fn tiled<I: Isa, const SIDE: usize, const OUT: usize>(
         &self,
         isa: I,
         band: &mut Band,
@@ -145,19 +146,24 @@ impl Passes<'_> {
             tiles(x).transform::<I, SIDE>(isa, self.packed, transformed);
         }
         let plane = rows * width;
-        let [single_y, single_x] = plan.sizes.step.map(|step| step / minimal::OUTPUTS);
+        let [single_y, single_x] = plan.sizes.step.map(|step| step / OUT);
         let place = |row: usize, column: usize, lane: usize| {
             ((row * plan.sizes.step[1] + column) * CHANNELS + lane) * plane
         };
-        let staged = reused(staged, place(minimal::OUTPUTS, 0, 0));
+        let staged = reused(staged, place(OUT, 0, 0));
         for (block, planes) in band.planes.chunks_mut(CHANNELS).enumerate() {
             for (x, transformed) in transformed.chunks_exact(len).enumerate() {
                 let (weight, bias) = plan.coefficients([y, x], band.first_block + block, self.bias);
-                let starts = [0, 1].map(|down| [0, 1].map(|right| place(down, x + right * single_x, 0)));
+                let mut starts = [[0; OUT]; OUT];
+                for down in 0..OUT {
+                    for right in 0..OUT {
+                        starts[down][right] = place(down, x + right * single_x, 0);
+                    }
+                }
                 let mut parts = minimal::Parts { values: &mut *staged, starts, plane };
-                tiles(x).convolve::<I, SIDE>(isa, weight, transformed, bias, &mut parts);
+                tiles(x).convolve::<I, SIDE, OUT>(isa, weight, transformed, bias, &mut parts);
             }
-            for down in 0..minimal::OUTPUTS {
+            for down in 0..OUT {
                 spread(planes, &plan.sizes, y + down * single_y, |column, lane, row| {
                     &staged[place(down, column, lane) + row * width..][..width]
                 });

@@ -30,7 +30,7 @@ impl Convolution {
         assert_eq!(gradient.len(), self.output_len(), "output gradient of {self:?}");
         let bands = self.bands();
         let share = bands.len().div_ceil(rayon::current_num_threads()).max(1);
-        let tiling = Tiling::of(&self.sizes(), &[vec![self.taps()]]);
+        let tiling = Tiling::of(&self.sizes(), &[vec![self.taps()]], minimal::SMALL);
         let Some(tiling) = tiling else {
             return sum_of_shares(self.weight_len(), bands.par_chunks(share), |bands, sums| {
                 SCRATCH.with_borrow_mut(|scratch| {

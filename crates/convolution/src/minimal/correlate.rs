@@ -4,8 +4,8 @@ use rayon::prelude::*;
 use rten_simd::Isa;
 use rten_simd::ops::{BitOps, NumOps};
 
+use super::Square;
 use super::transform::{output_line, transform_source, transform_weight};
-use super::{OUTPUTS, Square};
 use crate::pack::Weight;
 use crate::plan::{Pass, Sizes};
 use crate::tile::{CHANNELS, VECTORS, product};
@@ -89,23 +89,23 @@ impl Tiles<'_> {
 
     /// The outputs of a block of channels. `weight`: its part of [`pass`]'s.
     #[inline(always)]
-    pub(crate) fn convolve<I: Isa, const SIDE: usize>(
+    pub(crate) fn convolve<I: Isa, const SIDE: usize, const OUT: usize>(
         &self,
         isa: I,
         weight: &[f32],
         transformed: &[f32],
         bias: [f32; CHANNELS],
-        out: &mut Parts,
+        out: &mut Parts<OUT>,
     ) {
         let pitch = VECTORS * isa.f32().len();
         let group = SIDE * SIDE * self.rows::<SIDE>() * pitch;
         for (number, group) in transformed.chunks_exact(group).enumerate() {
             let first = number * VECTORS;
             if self.vectors() - first >= VECTORS {
-                let tiles = outputs::<I, SIDE, VECTORS>(isa, weight, group, pitch, bias);
+                let tiles = outputs::<I, SIDE, OUT, VECTORS>(isa, weight, group, pitch, bias);
                 out.store(isa, &tiles, first);
             } else {
-                let tiles = outputs::<I, SIDE, 1>(isa, weight, group, pitch, bias);
+                let tiles = outputs::<I, SIDE, OUT, 1>(isa, weight, group, pitch, bias);
                 out.store(isa, &tiles, first);
             }
         }
@@ -113,20 +113,20 @@ impl Tiles<'_> {
 }
 
 /// Where the parts of tiles go: of each part a plane for each channel of the block, of vectors in their order.
-pub(crate) struct Parts<'a> {
+pub(crate) struct Parts<'a, const OUT: usize> {
     pub(crate) values: &'a mut [f32],
     /// Starts of the planes of a tile's parts, `[row][column]`.
-    pub(crate) starts: [[usize; OUTPUTS]; OUTPUTS],
+    pub(crate) starts: [[usize; OUT]; OUT],
     /// Distance of channels.
     pub(crate) plane: usize,
 }
 
-impl Parts<'_> {
+impl<const OUT: usize> Parts<'_, OUT> {
     #[inline(always)]
-    fn store<I: Isa, const N: usize>(&mut self, isa: I, tiles: &Outputs<I::F32, N>, first: usize) {
+    fn store<I: Isa, const N: usize>(&mut self, isa: I, tiles: &Outputs<I::F32, OUT, N>, first: usize) {
         let ops = isa.f32();
-        for y in 0..OUTPUTS {
-            for x in 0..OUTPUTS {
+        for y in 0..OUT {
+            for x in 0..OUT {
                 for lane in 0..CHANNELS {
                     let start = self.starts[y][x] + lane * self.plane + first * ops.len();
                     let out = &mut self.values[start..start + N * ops.len()];
@@ -140,21 +140,21 @@ impl Parts<'_> {
 }
 
 /// `[row of the tile][column of the tile][channel][vector]`
-type Outputs<V, const N: usize> = [[[[V; N]; CHANNELS]; OUTPUTS]; OUTPUTS];
+type Outputs<V, const OUT: usize, const N: usize> = [[[[V; N]; CHANNELS]; OUT]; OUT];
 
 /// `group`: `[SIDE, SIDE, rows, pitch]`; `weight`: `[SIDE, SIDE, channels, CHANNELS]`.
 #[inline(always)]
-fn outputs<I: Isa, const SIDE: usize, const N: usize>(
+fn outputs<I: Isa, const SIDE: usize, const OUT: usize, const N: usize>(
     isa: I,
     weight: &[f32],
     group: &[f32],
     pitch: usize,
     bias: [f32; CHANNELS],
-) -> Outputs<I::F32, N> {
+) -> Outputs<I::F32, OUT, N> {
     let ops = isa.f32();
     let (weights, sources) = (weight.len() / (SIDE * SIDE), group.len() / (SIDE * SIDE));
     // [column of the tile][channel][vector][row of points]
-    let mut columns = [[[[ops.zero(); SIDE]; N]; CHANNELS]; OUTPUTS];
+    let mut columns = [[[[ops.zero(); SIDE]; N]; CHANNELS]; OUT];
     for y in 0..SIDE {
         // [channel][vector][column of points]
         let mut points = [[[ops.zero(); SIDE]; N]; CHANNELS];
@@ -171,20 +171,20 @@ fn outputs<I: Isa, const SIDE: usize, const N: usize>(
         }
         for lane in 0..CHANNELS {
             for n in 0..N {
-                let line = output_line(isa, points[lane][n]);
-                for x in 0..OUTPUTS {
+                let line: [I::F32; OUT] = output_line(isa, points[lane][n]);
+                for x in 0..OUT {
                     columns[x][lane][n][y] = line[x];
                 }
             }
         }
     }
-    let mut out = [[[[ops.zero(); N]; CHANNELS]; OUTPUTS]; OUTPUTS];
+    let mut out = [[[[ops.zero(); N]; CHANNELS]; OUT]; OUT];
     for lane in 0..CHANNELS {
         let bias = ops.splat(bias[lane]);
-        for x in 0..OUTPUTS {
+        for x in 0..OUT {
             for n in 0..N {
-                let line = output_line(isa, columns[x][lane][n]);
-                for y in 0..OUTPUTS {
+                let line: [I::F32; OUT] = output_line(isa, columns[x][lane][n]);
+                for y in 0..OUT {
                     out[y][x][lane][n] = ops.add(line[y], bias);
                 }
             }

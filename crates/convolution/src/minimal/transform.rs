@@ -3,13 +3,13 @@
 use rten_simd::Isa;
 use rten_simd::ops::{BitOps, NumOps};
 
-use super::OUTPUTS;
+use super::{OUTPUTS, kernel_of};
 use crate::tile::{CHANNELS, gather, scatter};
 
 /// The transformed weights of a block of outputs at the points of a tile, row by row; `tap(lane, number)` is a weight.
-pub(super) fn transform_weight(side: usize, tap: impl Fn(usize, usize) -> f32) -> [[[f32; CHANNELS]; 4]; 4] {
-    let kernel = side - 1;
-    let mut rows = [[[0.0; CHANNELS]; 3]; 4];
+pub(super) fn transform_weight(side: usize, tap: impl Fn(usize, usize) -> f32) -> [[[f32; CHANNELS]; 6]; 6] {
+    let kernel = kernel_of(side);
+    let mut rows = [[[0.0; CHANNELS]; 3]; 6];
     for x in 0..kernel {
         let column = std::array::from_fn(|y| {
             std::array::from_fn(|lane| if y < kernel { tap(lane, y * kernel + x) } else { 0.0 })
@@ -19,15 +19,21 @@ pub(super) fn transform_weight(side: usize, tap: impl Fn(usize, usize) -> f32) -
     rows.map(|row| weight_line(side, row))
 }
 
-/// G·g along one axis: three taps become four points, or two taps three.
-fn weight_line(side: usize, g: [[f32; CHANNELS]; 3]) -> [[f32; CHANNELS]; 4] {
-    let lanes = |value: &dyn Fn(usize) -> f32| std::array::from_fn(value);
+/// G·g along one axis: three taps become four or six points, or two taps three.
+fn weight_line(side: usize, g: [[f32; CHANNELS]; 3]) -> [[f32; CHANNELS]; 6] {
+    let none = [0.0; CHANNELS];
+    let sum = |a: f32, b: f32, c: f32| -> [f32; CHANNELS] {
+        std::array::from_fn(|lane| a * g[0][lane] + b * g[1][lane] + c * g[2][lane])
+    };
     match side {
-        3 => [g[0], lanes(&|lane| g[0][lane] + g[1][lane]), g[1], [0.0; CHANNELS]],
+        3 => [g[0], sum(1.0, 1.0, 0.0), g[1], none, none, none],
+        4 => [g[0], sum(0.5, 0.5, 0.5), sum(0.5, -0.5, 0.5), g[2], none, none],
         _ => [
-            g[0],
-            lanes(&|lane| 0.5 * (g[0][lane] + g[1][lane] + g[2][lane])),
-            lanes(&|lane| 0.5 * (g[0][lane] - g[1][lane] + g[2][lane])),
+            sum(1.0 / 4.0, 0.0, 0.0),
+            sum(-1.0 / 6.0, -1.0 / 6.0, -1.0 / 6.0),
+            sum(-1.0 / 6.0, 1.0 / 6.0, -1.0 / 6.0),
+            sum(1.0 / 24.0, 1.0 / 12.0, 1.0 / 6.0),
+            sum(1.0 / 24.0, -1.0 / 12.0, 1.0 / 6.0),
             g[2],
         ],
     }
@@ -41,6 +47,17 @@ fn source_line<I: Isa, const SIDE: usize>(isa: I, d: [I::F32; SIDE]) -> [I::F32;
     if SIDE == 3 {
         points[0] = ops.sub(d[0], d[1]);
         points[2] = ops.sub(d[1], d[2]);
+    } else if SIDE == 6 {
+        let (two, four, five) = (ops.splat(2.0), ops.splat(4.0), ops.splat(5.0));
+        let less = |a, factor, b| ops.sub(a, ops.mul(factor, b));
+        points[0] = less(ops.mul_add(four, d[0], d[4]), five, d[2]);
+        let (even, odd) = (less(d[4], four, d[2]), less(d[3], four, d[1]));
+        points[1] = ops.add(even, odd);
+        points[2] = ops.sub(even, odd);
+        let (even, odd) = (ops.sub(d[4], d[2]), ops.sub(d[3], d[1]));
+        points[3] = ops.mul_add(two, odd, even);
+        points[4] = less(even, two, odd);
+        points[5] = less(ops.mul_add(four, d[1], d[5]), five, d[3]);
     } else {
         points[0] = ops.sub(d[0], d[2]);
         points[1] = ops.add(d[1], d[2]);
@@ -52,13 +69,27 @@ fn source_line<I: Isa, const SIDE: usize>(isa: I, d: [I::F32; SIDE]) -> [I::F32;
 
 /// Aᵀ·m along one axis.
 #[inline(always)]
-pub(super) fn output_line<I: Isa, const SIDE: usize>(isa: I, m: [I::F32; SIDE]) -> [I::F32; OUTPUTS] {
+pub(super) fn output_line<I: Isa, const SIDE: usize, const OUT: usize>(
+    isa: I,
+    m: [I::F32; SIDE],
+) -> [I::F32; OUT] {
     let ops = isa.f32();
+    let mut line = [ops.zero(); OUT];
     if SIDE == 3 {
-        [ops.add(m[0], m[1]), ops.sub(m[1], m[2])]
+        line[0] = ops.add(m[0], m[1]);
+        line[1] = ops.sub(m[1], m[2]);
+    } else if SIDE == 4 {
+        line[0] = ops.add(ops.add(m[0], m[1]), m[2]);
+        line[1] = ops.sub(ops.sub(m[1], m[2]), m[3]);
     } else {
-        [ops.add(ops.add(m[0], m[1]), m[2]), ops.sub(ops.sub(m[1], m[2]), m[3])]
+        let (near, far) = (ops.add(m[1], m[2]), ops.add(m[3], m[4]));
+        let (across, beyond) = (ops.sub(m[1], m[2]), ops.sub(m[3], m[4]));
+        line[0] = ops.add(ops.add(m[0], near), far);
+        line[1] = ops.mul_add(ops.splat(2.0), beyond, across);
+        line[2] = ops.mul_add(ops.splat(4.0), far, near);
+        line[3] = ops.add(ops.mul_add(ops.splat(8.0), beyond, across), m[5]);
     }
+    line
 }
 
 /// Rows and columns exchanged.
