@@ -74,7 +74,8 @@ fn sample(photo: Tensor<4>, grid: Tensor<4>) -> Tensor<4> {
     photo.grid_sample_2d(grid, options)
 }
 
-fn resized(x: Tensor<4>, size: [usize; 2]) -> Tensor<4> {
+/// `[B, C, h, w] -> [B, C, H, W]`, bilinear.
+pub(crate) fn resized(x: Tensor<4>, size: [usize; 2]) -> Tensor<4> {
     let [_, _, height, width] = x.dims();
     if [height, width] == size {
         return x;

@@ -46,6 +46,6 @@ pub use perceptual::{
 pub use preset::{NetworksConfig, Preset};
 pub use spectral::SpectralNorm;
 pub use training::{
-    Episode, Generated, GeneratorLosses, Networks, Window, discriminator_losses, generate, generator_losses,
+    Episode, Generated, GeneratorLosses, Networks, Windows, discriminator_losses, generate, generator_losses,
 };
 pub use weights::{WeightFile, WeightHeader, WeightWriter};

@@ -10,7 +10,7 @@ use burn::tensor::module::avg_pool2d;
 use burn::tensor::ops::AvgPoolOptions;
 use burn::tensor::{Device, Int, Tensor};
 
-use crate::composition::{Composition, Warp, compose};
+use crate::composition::{Composition, Warp, compose, resized};
 use crate::losses::{
     LossWeights, feature_matching, hinge_discriminator, hinge_false, hinge_generator, hinge_true, matching,
     pixel, pixel_weights,
@@ -94,8 +94,10 @@ pub struct Episode {
     /// The same F pixels wide, if F is not the generator's resolution: what its output is enlarged to and composed with,
     /// as rendering does it at the photo's resolution.
     pub enlarged: Option<Warp>,
-    /// The part of the frames that the perceptual networks compare; all of it if `None`.
-    pub window: Option<Window>,
+    /// The parts of the frames that the perceptual networks compare; all of them if `None`.
+    pub windows: Option<Windows>,
+    /// D judges these windows, at the frames' own size, and not whole frames at the networks' resolution.
+    pub judge_windows: bool,
 }
 
 impl Episode {
@@ -104,33 +106,51 @@ impl Episode {
         self.enlarged.as_ref().or(self.warp.as_ref())
     }
 
-    /// A frame at the networks' resolution, at which D judges it: `[B, 3, F, F] -> [B, 3, H, W]`.
-    pub fn reduced(&self, frame: &Tensor<4>) -> Tensor<4> {
-        let factor = frame.dims()[2] / self.picture.dims()[2];
-        if factor == 1 {
-            return frame.clone();
+    /// The windows that D judges, if it judges windows.
+    fn judged_windows(&self) -> Option<&Windows> {
+        self.windows.as_ref().filter(|_| self.judge_windows)
+    }
+
+    /// What D sees of frames: their windows, `[B, 3, F, F] -> [B, 3, side, side]`, or all of them at the networks'
+    /// resolution, `[B, 3, H, W]`.
+    pub fn judged(&self, frames: &Tensor<4>) -> Tensor<4> {
+        if let Some(windows) = self.judged_windows() {
+            return windows.cut(frames);
         }
-        avg_pool2d(frame.clone(), AvgPoolOptions::new([factor, factor]))
+        let factor = frames.dims()[2] / self.picture.dims()[2];
+        if factor == 1 {
+            return frames.clone();
+        }
+        avg_pool2d(frames.clone(), AvgPoolOptions::new([factor, factor]))
+    }
+
+    /// The same part of landmark pictures, `[B, 3, H, W]`.
+    fn judged_pictures(&self, pictures: &Tensor<4>) -> Tensor<4> {
+        let [_, _, height, width] = self.frame.dims();
+        match self.judged_windows() {
+            Some(windows) => windows.cut(&resized(pictures.clone(), [height, width])),
+            None => pictures.clone(),
+        }
     }
 }
 
-/// A rectangle of a frame, pixels from the top-left corner.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Window {
-    /// First row.
-    pub top: usize,
-    /// First column.
-    pub left: usize,
-    /// Rows.
-    pub height: usize,
-    /// Columns.
-    pub width: usize,
+/// A square of each frame of a batch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Windows {
+    /// Pixels.
+    pub side: usize,
+    /// For each episode the first column and the first row, pixels from the top-left corner.
+    pub corners: Vec<[usize; 2]>,
 }
 
-impl Window {
-    /// `[B, C, H, W] -> [B, C, height, width]`
-    fn cut(self, frame: Tensor<4>) -> Tensor<4> {
-        frame.narrow(2, self.top, self.height).narrow(3, self.left, self.width)
+impl Windows {
+    /// `[B, C, H, W] -> [B, C, side, side]`
+    fn cut(&self, frames: &Tensor<4>) -> Tensor<4> {
+        let cut = |(index, &[left, top]): (usize, &[usize; 2])| {
+            let frame = frames.clone().narrow(0, index, 1);
+            frame.narrow(2, top, self.side).narrow(3, left, self.side)
+        };
+        Tensor::cat(self.corners.iter().enumerate().map(cut).collect(), 0)
     }
 }
 
@@ -180,8 +200,8 @@ pub fn generator_losses(
         (zero(), zero())
     } else {
         let discriminator = networks.discriminator.clone().no_grad();
-        let judge =
-            |frame: &Tensor<4>| discriminator.forward(episode.reduced(frame), episode.picture.clone(), row());
+        let pictures = episode.judged_pictures(&episode.picture);
+        let judge = |frame: &Tensor<4>| discriminator.forward(episode.judged(frame), pictures.clone(), row());
         let (fake, real) = (judge(&generated.frame), judge(&episode.frame));
         (hinge_generator(fake.score), feature_matching(&fake.features, &real.features))
     };
@@ -197,8 +217,8 @@ pub fn generator_losses(
 
 /// The perceptual terms, each times its network's weight.
 fn content(frame: &Tensor<4>, episode: &Episode, perceptual: &[PerceptualNetwork]) -> Option<Tensor<1>> {
-    let cut = |frame: &Tensor<4>| match episode.window {
-        Some(window) => window.cut(frame.clone()),
+    let cut = |frame: &Tensor<4>| match &episode.windows {
+        Some(windows) => windows.cut(frame),
         None => frame.clone(),
     };
     let terms = perceptual
@@ -233,7 +253,8 @@ pub fn discriminator_losses(networks: &Networks, episode: &Episode, mismatched: 
     let made = networks.valid().generate(episode).frame.detach();
     let row = networks.videos.rows(episode.video.clone());
     let judge = |frame: &Tensor<4>, picture: &Tensor<4>| {
-        networks.discriminator.forward(episode.reduced(frame), picture.clone(), row.clone()).score
+        let pictures = episode.judged_pictures(picture);
+        networks.discriminator.forward(episode.judged(frame), pictures, row.clone()).score
     };
     let (made, real) = (judge(&made, &episode.picture), judge(&episode.frame, &episode.picture));
     if mismatched == 0.0 {
@@ -297,7 +318,8 @@ mod tests {
             embedding_scale: None,
             warp: (preset == Preset::Portrait).then_some(warp),
             enlarged: None,
-            window: None,
+            windows: None,
+            judge_windows: false,
         }
     }
 
@@ -323,10 +345,30 @@ mod tests {
         let losses = generator_losses(&networks, &episode, &LossWeights::PORTRAIT, &[]);
         assert!(losses.pixel.into_scalar::<f32>() < 1e-2);
         // D looks at it at its own resolution, where it is the mean of its pixels.
-        let reduced = episode.reduced(&episode.frame);
+        let reduced = episode.judged(&episode.frame);
         assert_eq!(reduced.dims(), [2, 3, 16, 16]);
         let difference = (reduced.mean() - episode.frame.mean()).abs().into_scalar::<f32>();
         assert!(difference < 1e-5, "{difference}");
+    }
+
+    #[test]
+    fn windows_are_judged_at_the_frames_own_size() {
+        let device = Device::flex();
+        let ramp = Tensor::<1, Int>::arange(0..32 * 32, &device).float().reshape([1, 1, 32, 32]);
+        let episode = Episode {
+            frame: ramp.expand([2, 3, 32, 32]),
+            windows: Some(Windows { side: 8, corners: vec![[3, 5], [24, 0]] }),
+            judge_windows: true,
+            ..episode(Preset::Portrait, &device)
+        };
+        let judged = episode.judged(&episode.frame);
+        assert_eq!(judged.dims(), [2, 3, 8, 8]);
+        let first =
+            |index: usize| judged.clone().slice([index..index + 1, 0..1, 0..1, 0..1]).into_scalar::<f32>();
+        assert_eq!((first(0), first(1)), ((5 * 32 + 3) as f32, 24.0));
+        assert_eq!(episode.judged_pictures(&episode.picture).dims(), [2, 3, 8, 8]);
+        let whole = Episode { judge_windows: false, ..episode };
+        assert_eq!(whole.judged(&whole.frame).dims(), [2, 3, 16, 16]);
     }
 
     #[test]

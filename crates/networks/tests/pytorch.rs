@@ -160,7 +160,8 @@ fn episode(fixture: &Fixture, preset: Preset, device: &Device) -> Episode {
             painted: None,
         }),
         enlarged: None,
-        window: None,
+        windows: None,
+        judge_windows: false,
     }
 }
 

@@ -3,7 +3,7 @@
 use gioconda_avatar::network_input::{NetworkInput, NetworkPhoto, network_input};
 use gioconda_face::Landmarks;
 use gioconda_networks::burn::tensor::{Int, Tensor, TensorData};
-use gioconda_networks::{Device, Episode, Warp, Window};
+use gioconda_networks::{Device, Episode, Warp, Windows};
 
 use crate::footage::Shot;
 use crate::variation::Colours;
@@ -34,8 +34,11 @@ pub struct Batch {
     pub warp: Option<WarpPlanes>,
     /// The same `frame_size` pixels wide, if that is not `size`.
     pub enlarged: Option<WarpPlanes>,
-    /// Where the perceptual networks look.
-    pub window: Option<Window>,
+    /// Where the perceptual networks look, and D if it
+    /// [judges windows](crate::config::DiscriminatorSchedule::windows).
+    pub windows: Option<Windows>,
+    /// D looks there, too.
+    pub judge_windows: bool,
     /// Frames that could not be read and were replaced by others, each with its reason.
     pub unreadable: Vec<String>,
 }
@@ -120,7 +123,8 @@ impl Batch {
             embedding_scale: (!self.embedding_scales.is_empty()).then(|| scales(self.embedding_scales)),
             warp: self.warp.map(|warp| warp.into_warp(device)),
             enlarged: self.enlarged.map(|warp| warp.into_warp(device)),
-            window: self.window,
+            windows: self.windows,
+            judge_windows: self.judge_windows,
         }
     }
 }

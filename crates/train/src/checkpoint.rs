@@ -163,7 +163,7 @@ fn contents(trainer: &Trainer, config: &TrainConfig, path: &Path) -> Result<Vec<
     ])
 }
 
-/// The averages of E, G and P, and D as it is, if the run trains it: few-shot learning goes on with it.
+/// The averages of E, G and P, and D as it is, if the run trains it on whole frames: few-shot learning goes on with it.
 fn inference_weights(trainer: &Trainer, config: &TrainConfig) -> WeightWriter {
     let header = WeightHeader {
         preset: config.preset,
@@ -175,7 +175,7 @@ fn inference_weights(trainer: &Trainer, config: &TrainConfig) -> WeightWriter {
     let mut writer = WeightWriter::new(header)
         .with("embedder", &trainer.average.embedder)
         .with("generator", &trainer.average.generator);
-    if config.discriminator.from_step > 0 {
+    if config.discriminator.from_step > 0 && !config.discriminator.windows {
         writer = writer.with("discriminator", &trainer.networks.discriminator);
     }
     if config.output.half_precision { writer.half_precision() } else { writer }

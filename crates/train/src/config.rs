@@ -108,8 +108,10 @@ pub struct DataConfig {
 pub struct PerceptualConfig {
     /// Side of the random square they look at, pixels; 0 for the whole frame.
     pub window: usize,
-    /// Share of the steps in which the square is on the mouths.
+    /// Share of the episodes in which the square is on the mouth.
     pub mouth: f64,
+    /// And in which it is on the eyes.
+    pub eyes: f64,
     /// The networks; an empty list for none.
     pub networks: Vec<PerceptualTerm>,
 }
@@ -148,6 +150,9 @@ pub struct DiscriminatorSchedule {
     pub steps: usize,
     /// Share of real frames with the landmarks of another frame among the pairs that D shall call false; 0 in the paper.
     pub mismatched: f64,
+    /// It judges the squares that the perceptual networks look at, at the frames' own size, and not whole frames at the
+    /// networks' resolution. `networks.discriminator.resolution` is the squares' side then.
+    pub windows: bool,
 }
 
 /// What is written, and how often; in steps.
@@ -324,6 +329,7 @@ impl TrainConfig {
         range("data.stretch", data.stretch, 0.0, 0.5)?;
         range("data.dropout", data.dropout, 0.0, 0.9)?;
         range("perceptual.mouth", self.perceptual.mouth, 0.0, 1.0)?;
+        range("perceptual.eyes", self.perceptual.eyes, 0.0, 1.0 - self.perceptual.mouth)?;
         range("data.zoom", data.zoom, 0.0, 0.5)?;
         for (name, adam) in [
             ("generator_optimizer", &self.generator_optimizer),
@@ -351,13 +357,18 @@ impl TrainConfig {
 
     fn check_sizes(&self) -> std::result::Result<(), String> {
         let size = self.networks.generator.resolution;
-        for (name, resolution) in [
-            ("embedder", self.networks.embedder.resolution),
-            ("discriminator", self.networks.discriminator.resolution),
-        ] {
-            if resolution != size {
-                return Err(format!("`networks.{name}.resolution` is {resolution}, the generator's {size}"));
-            }
+        let embedded = self.networks.embedder.resolution;
+        if embedded != size {
+            return Err(format!("`networks.embedder.resolution` is {embedded}, the generator's {size}"));
+        }
+        let judged = self.networks.discriminator.resolution;
+        let (wanted, whose) = if self.discriminator.windows {
+            (self.perceptual.window, "`perceptual.window`, which it judges,")
+        } else {
+            (size, "the generator's")
+        };
+        if judged != wanted {
+            return Err(format!("`networks.discriminator.resolution` is {judged}, {whose} {wanted}"));
         }
         let (embedder, generator) = (&self.networks.embedder, &self.networks.generator);
         let judged = self.networks.discriminator.widths.last().copied().unwrap_or(0);
@@ -436,10 +447,10 @@ fn paper() -> TrainConfig {
         divergence: 1000.0,
         data: UNVARIED,
         losses: LossWeights::PAPER,
-        perceptual: PerceptualConfig { window: 0, mouth: 0.0, networks: networks.collect() },
+        perceptual: PerceptualConfig { window: 0, mouth: 0.0, eyes: 0.0, networks: networks.collect() },
         generator_optimizer: adam(5e-5),
         discriminator_optimizer: adam(2e-4),
-        discriminator: DiscriminatorSchedule { from_step: 1, steps: 2, mismatched: 0.0 },
+        discriminator: DiscriminatorSchedule { from_step: 1, steps: 2, mismatched: 0.0, windows: false },
         output: output(),
         networks: Preset::Paper.config(),
     }
@@ -480,11 +491,12 @@ fn portrait() -> TrainConfig {
         perceptual: PerceptualConfig {
             window: 96,
             mouth: 0.4,
+            eyes: 0.0,
             networks: vec![PerceptualTerm { name: "vgg16-hed".to_owned(), weight: 0.5 }],
         },
         generator_optimizer: adam,
         discriminator_optimizer: adam,
-        discriminator: DiscriminatorSchedule { from_step: 0, steps: 1, mismatched: 0.5 },
+        discriminator: DiscriminatorSchedule { from_step: 0, steps: 1, mismatched: 0.5, windows: false },
         output: output(),
         networks: Preset::Portrait.config(),
     }

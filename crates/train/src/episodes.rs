@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use fastrand::Rng;
 use gioconda_avatar::network_input::landmark_planes;
-use gioconda_networks::{Output, Window};
+use gioconda_networks::{Output, Windows};
 use nalgebra::Vector2;
 
 use crate::batch::{Batch, WarpPlanes};
@@ -22,6 +22,9 @@ const ATTEMPTS: usize = 8;
 
 /// The middle of the upper and of the lower lip's inner line.
 const INNER_LIPS: [usize; 2] = [13, 14];
+
+/// Outer and inner corners of both eyes.
+const EYE_CORNERS: [usize; 4] = [33, 133, 362, 263];
 
 /// Draws the batches of a run.
 #[derive(Clone)]
@@ -37,8 +40,10 @@ pub struct EpisodeSource {
     /// Height and width of the frames that are made: `size`, or more if they are composed.
     frame_size: usize,
     window: usize,
-    /// Share of the batches whose window is on the mouths.
+    /// Shares of the episodes whose window is on the mouth and on the eyes.
     on_mouths: f64,
+    on_eyes: f64,
+    judge_windows: bool,
     composes: bool,
     painted_mouth: bool,
     /// Length of ê.
@@ -76,6 +81,8 @@ impl EpisodeSource {
             frame_size: config.frame_size(),
             window: config.perceptual.window,
             on_mouths: config.perceptual.mouth,
+            on_eyes: config.perceptual.eyes,
+            judge_windows: config.discriminator.windows,
             composes: generator.output == Output::Composition,
             painted_mouth: generator.painted_mouth,
             embedding: generator.embedding,
@@ -99,28 +106,30 @@ impl EpisodeSource {
     /// Draws batch `number`: of several devices and accumulated passes each has its own.
     pub fn batch(&self, number: u64) -> Result<Batch> {
         let mut batch = self.empty();
-        let mut mouths = Vec::with_capacity(self.batch);
+        let mut corners = Vec::with_capacity(self.batch);
         for index in 0..self.batch as u64 {
             let mut rng = Rng::with_seed(mixed(self.seed, number * self.batch as u64 + index));
-            mouths.push(self.draw(&mut rng, &mut batch)?);
+            let features = self.draw(&mut rng, &mut batch)?;
+            corners.push(self.corner(features, &mut rng));
         }
-        let mut rng = Rng::with_seed(mixed(!self.seed, number));
-        let mouth = mouths.iter().sum::<Vector2<f32>>() / mouths.len() as f32;
-        batch.window = (self.window > 0).then(|| self.window(mouth, &mut rng));
+        batch.windows = (self.window > 0).then_some(Windows { side: self.window, corners });
         Ok(batch)
     }
 
-    /// Anywhere in the frames, or around `mouth`, where the batch has its mouths on average; pixels.
-    fn window(&self, mouth: Vector2<f32>, rng: &mut Rng) -> Window {
+    /// The corner of a window around the mouth, around the eyes, or anywhere in the frame; column and row.
+    fn corner(&self, features: Features, rng: &mut Rng) -> [usize; 2] {
         let most = self.frame_size - self.window;
-        let [left, top] = [(); 2].map(|()| rng.usize(0..=most));
-        let (left, top) = if rng.f64() < self.on_mouths {
-            let corner = mouth.map(|at| ((at - self.window as f32 / 2.0).max(0.0) as usize).min(most));
-            (corner.x, corner.y)
+        let anywhere = [(); 2].map(|()| rng.usize(0..=most));
+        let choice = rng.f64();
+        let centre = if choice < self.on_mouths {
+            features.mouth
+        } else if choice < self.on_mouths + self.on_eyes {
+            features.eyes
         } else {
-            (left, top)
+            return anywhere;
         };
-        Window { top, left, height: self.window, width: self.window }
+        let corner = centre.map(|at| ((at - self.window as f32 / 2.0).max(0.0) as usize).min(most));
+        corner.into()
     }
 
     fn empty(&self) -> Batch {
@@ -137,13 +146,14 @@ impl EpisodeSource {
             embedding_scales: Vec::new(),
             warp: self.composes.then(|| WarpPlanes::new(self.size)),
             enlarged: (self.frame_size != self.size).then(|| WarpPlanes::new(self.frame_size)),
-            window: None,
+            windows: None,
+            judge_windows: self.judge_windows,
             unreadable: Vec::new(),
         }
     }
 
-    /// Appends one episode; where its driving frame has the mouth, pixels.
-    fn draw(&self, rng: &mut Rng, batch: &mut Batch) -> Result<Vector2<f32>> {
+    /// Appends one episode.
+    fn draw(&self, rng: &mut Rng, batch: &mut Batch) -> Result<Features> {
         for _ in 0..ATTEMPTS {
             let video = self.usable[rng.usize(0..self.usable.len())];
             let variation = Variation::draw(&self.data, rng);
@@ -196,8 +206,8 @@ impl EpisodeSource {
         std::iter::repeat_with(scale).take(count).collect()
     }
 
-    /// `shots`: the source frames, then the driving one, deformed. Where the latter has the mouth.
-    fn append(&self, shots: &[Shot], variation: &Variation, batch: &mut Batch) -> Vector2<f32> {
+    /// `shots`: the source frames, then the driving one, deformed.
+    fn append(&self, shots: &[Shot], variation: &Variation, batch: &mut Batch) -> Features {
         let small: Vec<Shot> = shots.iter().map(|shot| variation.cut(shot, self.size)).collect();
         let (driving, sources) = small.split_last().expect("an episode has a driving frame");
         let colours = variation.colours();
@@ -217,9 +227,21 @@ impl EpisodeSource {
         } else {
             colours.append_picture(&driving.picture, &mut batch.frames);
         }
-        INNER_LIPS.map(|lip| driving.landmarks.xy(lip)).iter().sum::<Vector2<f32>>()
-            * (self.frame_size as f32 / (self.size * INNER_LIPS.len()) as f32)
+        let enlarged = self.frame_size as f32 / self.size as f32;
+        let middle = |landmarks: &[usize]| {
+            let sum = landmarks.iter().map(|&landmark| driving.landmarks.xy(landmark)).sum::<Vector2<f32>>();
+            sum * (enlarged / landmarks.len() as f32)
+        };
+        Features { mouth: middle(&INNER_LIPS), eyes: middle(&EYE_CORNERS) }
     }
+}
+
+/// Where an episode's driving frame has them, pixels of the frame that is made.
+#[derive(Clone, Copy, Debug)]
+struct Features {
+    mouth: Vector2<f32>,
+    /// The middle between both.
+    eyes: Vector2<f32>,
 }
 
 impl std::fmt::Debug for EpisodeSource {
@@ -368,16 +390,24 @@ mod tests {
     }
 
     #[test]
-    fn windows_on_mouths_hold_them() {
-        let on_mouths = source(Preset::Portrait, "batch = 2\nperceptual.mouth = 1");
-        let anywhere = source(Preset::Portrait, "batch = 2\nperceptual.mouth = 0");
-        let centres = |source: &EpisodeSource| -> Vec<(usize, usize)> {
-            let windows = (0..12).map(|number| source.batch(number).unwrap().window.unwrap());
-            windows.map(|window| (window.left + window.width / 2, window.top + window.height / 2)).collect()
+    fn windows_on_mouths_and_eyes_hold_them() {
+        // The canonical face's mouth lies below its eyes.
+        let centres = |mouth: f64, eyes: f64| -> Vec<(usize, usize)> {
+            let changes = format!(
+                "batch = 4\nperceptual.window = 8\nperceptual.mouth = {mouth}\nperceptual.eyes = {eyes}"
+            );
+            let source = source(Preset::Portrait, &changes);
+            let windows = (0..12).flat_map(|number| source.batch(number).unwrap().windows.unwrap().corners);
+            windows.map(|[left, top]| (left + 4, top + 4)).collect()
         };
-        // The canonical face's mouth lies below the middle of the picture, which cuts move by some pixels.
-        assert!(centres(&on_mouths).iter().all(|(x, y)| x.abs_diff(16) <= 4 && (14..=20).contains(y)));
-        assert!(centres(&anywhere).iter().any(|(x, y)| x.abs_diff(16) > 3 || !(14..=20).contains(y)));
+        let level = |y: usize| move |(x, at): &(usize, usize)| x.abs_diff(16) <= 4 && at.abs_diff(y) <= 3;
+        let (mouths, eyes) = (centres(1.0, 0.0), centres(0.0, 1.0));
+        let mean = |centres: &[(usize, usize)]| centres.iter().map(|(_, y)| y).sum::<usize>() / centres.len();
+        assert!(mean(&eyes) + 3 < mean(&mouths), "{eyes:?} {mouths:?}");
+        assert!(mouths.iter().all(level(mean(&mouths))), "{mouths:?}");
+        assert!(eyes.iter().all(level(mean(&eyes))), "{eyes:?}");
+        let anywhere = centres(0.0, 0.0);
+        assert!(anywhere.iter().any(|centre| !level(16)(centre)), "{anywhere:?}");
     }
 
     #[test]

@@ -84,7 +84,7 @@ fn features_per_episode(config: &TrainConfig) -> usize {
     let perceptual: usize =
         config.perceptual.networks.iter().map(|term| perceptual_features(&term.name, window)).sum();
     config.shots * down_features(&networks.embedder.widths, size)
-        + judged * down_features(&networks.discriminator.widths, size)
+        + judged * down_features(&networks.discriminator.widths, networks.discriminator.resolution)
         + generator_features(&networks.generator)
         + perceptual
         + if config.enlarge > 1 { COMPOSED_FEATURES * config.frame_size().pow(2) } else { 0 }

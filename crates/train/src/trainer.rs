@@ -112,6 +112,9 @@ impl Trainer {
         // Whether mouths are painted for it changes no size: the generator gets used to it.
         let mut sizes = self.config.networks.clone();
         sizes.generator.painted_mouth = file.header().config.generator.painted_mouth;
+        if !file.contains("discriminator") {
+            sizes.discriminator = file.header().config.discriminator.clone();
+        }
         let file = file.require_config(&sizes)?;
         let Networks { embedder, generator, discriminator, videos } = self.networks.clone();
         let discriminator = if file.contains("discriminator") {

@@ -234,17 +234,22 @@ fn a_run_begins_with_the_weights_of_another() {
 
 /// `learn` would take it for a judge.
 #[test]
-fn a_discriminator_that_is_not_trained_is_not_in_the_weights() {
+fn a_discriminator_that_is_not_trained_on_whole_frames_is_not_in_the_weights() {
     let folders = tempfile::tempdir().unwrap();
     let footage: Arc<dyn Footage> = Arc::new(mona_lisa::footage(1, 4, 32));
-    for (from_step, expected) in [(0, false), (8, true)] {
+    for (from_step, window, expected) in [(0, 0, false), (8, 0, true), (1, 16, false)] {
         let mut config = TrainConfig { steps: 1, ..resumable() };
         config.discriminator.from_step = from_step;
-        let folder = folders.path().join(from_step.to_string());
+        if window > 0 {
+            config.discriminator.windows = true;
+            config.perceptual.window = window;
+            config.networks.discriminator.resolution = window;
+        }
+        let folder = folders.path().join(format!("{from_step}-{window}"));
         run(&folder, Start::New(Box::new(config)), &footage).unwrap();
         let file = WeightFile::open(&folder.join("weights.safetensors")).unwrap();
         assert!(file.contains("generator"));
-        assert_eq!(file.contains("discriminator"), expected, "from step {from_step}");
+        assert_eq!(file.contains("discriminator"), expected, "from step {from_step}, {window}");
     }
 }
 

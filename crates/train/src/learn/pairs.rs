@@ -122,7 +122,8 @@ impl Pairs {
             embedding_scales: Vec::new(),
             warp: None,
             enlarged: None,
-            window: None,
+            windows: None,
+            judge_windows: false,
             unreadable: Vec::new(),
         };
         let colours = Colours::unchanged();

@@ -76,7 +76,7 @@ impl Judge {
     }
 
     fn verdict(&self, frame: &Tensor<4>, episode: &Episode) -> Verdict {
-        self.discriminator.forward(episode.reduced(frame), episode.picture.clone(), self.identity.val())
+        self.discriminator.forward(episode.judged(frame), episode.picture.clone(), self.identity.val())
     }
 }
 
