@@ -109,7 +109,7 @@ fn height_and_width_may_differ_in_everything() {
     }
 }
 
-/// Enough channels and pixels for tiles of 2x2 outputs, which odd sizes, paddings and strides cut.
+/// Enough channels and pixels for tiles of 2x2 and of 4x4 outputs, which odd sizes, paddings and strides cut.
 #[test]
 fn random_sizes_in_tiles() {
     let mut rng = fastrand::Rng::with_seed(8);
