@@ -4,7 +4,9 @@ use image::RgbImage;
 use std::f32::consts::{FRAC_PI_2, PI};
 
 use crate::detector::{Detection, FaceDetector};
-use crate::landmark_model::{FoundLandmarks, LandmarkModel, MIN_PRESENCE, landmark_region};
+use crate::landmark_model::{
+    FoundLandmarks, LOOKS_AT_A_FRAME, LOOKS_AT_A_PHOTO, LandmarkModel, MIN_PRESENCE, landmark_region,
+};
 use crate::models::Threads;
 use crate::quality::Quality;
 use crate::region::Region;
@@ -107,11 +109,14 @@ impl FaceFinder {
             return Ok(Vec::new());
         }
         let looks = looks(picture);
-        let looks = if effort == Effort::Quick { &looks[..1] } else { &looks };
+        let (looks, landmark_looks) = match effort {
+            Effort::Quick => (&looks[..1], LOOKS_AT_A_FRAME),
+            Effort::Thorough => (&looks[..], LOOKS_AT_A_PHOTO),
+        };
         for look in looks {
             let mut faces: Vec<FoundFace> = Vec::new();
             for detection in self.detector.detect_in(picture, look)? {
-                let found = self.landmarks_of(picture, &detection);
+                let found = self.landmarks_of(picture, &detection, landmark_looks);
                 if found.presence >= MIN_PRESENCE && !faces.iter().any(|face| is_same_face(face, &found)) {
                     faces.push(describe(picture, detection, found));
                 }
@@ -126,13 +131,23 @@ impl FaceFinder {
     }
 
     /// Landmarks of a detected face. The detector's box is rough, so the model looks a second time where the first
-    /// landmarks say the face is: a frame then gives the same landmarks whether its face was detected or tracked.
-    pub(crate) fn landmarks_of(&mut self, picture: &RgbImage, detection: &Detection) -> FoundLandmarks {
+    /// landmarks say the face is: a frame then gives the same landmarks whether its face was detected or tracked. The
+    /// mean of so many `looks`.
+    pub(crate) fn landmarks_of(
+        &mut self,
+        picture: &RgbImage,
+        detection: &Detection,
+        looks: usize,
+    ) -> FoundLandmarks {
         let first = self.landmark_model.find(picture, &detection.landmark_region());
         if first.presence < MIN_PRESENCE {
             return first;
         }
-        self.landmark_model.find(picture, &landmark_region(&first.landmarks))
+        let found = self.landmark_model.find(picture, &landmark_region(&first.landmarks));
+        if found.presence < MIN_PRESENCE {
+            return found;
+        }
+        self.landmark_model.steadied(picture, found, looks)
     }
 }
 

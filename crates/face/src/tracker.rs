@@ -3,7 +3,7 @@
 use image::RgbImage;
 
 use crate::finder::{Effort, FaceChoice, FaceFinder, FoundFace};
-use crate::landmark_model::{FoundLandmarks, MIN_PRESENCE, landmark_region};
+use crate::landmark_model::{FoundLandmarks, LOOKS_AT_A_FRAME, MIN_PRESENCE, landmark_region};
 use crate::models::Threads;
 use crate::region::Region;
 use crate::{Error, Landmarks};
@@ -30,6 +30,8 @@ pub struct Tracker {
     seen: Option<Region>,
     /// Frames since the face was last seen, or since the start.
     lost: usize,
+    /// Looks at a frame whose mean its landmarks are.
+    looks: usize,
 }
 
 /// A searched face that is out of sight is searched thoroughly in every so many frames, and quickly in the others.
@@ -41,7 +43,14 @@ const LOOKS_AGAIN: usize = 3;
 impl Tracker {
     /// Loads the built-in models. `choice` is made in the first frame that shows a face and then kept.
     pub fn new(choice: FaceChoice, threads: Threads) -> Result<Self, Error> {
-        Ok(Self { finder: FaceFinder::new(threads)?, choice, next: None, seen: None, lost: 0 })
+        let finder = FaceFinder::new(threads)?;
+        Ok(Self { finder, choice, next: None, seen: None, lost: 0, looks: LOOKS_AT_A_FRAME })
+    }
+
+    /// Looks once at each frame and not three times, in a third of the time: landmarks jitter more.
+    #[must_use]
+    pub fn hasty(self) -> Self {
+        Self { looks: 1, ..self }
     }
 
     /// Forgets the face: the next frame is the first of another clip.
@@ -89,7 +98,7 @@ impl Tracker {
             there = landmark_region(&again.landmarks);
             found = again;
         }
-        Some(found)
+        Some(self.finder.landmark_model.steadied(frame, found, self.looks))
     }
 
     fn redetect(&mut self, frame: &RgbImage) -> Result<Option<FoundLandmarks>, Error> {

@@ -65,7 +65,7 @@ impl FaceReader {
     /// Loads the face models. With several faces in sight, the largest is the performer.
     pub fn new() -> Result<Self, gioconda_face::Error> {
         Ok(Self {
-            tracker: Tracker::new(FaceChoice::Largest, Threads::Count(1))?,
+            tracker: Tracker::new(FaceChoice::Largest, Threads::Count(1))?.hasty(),
             neutral: None,
             gathering: Some(Gathering::new(FIRST_LOOK, false)),
         })
