@@ -1,8 +1,8 @@
 //! Several photos of one person: which of them the face of a frame is painted from.
 //!
-//! The first photo is what is shown: its background, hair and clothes stay. The face comes from the photo whose pose,
-//! mouth and eyes are nearest to the frame's ([`choice`]), moved onto the first photo by whole pixels, its colours
-//! matched, and blended in softly inside the oval of the face ([`oval`]). The nearest photo needs the smallest warp,
+//! The first photo is what is shown: its background, hair and clothes stay. The face comes from the two photos whose
+//! pose, mouth and eyes are nearest to the frame's ([`choice`]), moved onto the first photo by whole pixels, their colours
+//! matched, and blended in softly inside the oval of the face ([`oval`]). The nearest photos need the smallest warp,
 //! and an open mouth or shut eyes that a photo really shows need not be made up.
 
 mod choice;
@@ -33,7 +33,7 @@ pub fn posture_distance(a: &Landmarks, b: &Landmarks) -> f32 {
     Posture::of(a).distance(&Posture::of(b))
 }
 
-/// Paints the first photo with the face of the nearest one.
+/// Paints the first photo with the face of the nearest two.
 pub(crate) struct ReferenceRenderer {
     shown: Box<dyn Renderer>,
     window: Window,
@@ -85,7 +85,7 @@ impl Renderer for ReferenceRenderer {
         let corner = Vector2::new(self.window.left as f32, self.window.top as f32);
         let in_frame = driving.scaled_and_shifted(1.0, -corner);
         self.oval.shape(&in_frame);
-        for (index, share) in self.choice.next(driving).into_iter().flatten() {
+        for (index, share) in self.choice.next(driving) {
             // Photo 0 is the one that is shown.
             let Some(other) = self.others.get_mut(index - 1) else { continue };
             // By whole pixels, so that nothing is sampled twice.
@@ -98,6 +98,10 @@ impl Renderer for ReferenceRenderer {
             self.oval.blend(frame, &other.picture, offset, &other.colours, share);
         }
         Ok(())
+    }
+
+    fn restart(&mut self) {
+        self.choice.restart();
     }
 }
 

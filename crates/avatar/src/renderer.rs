@@ -13,6 +13,9 @@ pub trait Renderer: Send {
     /// Fills `frame`, which has the size of the canvas' window, with the portrait whose landmarks are `driving`
     /// (pixels of the canvas' picture).
     fn render(&mut self, driving: &Landmarks, frame: &mut RgbImage) -> Result<(), Error>;
+
+    /// The next frame does not follow the last one: nothing fades from one to the other.
+    fn restart(&mut self) {}
 }
 
 /// The renderers there are; [`Avatar::renderer`](crate::Avatar::renderer) prepares them.

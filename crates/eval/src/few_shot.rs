@@ -25,9 +25,6 @@ use crate::score::{Driving, Regions, Scored, Scorer};
 use crate::settings::HELD_OUT_FRAMES;
 use crate::{Error, Result};
 
-/// A renderer fades from one photo to another: so many frames later it has settled.
-const SETTLED: usize = 6;
-
 /// Larger photos are not made larger still.
 const LONGEST_SIDE: u32 = 4096;
 
@@ -98,9 +95,8 @@ pub(crate) fn score_person(
         for painter in &mut painters {
             let mut frame = RgbImage::new(canvas.window.width, canvas.window.height);
             let driving = landmarks.scaled_and_shifted(canvas.scale, canvas.origin);
-            for _ in 0..SETTLED {
-                painter.renderer.render(&driving, &mut frame)?;
-            }
+            painter.renderer.restart();
+            painter.renderer.render(&driving, &mut frame)?;
             outputs.push(cropped(&frame, &scaled(&crop, canvas.scale), SIDE));
         }
         mesh.warp(&cropped_landmarks(&landmarks, &crop, SIDE), &View::whole(SIDE, SIDE), &mut warp);
