@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::block::DOWN_ATTENTION_SIZE;
 use crate::block::{BlockConfig, Norm, Resample, ResidualBlock, UP_ATTENTION_SIZE};
 use crate::layers::{Conv2d, Linear, Psi};
+use crate::pixel_shuffle::{shuffled, unshuffled};
 use crate::{Error, Result};
 
 /// Largest residual flow, in the sampling grid's -1..1 coordinates (PROTOTYPE.md: `tanh x 0.25`).
@@ -60,16 +61,35 @@ pub struct GeneratorConfig {
     pub embedding: usize,
     /// What the last layer means.
     pub output: Output,
-    /// Height and width it is trained at, pixels. Other multiples of `2^levels` run too.
+    /// Height and width it is trained at, pixels. Other multiples of `pixel_shuffle * 2^halvings` run too.
     pub resolution: usize,
+    /// Its largest map is so many times smaller than its pictures: squares of so many pixels a side become channels of
+    /// the input, and the last layer's channels such squares (Shi et al. 2016). 1 for a map as large as the pictures.
+    #[serde(default = "one")]
+    pub pixel_shuffle: usize,
     /// Whether the warped photo that it sees and paints on has the inside of the mouth painted where the photo keeps it
     /// shut. Without, lips are stretched over it.
     #[serde(default)]
     pub painted_mouth: bool,
 }
 
+/// Weight files from before [`GeneratorConfig::pixel_shuffle`] do without.
+fn one() -> usize {
+    1
+}
+
 impl GeneratorConfig {
-    /// How often height and width are halved.
+    /// Channels of the largest map's input and output: a square of pixels each.
+    fn shuffled_channels(&self, channels: usize) -> usize {
+        channels * self.pixel_shuffle * self.pixel_shuffle
+    }
+
+    /// Height and width of the largest map at [`resolution`](Self::resolution).
+    pub fn map_size(&self) -> usize {
+        self.resolution / self.pixel_shuffle
+    }
+
+    /// How often the largest map's height and width are halved.
     pub fn halvings(&self) -> usize {
         self.widths.len() - usize::from(self.skips)
     }
@@ -81,10 +101,10 @@ impl GeneratorConfig {
         let convolution = |size: usize, kernel: usize, input: usize, output: usize| {
             2 * (size * size * kernel * kernel * input * output) as u64
         };
-        let mut size = self.resolution;
+        let mut size = self.map_size();
         let mut total = 0;
         if self.skips {
-            total += convolution(size, 3, self.input, self.widths[0]);
+            total += convolution(size, 3, self.shuffled_channels(self.input), self.widths[0]);
         }
         for block in self.down_blocks().into_iter().chain(self.middle_blocks()).chain(self.up_blocks()) {
             let (input, output) = (block.input, block.output);
@@ -102,7 +122,7 @@ impl GeneratorConfig {
             }
             size = after;
         }
-        total + convolution(size, 3, self.last_width(), self.output.channels())
+        total + convolution(size, 3, self.last_width(), self.shuffled_channels(self.output.channels()))
     }
 
     fn check(&self) -> Result<()> {
@@ -116,13 +136,15 @@ impl GeneratorConfig {
         if self.painted_mouth && self.output != Output::Composition {
             return fail("a generator that makes its frames itself sees no mouth to be painted".to_owned());
         }
-        let unit = 1usize.checked_shl(self.halvings() as u32).unwrap_or(0);
+        if !(1..=8).contains(&self.pixel_shuffle) {
+            return fail(format!("pixel_shuffle must be within 1 and 8, not {}", self.pixel_shuffle));
+        }
+        if self.pixel_shuffle > 1 && !self.skips {
+            return fail("pixel_shuffle needs the stem that comes with skips".to_owned());
+        }
+        let unit = 1usize.checked_shl(self.halvings() as u32).unwrap_or(0) * self.pixel_shuffle;
         if unit == 0 || self.resolution == 0 || !self.resolution.is_multiple_of(unit) {
-            return fail(format!(
-                "resolution {} must be a multiple of 2^{}",
-                self.resolution,
-                self.halvings()
-            ));
+            return fail(format!("resolution {} must be a multiple of {unit}", self.resolution));
         }
         Ok(())
     }
@@ -140,7 +162,7 @@ impl GeneratorConfig {
                 leading_relu: level > 0,
                 spectral_norm: self.spectral_norm,
                 self_attention: self.self_attention
-                    && self.resolution >> (level + usize::from(!self.skips)) == DOWN_ATTENTION_SIZE,
+                    && self.map_size() >> (level + usize::from(!self.skips)) == DOWN_ATTENTION_SIZE,
             })
             .collect()
     }
@@ -161,7 +183,7 @@ impl GeneratorConfig {
 
     fn up_blocks(&self) -> Vec<BlockConfig> {
         let mut input = self.deepest();
-        let mut size = self.resolution >> self.halvings();
+        let mut size = self.map_size() >> self.halvings();
         let outputs = self.widths.iter().rev().skip(usize::from(self.skips));
         outputs
             .map(|&output| {
@@ -224,14 +246,15 @@ impl Generator {
         let blocks = |configs: Vec<BlockConfig>| -> Vec<ResidualBlock> {
             configs.into_iter().map(|block| ResidualBlock::new(block, device)).collect()
         };
-        let stem =
-            config.skips.then(|| normalize(Conv2d::new(config.input, config.widths[0], 3, device).bias()));
-        let output = Conv2d::new(config.last_width(), config.output.channels(), 3, device);
+        let input = config.shuffled_channels(config.input);
+        let stem = config.skips.then(|| normalize(Conv2d::new(input, config.widths[0], 3, device).bias()));
+        let channels = config.shuffled_channels(config.output.channels());
+        let output = Conv2d::new(config.last_width(), channels, 3, device);
         let (output, projection) = match config.output {
             Output::Rgb => (normalize(output.bias()), Self::projection(config, device)),
             // A zero weight has no singular vector to divide by: these two stay unnormalised.
             Output::Composition => (
-                output.zero_with_bias(&[0.0, 0.0, MASK_BIAS, 0.0, 0.0, 0.0]),
+                output.zero_with_bias(&composition_bias(config.shuffled_channels(1))),
                 Linear::new(config.embedding, config.psi_len(), device).zero_with_bias(&plain_psi(config)),
             ),
         };
@@ -264,8 +287,9 @@ impl Generator {
         assert_eq!(psi.dims()[1], self.config.psi_len(), "psi must have the generator's length");
         let mut psi = Psi::new(psi);
         let mut skips = Vec::with_capacity(self.down.len());
+        let input = unshuffled(input, self.config.pixel_shuffle);
         let mut x = match &self.stem {
-            Some(stem) => stem.forward(input), // [B, widths[0], H, W]
+            Some(stem) => stem.forward(input), // [B, widths[0], h, w], h = H / pixel_shuffle
             None => input,
         };
         for block in &self.down {
@@ -275,7 +299,7 @@ impl Generator {
             x = block.forward(x); // halved
         }
         for block in &self.middle {
-            x = block.forward_adaptive(x, &mut psi); // [B, widths[last], H/2^halvings, W/2^halvings]
+            x = block.forward_adaptive(x, &mut psi); // [B, widths[last], h/2^halvings, w/2^halvings]
         }
         for block in &self.up {
             x = block.forward_adaptive(x, &mut psi); // doubled
@@ -283,7 +307,8 @@ impl Generator {
                 x = Tensor::cat(vec![x, skip], 1); // [B, 2·widths[i], ..]
             }
         }
-        let x = self.output.forward(psi.adain(x, true)); // [B, 3 or 6, H, W]
+        let x = self.output.forward(psi.adain(x, true)); // [B, (3 or 6) · pixel_shuffle², h, w]
+        let x = shuffled(x, self.config.pixel_shuffle); // [B, 3 or 6, H, W]
         match self.config.output {
             Output::Rgb => x.tanh(),
             Output::Composition => composition_channels(x),
@@ -300,6 +325,26 @@ impl Generator {
         &self.projection
     }
 
+    /// The same generator for pictures `factor` times as large on maps as large as before: its pixel shuffle and its
+    /// resolution are multiplied. What it answers is what it answered to the means of `factor` x `factor` pixels, for all
+    /// of them alike: where it has been trained on small pictures, training on large ones can begin.
+    ///
+    /// # Errors
+    /// When it has no stem, spectral norms, which depend on the shape of weights, or shuffles pixels already.
+    pub fn refined(self, factor: usize) -> Result<Self> {
+        let resolution = self.config.resolution * factor;
+        let pixel_shuffle = self.config.pixel_shuffle * factor;
+        let config = GeneratorConfig { resolution, pixel_shuffle, ..self.config.clone() };
+        config.check()?;
+        if config.spectral_norm || self.config.pixel_shuffle > 1 {
+            let reason = "with spectral norm or pixel shuffle it cannot be refined".to_owned();
+            return Err(Error::Config { network: "generator", reason });
+        }
+        let square = factor * factor;
+        let stem = self.stem.map(|stem| stem.inputs_shared(square));
+        Ok(Self { stem, output: self.output.outputs_repeated(square), config, ..self })
+    }
+
     /// The same generator for inference: spectral norms divided into the weights.
     #[must_use]
     pub fn folded(self) -> Self {
@@ -314,6 +359,12 @@ impl Generator {
             config: self.config,
         }
     }
+}
+
+/// The last layer's bias in a fresh network, for each of `pixels` of a square: neither flow nor colour, mostly warp.
+fn composition_bias(pixels: usize) -> Vec<f32> {
+    let channels = [0.0, 0.0, MASK_BIAS, 0.0, 0.0, 0.0];
+    channels.into_iter().flat_map(|bias| std::iter::repeat_n(bias, pixels)).collect()
 }
 
 /// ψ with which every AdaIN layer is a plain instance norm: biases 0, scales 1.
@@ -389,6 +440,34 @@ mod tests {
     }
 
     #[test]
+    fn refined_it_answers_as_before() {
+        let device = Device::flex();
+        device.seed(4);
+        let config = GeneratorConfig { resolution: 32, pixel_shuffle: 1, ..tiny(Preset::Portrait) };
+        let mut generator = Generator::new(&config, &device).unwrap();
+        // A fresh last layer is zero and would hide everything before it.
+        generator.output = Conv2d::new(config.last_width(), 6, 3, &device).bias();
+        let psi = Tensor::random([1, config.psi_len()], Distribution::Normal(0.5, 1.0), &device);
+        let small = Tensor::<4>::random([2, 10, 32, 32], Distribution::Uniform(-1.0, 1.0), &device);
+        let enlarged = |x: Tensor<4>| {
+            let [batch, channels, height, width] = x.dims();
+            let x = x.reshape([batch, channels, height, 1, width, 1]).repeat(&[1, 1, 1, 2, 1, 2]);
+            x.reshape([batch, channels, 2 * height, 2 * width])
+        };
+        // Pixels that differ, but not in their mean over each square.
+        let noise = Tensor::<4>::random([2, 10, 32, 32], Distribution::Uniform(-1.0, 1.0), &device);
+        let zero = Tensor::zeros_like(&noise);
+        let noise = Tensor::stack::<5>(vec![noise.clone(), zero.clone(), zero, -noise], 2);
+        let large = enlarged(small.clone()) + shuffled(noise.reshape([2, 40, 32, 32]), 2);
+        let expected = enlarged(generator.forward(small, psi.clone()));
+        let refined = generator.refined(2).unwrap();
+        assert_eq!((refined.config().resolution, refined.config().map_size()), (64, 32));
+        let difference = (refined.forward(large, psi) - expected).abs().max().into_scalar::<f32>();
+        assert!(difference < 1e-4, "{difference}");
+        assert!(Generator::new(&tiny(Preset::Paper), &device).unwrap().refined(2).is_err());
+    }
+
+    #[test]
     fn unusable_configurations_are_refused() {
         for config in [
             GeneratorConfig { widths: vec![], ..tiny(Preset::Paper) },
@@ -396,6 +475,9 @@ mod tests {
             GeneratorConfig { resolution: 20, ..tiny(Preset::Paper) },
             GeneratorConfig { embedding: 0, ..tiny(Preset::Paper) },
             GeneratorConfig { painted_mouth: true, ..tiny(Preset::Paper) },
+            GeneratorConfig { pixel_shuffle: 0, ..tiny(Preset::Portrait) },
+            GeneratorConfig { pixel_shuffle: 3, ..tiny(Preset::Portrait) },
+            GeneratorConfig { pixel_shuffle: 2, ..tiny(Preset::Paper) },
         ] {
             assert!(
                 matches!(Generator::new(&config, &Device::flex()), Err(Error::Config { .. })),

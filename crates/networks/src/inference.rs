@@ -10,9 +10,15 @@ use rten_vecmath::{Sigmoid, Tanh};
 use crate::block::{Resample, ResidualBlock};
 use crate::generator::{FLOW_RANGE, Generator, Output};
 use crate::layers::{Conv2d, NORM_EPSILON};
+use crate::pixel_shuffle::{shuffle, unshuffle};
 
 /// A generator with ψ baked in.
 pub struct Inference {
+    /// Height and width of the pictures.
+    size: [usize; 2],
+    pixel_shuffle: usize,
+    /// The input with its pixels as channels, if the generator shuffles them.
+    unshuffled: Vec<f32>,
     stem: Option<Layer>,
     down: Vec<Block>,
     middle: Vec<Block>,
@@ -26,18 +32,20 @@ pub struct Inference {
 
 impl Inference {
     /// `generator` with spectral norm [folded](Generator::folded); `psi`: its ψ, `[psi_len]`; `size`: height and width of
-    /// the frames, multiples of 2^halvings. None when the generator has self-attention, which only Burn runs.
+    /// the frames, multiples of `pixel_shuffle * 2^halvings`. None when the generator has self-attention, which only Burn runs.
     ///
     /// # Panics
     /// When `psi` or `size` do not fit the generator.
     pub fn new(generator: &Generator, psi: &[f32], size: [usize; 2]) -> Option<Self> {
         let config = generator.config();
         assert_eq!(psi.len(), config.psi_len(), "psi must have the generator's length");
-        assert!(size.iter().all(|side| side % (1 << config.halvings()) == 0), "a size that cannot be halved");
+        let pixel_shuffle = config.pixel_shuffle;
+        let unit = pixel_shuffle << config.halvings();
+        assert!(size.iter().all(|side| side % unit == 0), "a size that cannot be halved");
         if config.self_attention {
             return None;
         }
-        let mut maker = Maker { psi, size };
+        let mut maker = Maker { psi, size: size.map(|side| side / pixel_shuffle) };
         let stem = generator.stem.as_ref().map(|stem| maker.layer(stem));
         let down: Vec<_> = generator.down.iter().map(|block| maker.block(block, 0)).collect();
         let middle = generator.middle.iter().map(|block| maker.block(block, 0)).collect();
@@ -47,7 +55,21 @@ impl Inference {
         let last = maker.adaptive(config.last_width());
         let output = maker.layer(&generator.output);
         let (skips, activation) = (config.skips, config.output);
-        Some(Self { stem, down, middle, up, last, output, skips, activation })
+        let numbers = if pixel_shuffle == 1 { 0 } else { config.input * size[0] * size[1] };
+        let unshuffled = vec![0.0; numbers];
+        Some(Self {
+            size,
+            pixel_shuffle,
+            unshuffled,
+            stem,
+            down,
+            middle,
+            up,
+            last,
+            output,
+            skips,
+            activation,
+        })
     }
 
     /// `input`: `[input, H, W]`, as [`Generator::forward`]'s; out `[3 or 6, H, W]`.
@@ -55,6 +77,12 @@ impl Inference {
     /// # Panics
     /// When `input` has another size.
     pub fn run(&mut self, input: &[f32]) -> Vec<f32> {
+        let input = if self.pixel_shuffle == 1 {
+            input
+        } else {
+            unshuffle(input, self.size, self.pixel_shuffle, &mut self.unshuffled);
+            &self.unshuffled
+        };
         let first = match &mut self.stem {
             Some(stem) => stem.run(input, &[]),
             None => input,
@@ -68,7 +96,9 @@ impl Inference {
             // With skips, the map that the down path had at this size.
             x = block.run(x, maps.next().filter(|_| self.skips));
         }
-        let mut out = self.output.run(x, &self.last.activations(x)).to_vec();
+        let x = self.output.run(x, &self.last.activations(x));
+        let mut out = vec![0.0; x.len()];
+        shuffle(x, self.size, self.pixel_shuffle, &mut out);
         let pixels = out.len() / self.activation.channels();
         let (flow, rest) = out.split_at_mut(match self.activation {
             Output::Rgb => 3 * pixels,

@@ -18,6 +18,15 @@ fn uniform<const D: usize>(shape: [usize; D], fan_in: usize, device: &Device) ->
     Tensor::random(shape, Distribution::Uniform(-bound, bound), device)
 }
 
+/// Each slice along `dim` `times`, one behind the other, multiplied by `factor`; a leaf that is trained if it was.
+fn repeated<const D: usize>(tensor: Tensor<D>, dim: usize, times: usize, factor: f64) -> Tensor<D> {
+    let (trained, device) = (tensor.is_require_grad(), tensor.device());
+    let slices = tensor.detach().split(1, dim).into_iter();
+    let repeated = slices.flat_map(|slice| std::iter::repeat_n(slice, times)).collect();
+    // What autodiff computed is no leaf; numbers are.
+    Tensor::from_data((Tensor::cat(repeated, dim) * factor).into_data(), &device).set_require_grad(trained)
+}
+
 /// A square convolution with zero padding of half its kernel.
 #[derive(Module, Debug)]
 pub struct Conv2d {
@@ -69,6 +78,21 @@ impl Conv2d {
         self.weight = Param::from_tensor(Tensor::zeros(weight.dims(), &device));
         self.bias = Some(Param::from_tensor(values));
         self
+    }
+
+    /// For inputs of which each is there `times`, one behind the other: it takes their mean in its stead.
+    #[must_use]
+    pub(crate) fn inputs_shared(self, times: usize) -> Self {
+        let share = 1.0 / times as f64;
+        let weight = self.weight.map(|weight| repeated(weight, 1, times, share));
+        Self { weight, ..self }
+    }
+
+    /// Gives each output `times`, one behind the other.
+    #[must_use]
+    pub(crate) fn outputs_repeated(self, times: usize) -> Self {
+        let bias = self.bias.map(|bias| bias.map(|bias| repeated(bias, 0, times, 1.0)));
+        Self { weight: self.weight.map(|weight| repeated(weight, 0, times, 1.0)), bias, ..self }
     }
 
     /// `[B, in, H, W] -> [B, out, ceil(H / stride), ceil(W / stride)]`

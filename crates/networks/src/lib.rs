@@ -19,6 +19,7 @@ pub mod losses;
 mod onnx;
 mod parameters;
 mod perceptual;
+mod pixel_shuffle;
 mod preset;
 mod spectral;
 mod training;

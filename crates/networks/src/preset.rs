@@ -83,18 +83,19 @@ fn paper() -> NetworksConfig {
             embedding: 512,
             output: Output::Rgb,
             resolution,
+            pixel_shuffle: 1,
             painted_mouth: false,
         },
         discriminator: DiscriminatorConfig { widths, resolution, self_attention: false },
     }
 }
 
-/// PROTOTYPE.md, base width 24.
+/// PROTOTYPE.md, base width 24, its 128x128 map seeing and painting 256x256 pixels (docs/training-log.md, portrait-7).
 fn portrait() -> NetworksConfig {
-    let resolution = 128;
+    let resolution = 256;
     let widths = vec![24, 48, 96, 128, 128];
     NetworksConfig {
-        embedder: EmbedderConfig { widths: widths.clone(), resolution, self_attention: false },
+        embedder: EmbedderConfig { widths: widths.clone(), resolution: 128, self_attention: false },
         generator: GeneratorConfig {
             input: 10,
             widths: vec![24, 48, 96, 192],
@@ -105,6 +106,7 @@ fn portrait() -> NetworksConfig {
             embedding: 128,
             output: Output::Composition,
             resolution,
+            pixel_shuffle: 2,
             painted_mouth: true,
         },
         discriminator: DiscriminatorConfig { widths, resolution, self_attention: false },

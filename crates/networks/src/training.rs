@@ -75,11 +75,11 @@ pub fn generate(embedder: &Embedder, generator: &Generator, episode: &Episode) -
 /// A batch of episodes: K source frames of each of B videos, and one more frame to be made.
 #[derive(Clone, Debug)]
 pub struct Episode {
-    /// `[B, K, 3, H, W]`, RGB in -1..1.
+    /// `[B, K, 3, h, w]`, RGB in -1..1, at the embedder's resolution.
     pub source_frames: Tensor<5>,
-    /// Their landmark pictures, `[B, K, 3, H, W]`.
+    /// Their landmark pictures, `[B, K, 3, h, w]`.
     pub source_pictures: Tensor<5>,
-    /// The real frame x, `[B, 3, F, F]`: H and W are the networks' resolution, and so is F, but for a composing
+    /// The real frame x, `[B, 3, F, F]`: H and W are the generator's resolution, and so is F, but for a composing
     /// generator whose frames are [`enlarged`](Self::enlarged).
     pub frame: Tensor<4>,
     /// Its landmark picture, `[B, 3, H, W]`.

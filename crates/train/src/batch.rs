@@ -14,13 +14,15 @@ use crate::variation::Colours;
 pub struct Batch {
     /// K.
     pub shots: usize,
-    /// Height and width of what the networks see.
+    /// Height and width of the source frames, which the embedder sees.
+    pub source_size: usize,
+    /// Height and width of what the generator sees.
     pub size: usize,
     /// Height and width of the driving frames.
     pub frame_size: usize,
-    /// `[B, K, 3, size, size]`; of a composing generator's episode the first one is the photo.
+    /// `[B, K, 3, source_size, source_size]`; of a composing generator's episode the first one is the photo.
     pub source_frames: Vec<f32>,
-    /// `[B, K, 3, size, size]` landmark pictures of the source frames.
+    /// `[B, K, 3, source_size, source_size]` landmark pictures of the source frames.
     pub source_pictures: Vec<f32>,
     /// `[B, 3, frame_size, frame_size]` the driving frames, which the generator shall make.
     pub frames: Vec<f32>,
@@ -105,20 +107,22 @@ impl Batch {
 
     /// The batch as tensors on `device`.
     pub fn into_episode(self, device: &Device) -> Episode {
-        let (batch, shots, size) = (self.episodes(), self.shots, self.size);
+        let (batch, shots, source_size) = (self.episodes(), self.shots, self.source_size);
         let planes =
             |values, size| Tensor::<4>::from_data(TensorData::new(values, [batch, 3, size, size]), device);
         let scales = |values: Vec<f32>| {
             let length = values.len() / batch;
             Tensor::<2>::from_data(TensorData::new(values, [batch, length]), device)
         };
-        let sources =
-            |values| Tensor::<5>::from_data(TensorData::new(values, [batch, shots, 3, size, size]), device);
+        let sources = |values| {
+            let shape = [batch, shots, 3, source_size, source_size];
+            Tensor::<5>::from_data(TensorData::new(values, shape), device)
+        };
         Episode {
             source_frames: sources(self.source_frames),
             source_pictures: sources(self.source_pictures),
             frame: planes(self.frames, self.frame_size),
-            picture: planes(self.pictures, size),
+            picture: planes(self.pictures, self.size),
             video: Tensor::<1, Int>::from_data(TensorData::new(self.videos, [batch]), device),
             embedding_scale: (!self.embedding_scales.is_empty()).then(|| scales(self.embedding_scales)),
             warp: self.warp.map(|warp| warp.into_warp(device)),

@@ -357,10 +357,6 @@ impl TrainConfig {
 
     fn check_sizes(&self) -> std::result::Result<(), String> {
         let size = self.networks.generator.resolution;
-        let embedded = self.networks.embedder.resolution;
-        if embedded != size {
-            return Err(format!("`networks.embedder.resolution` is {embedded}, the generator's {size}"));
-        }
         let judged = self.networks.discriminator.resolution;
         let (wanted, whose) = if self.discriminator.windows {
             (self.perceptual.window, "`perceptual.window`, which it judges,")
@@ -466,7 +462,7 @@ fn portrait() -> TrainConfig {
         batch: 8,
         accumulate: 1,
         shots: 1,
-        enlarge: 2,
+        enlarge: 1,
         schedule: Schedule::Linear,
         ema: 0.999,
         divergence: 100.0,
@@ -541,7 +537,7 @@ mod tests {
             ("preset = 'paper'", "FILE: is for preset \"paper\", but portrait was asked for"),
             ("schedule = 'cosine'", "unknown variant `cosine`"),
             ("enlarge = 0", "FILE: `enlarge` must be at least 1"),
-            ("[networks.generator]\nresolution = 64", "`networks.embedder.resolution` is 128"),
+            ("[networks.generator]\nresolution = 64", "`networks.discriminator.resolution` is 256"),
             ("[perceptual]\nwindow = 1000", "`perceptual.window` must be at most the frames' size, 256"),
             ("[[perceptual.networks]]\nname = 'vgg11'\nweight = 1.0", "no perceptual network named `vgg11`"),
             ("[[perceptual.networks]]\nname = 'vgg19'\nwieght = 1.0", "unknown field `wieght`"),

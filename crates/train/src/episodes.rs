@@ -36,6 +36,9 @@ pub struct EpisodeSource {
     seed: u64,
     batch: usize,
     shots: usize,
+    /// Height and width of what the embedder sees.
+    source_size: usize,
+    /// Height and width of what the generator sees.
     size: usize,
     /// Height and width of the frames that are made: `size`, or more if they are composed.
     frame_size: usize,
@@ -77,6 +80,7 @@ impl EpisodeSource {
             seed: config.seed,
             batch: config.batch,
             shots: config.shots,
+            source_size: config.networks.embedder.resolution,
             size: generator.resolution,
             frame_size: config.frame_size(),
             window: config.perceptual.window,
@@ -133,15 +137,16 @@ impl EpisodeSource {
     }
 
     fn empty(&self) -> Batch {
-        let planes = |count: usize| Vec::with_capacity(self.batch * count * self.size * self.size);
+        let planes = |count: usize, size: usize| Vec::with_capacity(self.batch * count * size * size);
         Batch {
             shots: self.shots,
+            source_size: self.source_size,
             size: self.size,
             frame_size: self.frame_size,
-            source_frames: planes(3 * self.shots),
-            source_pictures: planes(3 * self.shots),
-            frames: planes(3),
-            pictures: planes(3),
+            source_frames: planes(3 * self.shots, self.source_size),
+            source_pictures: planes(3 * self.shots, self.source_size),
+            frames: planes(3, self.frame_size),
+            pictures: planes(3, self.size),
             videos: Vec::with_capacity(self.batch),
             embedding_scales: Vec::new(),
             warp: self.composes.then(|| WarpPlanes::new(self.size)),
@@ -208,29 +213,31 @@ impl EpisodeSource {
 
     /// `shots`: the source frames, then the driving one, deformed.
     fn append(&self, shots: &[Shot], variation: &Variation, batch: &mut Batch) -> Features {
-        let small: Vec<Shot> = shots.iter().map(|shot| variation.cut(shot, self.size)).collect();
-        let (driving, sources) = small.split_last().expect("an episode has a driving frame");
+        let (driving, sources) = shots.split_last().expect("an episode has a driving frame");
         let colours = variation.colours();
         for shot in sources {
+            let size = self.source_size;
+            let shot = variation.cut(shot, size);
             colours.append_picture(&shot.picture, &mut batch.source_frames);
-            batch.source_pictures.extend(landmark_planes(&shot.landmarks, self.size as f32, self.size));
+            batch.source_pictures.extend(landmark_planes(&shot.landmarks, size as f32, size));
         }
+        let large = |shot| variation.cut(shot, self.frame_size);
+        let photo = &sources[0];
+        let frame = large(driving);
+        let seen = (self.frame_size != self.size).then(|| variation.cut(driving, self.size));
+        let driving = seen.as_ref().unwrap_or(&frame);
         batch.pictures.extend(landmark_planes(&driving.landmarks, self.size as f32, self.size));
         if let Some(warp) = &mut batch.warp {
-            warp.push(&sources[0], &driving.landmarks, self.painted_mouth, colours);
+            let photo = variation.cut(photo, self.size);
+            warp.push(&photo, &driving.landmarks, self.painted_mouth, colours);
         }
         if let Some(warp) = &mut batch.enlarged {
-            let large = |shot| variation.cut(shot, self.frame_size);
-            let (photo, driving) = (large(&shots[0]), large(&shots[self.shots]));
-            warp.push(&photo, &driving.landmarks, self.painted_mouth, colours);
-            colours.append_picture(&driving.picture, &mut batch.frames);
-        } else {
-            colours.append_picture(&driving.picture, &mut batch.frames);
+            warp.push(&large(photo), &frame.landmarks, self.painted_mouth, colours);
         }
-        let enlarged = self.frame_size as f32 / self.size as f32;
+        colours.append_picture(&frame.picture, &mut batch.frames);
         let middle = |landmarks: &[usize]| {
-            let sum = landmarks.iter().map(|&landmark| driving.landmarks.xy(landmark)).sum::<Vector2<f32>>();
-            sum * (enlarged / landmarks.len() as f32)
+            let sum = landmarks.iter().map(|&landmark| frame.landmarks.xy(landmark)).sum::<Vector2<f32>>();
+            sum / landmarks.len() as f32
         };
         Features { mouth: middle(&INNER_LIPS), eyes: middle(&EYE_CORNERS) }
     }
@@ -324,6 +331,7 @@ mod tests {
         let plain = TrainConfig { enlarge: 1, data: config.data.unvaried(), ..config };
         let mut config = plain.overlaid(changes, "the test").unwrap();
         config.networks.generator.resolution = 32;
+        config.networks.embedder.resolution = 32;
         config.perceptual.window = config.perceptual.window.min(24);
         EpisodeSource::new(Arc::new(Faces { readable: true }), &config).unwrap()
     }
@@ -365,6 +373,18 @@ mod tests {
         let changes = "batch = 2\nnetworks.generator.painted_mouth = false";
         let bare = source(Preset::Portrait, changes).batch(4).unwrap().warp.unwrap();
         assert_eq!((bare.painted.len(), bare.grids), (0, small.grids));
+    }
+
+    #[test]
+    fn the_embedder_may_see_smaller_pictures_than_the_generator() {
+        let large = source(Preset::Portrait, "batch = 2");
+        let small = EpisodeSource { source_size: 16, ..large.clone() };
+        let (large, small) = (large.batch(4).unwrap(), small.batch(4).unwrap());
+        assert_eq!(small.source_frames.len(), 2 * 3 * 16 * 16);
+        assert_eq!((&small.frames, &small.warp), (&large.frames, &large.warp));
+        let episode = small.into_episode(&gioconda_networks::Device::flex());
+        assert_eq!(episode.source_frames.dims(), [2, 1, 3, 16, 16]);
+        assert_eq!(episode.picture.dims(), [2, 3, 32, 32]);
     }
 
     #[test]

@@ -55,7 +55,8 @@ fn estimate(config: &TrainConfig, videos: usize) -> u64 {
     let held = (parameters * PARAMETER_COPIES * FLOAT) as f64;
     let kept = (features * FLOAT) as f64 * KEPT_PER_FEATURE;
     let (seen, made) = (networks.generator.resolution.pow(2), config.frame_size().pow(2));
-    let numbers = (3 * 2 * config.shots + 3) * seen + (3 + WARP_PLANES) * made;
+    let embedded = networks.embedder.resolution.pow(2);
+    let numbers = 3 * 2 * config.shots * embedded + 3 * seen + (3 + WARP_PLANES) * made;
     let batches = config.accumulate + config.data.workers * (config.data.queue + 1);
     (held + kept) as u64 + (batches * config.batch * numbers * FLOAT) as u64
 }
@@ -78,16 +79,19 @@ fn parameters(networks: &NetworksConfig) -> usize {
 /// Numbers in the feature maps that one episode's backward pass needs.
 fn features_per_episode(config: &TrainConfig) -> usize {
     let networks = &config.networks;
-    let size = networks.generator.resolution;
     let judged = if config.discriminator.from_step > 0 { 2 } else { 0 };
     let window = if config.perceptual.window > 0 { config.perceptual.window } else { config.frame_size() };
     let perceptual: usize =
         config.perceptual.networks.iter().map(|term| perceptual_features(&term.name, window)).sum();
-    config.shots * down_features(&networks.embedder.widths, size)
+    config.shots * down_features(&networks.embedder.widths, networks.embedder.resolution)
         + judged * down_features(&networks.discriminator.widths, networks.discriminator.resolution)
         + generator_features(&networks.generator)
         + perceptual
-        + if config.enlarge > 1 { COMPOSED_FEATURES * config.frame_size().pow(2) } else { 0 }
+        + if config.frame_size() > networks.generator.map_size() {
+            COMPOSED_FEATURES * config.frame_size().pow(2)
+        } else {
+            0
+        }
 }
 
 /// A block on the way down works at its input's size: two convolutions, two activations, the skip.
@@ -102,7 +106,7 @@ fn generator_features(config: &GeneratorConfig) -> usize {
     let skips = if config.skips { 2 } else { 1 };
     let levels = config.widths.iter().enumerate();
     let along = levels.map(|(level, width)| {
-        let pixels = (config.resolution >> level).pow(2);
+        let pixels = (config.map_size() >> level).pow(2);
         let below = config.widths.get(level + 1).unwrap_or(width);
         let up = skips * 4 * below + 8 * width;
         (10 * width + up) * pixels

@@ -103,7 +103,8 @@ impl Trainer {
     }
 
     /// Takes E, G and P from a weight file, and D if it is there, in place of fresh ones. W stays fresh: its rows are of
-    /// other videos.
+    /// other videos. A generator for pictures as large as its map is [refined](Generator::refined) where the configuration
+    /// shuffles pixels.
     ///
     /// # Errors
     /// When the file is of another preset, another landmark picture or networks of other sizes.
@@ -115,6 +116,15 @@ impl Trainer {
         if !file.contains("discriminator") {
             sizes.discriminator = file.header().config.discriminator.clone();
         }
+        // A generator for smaller pictures is refined.
+        let (stored, wanted) = (&file.header().config.generator, &mut sizes.generator);
+        let finer = wanted.pixel_shuffle / stored.pixel_shuffle.max(1);
+        let refined =
+            stored.pixel_shuffle == 1 && finer > 1 && wanted.resolution == finer * stored.resolution;
+        if refined {
+            (wanted.resolution, wanted.pixel_shuffle) = (stored.resolution, stored.pixel_shuffle);
+        }
+        let coarse = sizes.generator.clone();
         let file = file.require_config(&sizes)?;
         let Networks { embedder, generator, discriminator, videos } = self.networks.clone();
         let discriminator = if file.contains("discriminator") {
@@ -122,7 +132,13 @@ impl Trainer {
         } else {
             discriminator
         };
-        let (embedder, generator) = (file.load("embedder", embedder)?, file.load("generator", generator)?);
+        let embedder = file.load("embedder", embedder)?;
+        let generator = if refined {
+            let coarse = Generator::new(&coarse, &self.devices[0])?.train();
+            file.load("generator", coarse)?.refined(finer)?
+        } else {
+            file.load("generator", generator)?
+        };
         self.networks = Networks { embedder, generator, discriminator, videos };
         self.average = average_of(&self.networks);
         Ok(())

@@ -28,6 +28,7 @@ fn tiny(preset: Preset, size: usize, widths: &[usize], changes: &str) -> TrainCo
     networks.embedder.resolution = size;
     networks.discriminator.resolution = size;
     networks.generator.resolution = size;
+    networks.generator.pixel_shuffle = 1;
     config.perceptual.networks.clear();
     config.perceptual.window = 0;
     config.enlarge = 1;
@@ -223,6 +224,18 @@ fn a_run_begins_with_the_weights_of_another() {
     let again = run(&second, start, &footage).unwrap_err();
     assert!(again.to_string().ends_with("continue it with --resume or choose another --out"), "{again}");
     assert_eq!(run(&second, Start::Resume, &footage).unwrap().step, 2);
+
+    // Pictures twice as large, on maps of the same size.
+    let mut finer = TrainConfig { steps: 1, ..resumable() };
+    finer.networks.generator.resolution *= 2;
+    finer.networks.generator.pixel_shuffle = 2;
+    finer.networks.discriminator.resolution *= 2;
+    let start = Start::From { config: Box::new(finer), weights: first.join("weights.safetensors") };
+    let refined = folders.path().join("refined");
+    let large: Arc<dyn Footage> = Arc::new(mona_lisa::footage(1, 4, 64));
+    assert_eq!(run(&refined, start, &large).unwrap().step, 1);
+    let config = WeightFile::open(&refined.join("weights.safetensors")).unwrap().header().config.clone();
+    assert_eq!((config.generator.resolution, config.generator.pixel_shuffle), (64, 2));
 
     let start = Start::From {
         config: Box::new(tiny(Preset::Portrait, 32, &[8, 8], "")),

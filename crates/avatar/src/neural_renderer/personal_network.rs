@@ -142,7 +142,7 @@ impl PortraitWeights {
 
     /// The instant network of the person in `photos`: ê is their mean embedding, ψ = P·ê.
     pub fn feed_forward(&self, photos: &[Reference]) -> PersonalNetwork {
-        let size = self.generator.config().resolution;
+        let size = self.header().config.embedder.resolution;
         let (mut frames, mut pictures) = (Vec::new(), Vec::new());
         for Reference { photo, landmarks } in photos {
             let crop = network_crop(landmarks, photo.dimensions());

@@ -2,17 +2,19 @@
 //!
 //! Spectral norms are folded into the weights. ψ is an input, or baked in, which turns every AdaIN layer into an
 //! `InstanceNormalization` with constant scale and bias. The batch is 1; height and width are free multiples of
-//! `2^halvings`.
+//! `pixel_shuffle * 2^halvings`.
 
 mod graph;
 mod proto;
 
 use burn::module::Module;
+use burn::tensor::Tensor;
 
 use crate::attention::SelfAttention;
 use crate::block::{Norm, Resample, ResidualBlock};
 use crate::generator::FLOW_RANGE;
 use crate::layers::{Conv2d, InstanceNorm, NORM_EPSILON};
+use crate::pixel_shuffle::shuffled;
 use crate::{Error, Generator, Output, Result};
 use graph::{Attribute, Axis, Graph};
 
@@ -73,7 +75,11 @@ impl Exporter<'_> {
         let config = generator.config();
         let mut skips = Vec::new();
         let mut x = match &generator.stem {
-            Some(stem) => self.conv("stem", stem, ONNX_INPUT),
+            // Behind pixels as channels, a 3x3 kernel is a larger one with a stride over the pixels themselves.
+            Some(stem) => {
+                let weight = shuffled(stem.effective_weight(), config.pixel_shuffle);
+                self.conv_of("stem", weight, stem.bias_value(), config.pixel_shuffle, ONNX_INPUT)
+            }
             None => ONNX_INPUT.to_owned(),
         };
         for (index, block) in generator.down.iter().enumerate() {
@@ -100,6 +106,11 @@ impl Exporter<'_> {
         x = self.adain("output.norm", channels, &x);
         x = self.graph.node("Relu", "output.relu", &[&x], &[]);
         x = self.conv("output.conv", &generator.output, &x);
+        if config.pixel_shuffle > 1 {
+            let attributes =
+                [Attribute::Int("blocksize", config.pixel_shuffle as i64), Attribute::Text("mode", "CRD")];
+            x = self.graph.node("DepthToSpace", "output.pixels", &[&x], &attributes);
+        }
         match config.output {
             Output::Rgb => {
                 self.graph.node("Tanh", ONNX_OUTPUT, &[&x], &[]);
@@ -206,15 +217,26 @@ impl Exporter<'_> {
     }
 
     fn conv(&mut self, name: &str, conv: &Conv2d, x: &str) -> String {
-        let weight = conv.effective_weight();
+        self.conv_of(name, conv.effective_weight(), conv.bias_value(), conv.stride_value(), x)
+    }
+
+    /// A convolution that keeps the size but for its stride.
+    fn conv_of(
+        &mut self,
+        name: &str,
+        weight: Tensor<4>,
+        bias: Option<Tensor<1>>,
+        stride: usize,
+        x: &str,
+    ) -> String {
         let kernel = weight.dims()[2];
         let attributes = [
             Attribute::Ints("kernel_shape", vec![kernel as i64; 2]),
-            Attribute::Ints("pads", vec![(kernel / 2) as i64; 4]),
-            Attribute::Ints("strides", vec![conv.stride_value() as i64; 2]),
+            Attribute::Ints("pads", vec![((kernel - stride).div_ceil(2)) as i64; 4]),
+            Attribute::Ints("strides", vec![stride as i64; 2]),
         ];
         let weight = self.graph.tensor(&format!("{name}.weight"), weight);
-        match conv.bias_value() {
+        match bias {
             Some(bias) => {
                 let bias = self.graph.tensor(&format!("{name}.bias"), bias);
                 self.graph.node("Conv", name, &[x, &weight, &bias], &attributes)

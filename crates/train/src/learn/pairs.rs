@@ -20,8 +20,8 @@ use crate::variation::Colours;
 
 /// Pairs in a step.
 const BATCH: usize = 4;
-/// Frames are composed and compared at so many times G's resolution, as the shipped network learned
-/// ([`TrainConfig::enlarge`](crate::config::TrainConfig); docs/training-log.md, portrait-3).
+/// Frames are composed and compared at so many times the size of G's largest map, as the shipped network learned
+/// (docs/training-log.md, portrait-3).
 const ENLARGE: usize = 2;
 /// Warped copies of all photos together.
 const COPIES: usize = 48;
@@ -43,6 +43,8 @@ struct Pair {
 /// Draws pairs of one person's photos.
 pub(super) struct Pairs {
     size: usize,
+    /// Height and width of the frames that are composed.
+    frame_size: usize,
     painted_mouth: bool,
     rng: Rng,
     photos: Vec<Shot>,
@@ -55,8 +57,9 @@ impl Pairs {
     /// Pairs of `photos` as `generator` sees them.
     pub(super) fn new(photos: &[Reference], generator: &GeneratorConfig, seed: u64) -> Self {
         let (size, painted_mouth) = (generator.resolution, generator.painted_mouth);
+        let frame_size = size.max(generator.map_size() * ENLARGE);
         let mut rng = Rng::with_seed(seed);
-        let mut shots: Vec<Shot> = photos.iter().map(|photo| shot(photo, size * ENLARGE)).collect();
+        let mut shots: Vec<Shot> = photos.iter().map(|photo| shot(photo, frame_size)).collect();
         let mut held_back = Vec::new();
         if shots.len() >= FEWEST_PHOTOS_TO_TUNE {
             for _ in 0..shots.len().div_ceil(4).min(MOST_HELD_BACK) {
@@ -72,7 +75,7 @@ impl Pairs {
             let pair = |target| Pair { source: nearest(&shots, &target).clone(), target };
             (check, held_back.into_iter().map(pair).collect())
         };
-        Self { size, painted_mouth, rng, photos: shots, copies, held_back, check }
+        Self { size, frame_size, painted_mouth, rng, photos: shots, copies, held_back, check }
     }
 
     /// What the held-back pairs are.
@@ -109,11 +112,12 @@ impl Pairs {
     }
 
     fn batch<'a>(&self, pairs: impl IntoIterator<Item = &'a Pair>) -> Batch {
-        let Self { size, painted_mouth, .. } = *self;
+        let Self { size, frame_size, painted_mouth, .. } = *self;
         let mut batch = Batch {
             shots: 1,
+            source_size: size,
             size,
-            frame_size: size * ENLARGE,
+            frame_size,
             source_frames: Vec::new(),
             source_pictures: Vec::new(),
             frames: Vec::new(),
@@ -127,9 +131,12 @@ impl Pairs {
             unreadable: Vec::new(),
         };
         let colours = Colours::unchanged();
-        let (mut warp, mut enlarged) = (WarpPlanes::new(size), WarpPlanes::new(size * ENLARGE));
+        let mut warp = WarpPlanes::new(size);
+        let mut enlarged = (frame_size != size).then(|| WarpPlanes::new(frame_size));
         for Pair { source, target } in pairs {
-            enlarged.push(source, &target.landmarks, painted_mouth, &colours);
+            if let Some(enlarged) = &mut enlarged {
+                enlarged.push(source, &target.landmarks, painted_mouth, &colours);
+            }
             batch.frames.extend(planes(&target.picture));
             let [source, target] = [source, target].map(|shot| shot.resized(size));
             let input = warp.push(&source, &target.landmarks, painted_mouth, &colours);
@@ -138,7 +145,7 @@ impl Pairs {
             batch.pictures.extend_from_slice(input.picture());
             batch.videos.push(0);
         }
-        (batch.warp, batch.enlarged) = (Some(warp), Some(enlarged));
+        (batch.warp, batch.enlarged) = (Some(warp), enlarged);
         batch
     }
 }

@@ -45,10 +45,10 @@ impl Person {
     }
 
     fn compose(&self, episode: &Episode) -> Composition {
-        let (warp, enlarged) =
-            episode.warp.as_ref().zip(episode.enlarged.as_ref()).expect("every pair brings its warps");
+        let (warp, composed_with) =
+            episode.warp.as_ref().zip(episode.composed_with()).expect("every pair brings its warp");
         let output = self.generator.forward(warp.input(episode.picture.clone()), self.psi.val());
-        compose(output, enlarged)
+        compose(output, composed_with)
     }
 }
 

@@ -1,0 +1,105 @@
+//! Pixels as channels and back (Shi et al. 2016, "Real-Time Single Image and Video Super-Resolution Using an Efficient
+//! Sub-Pixel Convolutional Neural Network"), so that a generator sees and paints every pixel of a large frame but works
+//! on a small map.
+//!
+//! With a factor f, channel `c · f² + y · f + x` of the small map holds channel c of the pixels in row y and column x of
+//! each square of f x f: the order of PyTorch's `pixel_shuffle` and of ONNX's `DepthToSpace` in mode CRD.
+
+use burn::tensor::Tensor;
+use rayon::prelude::*;
+
+/// `[B, C, f·h, f·w] -> [B, C·f², h, w]`
+pub(crate) fn unshuffled(x: Tensor<4>, factor: usize) -> Tensor<4> {
+    if factor == 1 {
+        return x;
+    }
+    let [batch, channels, height, width] = x.dims();
+    let (rows, columns) = (height / factor, width / factor);
+    x.reshape([batch, channels, rows, factor, columns, factor])
+        .permute([0, 1, 3, 5, 2, 4]) // [B, C, f, f, h, w]
+        .reshape([batch, channels * factor * factor, rows, columns])
+}
+
+/// `[B, C·f², h, w] -> [B, C, f·h, f·w]`
+pub(crate) fn shuffled(x: Tensor<4>, factor: usize) -> Tensor<4> {
+    if factor == 1 {
+        return x;
+    }
+    let [batch, channels, rows, columns] = x.dims();
+    let channels = channels / (factor * factor);
+    x.reshape([batch, channels, factor, factor, rows, columns])
+        .permute([0, 1, 4, 2, 5, 3]) // [B, C, h, f, w, f]
+        .reshape([batch, channels, rows * factor, columns * factor])
+}
+
+/// [`unshuffled`] for one picture of plain numbers, `[C, f·h, f·w] -> [C·f², h, w]`; `size`: f·h and f·w.
+pub(crate) fn unshuffle(x: &[f32], [height, width]: [usize; 2], factor: usize, out: &mut [f32]) {
+    let plane = height * width;
+    let small = plane / (factor * factor);
+    x.par_chunks_exact(plane).zip(out.par_chunks_exact_mut(plane)).for_each(|(x, out)| {
+        for (y, row) in x.chunks_exact(width).enumerate() {
+            let start = y / factor * (width / factor);
+            for column in 0..factor {
+                let channel = y % factor * factor + column;
+                let out = &mut out[channel * small + start..][..width / factor];
+                out.iter_mut().zip(row[column..].iter().step_by(factor)).for_each(|(out, x)| *out = *x);
+            }
+        }
+    });
+}
+
+/// [`shuffled`] for one picture of plain numbers, `[C·f², h, w] -> [C, f·h, f·w]`; `size`: f·h and f·w.
+pub(crate) fn shuffle(x: &[f32], [height, width]: [usize; 2], factor: usize, out: &mut [f32]) {
+    let plane = height * width;
+    let small = plane / (factor * factor);
+    x.par_chunks_exact(plane).zip(out.par_chunks_exact_mut(plane)).for_each(|(x, out)| {
+        for (y, row) in out.chunks_exact_mut(width).enumerate() {
+            let start = y / factor * (width / factor);
+            for column in 0..factor {
+                let channel = y % factor * factor + column;
+                let x = &x[channel * small + start..][..width / factor];
+                row[column..].iter_mut().step_by(factor).zip(x).for_each(|(out, x)| *out = *x);
+            }
+        }
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use burn::tensor::{Device, Int};
+
+    fn counted(shape: [usize; 4], device: &Device) -> Tensor<4> {
+        let count = shape.iter().product::<usize>() as i64;
+        Tensor::<1, Int>::arange(0..count, device).float().reshape(shape)
+    }
+
+    fn values(tensor: Tensor<4>) -> Vec<f32> {
+        tensor.try_into_vec_as::<f32>().unwrap()
+    }
+
+    /// `torch.nn.functional.pixel_shuffle(torch.arange(16.).reshape(1, 8, 1, 2), 2).flatten()`
+    #[test]
+    fn channels_are_in_pytorchs_order() {
+        let x = counted([1, 8, 1, 2], &Device::flex());
+        let expected = [0, 2, 1, 3, 4, 6, 5, 7, 8, 10, 9, 11, 12, 14, 13, 15].map(|value| value as f32);
+        assert_eq!(values(shuffled(x, 2)), expected);
+    }
+
+    #[test]
+    fn there_and_back_and_without_tensors() {
+        let size = [6, 12];
+        for factor in [1, 2, 3] {
+            let x = counted([1, 2, size[0], size[1]], &Device::flex());
+            let small = unshuffled(x.clone(), factor);
+            assert_eq!(small.dims(), [1, 2 * factor * factor, size[0] / factor, size[1] / factor]);
+            assert_eq!(values(shuffled(small.clone(), factor)), values(x.clone()));
+            let (x, small) = (values(x), values(small));
+            let mut out = vec![0.0; x.len()];
+            unshuffle(&x, size, factor, &mut out);
+            assert_eq!(out, small);
+            shuffle(&small, size, factor, &mut out);
+            assert_eq!(out, x);
+        }
+    }
+}
