@@ -19,12 +19,12 @@ pub static PORTRAIT_NETWORK: ModelCard = ModelCard {
     name: "portrait",
     file: "portrait.safetensors",
     bytes: include_bytes!("../../../models/portrait.safetensors"),
-    sha256: "349e27d9077c6e924f75364159fdc9d9c4eed3e532fdf05a30992fc67322e0ec",
+    sha256: "fdf49703d1df1d6c62e22925ea02349ca746cb262e74bf46fe896ca8ee5fde0f",
     licence: "research use",
     source: "this project, from research clips; see models/portrait.md",
-    input: "embedder: [1, K, 3, 128, 128] photos and their landmark pictures in -1..1; generator: [1, 10, 128, 128] warped \
+    input: "embedder: [1, K, 3, 128, 128] photos and their landmark pictures in -1..1; generator: [1, 10, 256, 256] warped \
             photo, landmark picture, masks",
-    output: "[1, 6, 128, 128] residual flow, blend mask, colour",
+    output: "[1, 6, 256, 256] residual flow, blend mask, colour",
 };
 
 /// Everything that is compiled into the program: the face models, the expression basis and the portrait network.

@@ -1,6 +1,6 @@
 //! The neural renderer: the mesh renderer's frame, corrected by the `portrait` network (DESIGN.md §1).
 //!
-//! The mesh moves the photo at the photo's own resolution. The network sees 128x128 pixels of that
+//! The mesh moves the photo at the photo's own resolution. The network sees 256x256 pixels of that
 //! ([`network_input`](crate::network_input)) and answers with a residual flow, a blend mask and a colour for each of
 //! them. These are enlarged, not the picture: where the mask says so, the frame stays the sharp photo.
 //!

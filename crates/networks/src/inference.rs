@@ -32,7 +32,8 @@ pub struct Inference {
 
 impl Inference {
     /// `generator` with spectral norm [folded](Generator::folded); `psi`: its ψ, `[psi_len]`; `size`: height and width of
-    /// the frames, multiples of `pixel_shuffle * 2^halvings`. None when the generator has self-attention, which only Burn runs.
+    /// the frames, multiples of `pixel_shuffle * 2^halvings`. None when the generator has self-attention, which only
+    /// Burn runs.
     ///
     /// # Panics
     /// When `psi` or `size` do not fit the generator.

@@ -301,6 +301,7 @@ impl TrainConfig {
             ("output.log_every", output.log_every),
             ("output.keep", output.keep as u64),
             ("output.picture_rows", output.picture_rows as u64),
+            ("networks.generator.pixel_shuffle", self.networks.generator.pixel_shuffle as u64),
         ] {
             if value == 0 {
                 return Err(format!("`{name}` must be at least 1"));
@@ -537,6 +538,7 @@ mod tests {
             ("preset = 'paper'", "FILE: is for preset \"paper\", but portrait was asked for"),
             ("schedule = 'cosine'", "unknown variant `cosine`"),
             ("enlarge = 0", "FILE: `enlarge` must be at least 1"),
+            ("networks.generator.pixel_shuffle = 0", "pixel_shuffle` must be at least 1"),
             ("[networks.generator]\nresolution = 64", "`networks.discriminator.resolution` is 256"),
             ("[perceptual]\nwindow = 1000", "`perceptual.window` must be at most the frames' size, 256"),
             ("[[perceptual.networks]]\nname = 'vgg11'\nweight = 1.0", "no perceptual network named `vgg11`"),
