@@ -61,7 +61,7 @@ impl ReferenceRenderer {
         prepare: impl Fn(&Canvas) -> Result<Box<dyn Renderer>, Error>,
     ) -> Result<Self, Error> {
         let head = HeadPose::fit(&canvas.landmarks).scale;
-        let skin = mean_colour(&canvas.picture, &canvas.landmarks);
+        let skin = skin_colour(&canvas.picture, &canvas.landmarks);
         let mut postures = vec![Posture::of(&canvas.landmarks)];
         let mut prepared = Vec::with_capacity(others.len());
         for reference in others {
@@ -70,7 +70,7 @@ impl ReferenceRenderer {
             prepared.push(Prepared {
                 renderer: prepare(&own)?,
                 centre: centre(&own.landmarks),
-                colours: colour_table(skin, mean_colour(&own.picture, &own.landmarks)),
+                colours: colour_table(skin, skin_colour(&own.picture, &own.landmarks)),
                 picture: RgbImage::new(own.window.width, own.window.height),
             });
         }
@@ -125,10 +125,11 @@ fn centre(landmarks: &Landmarks) -> Vector2<f32> {
 /// Skin that moves little and is seldom shaded: cheeks, bridge of the nose, forehead.
 const ON_SKIN: [usize; 10] = [50, 280, 101, 330, 5, 6, 151, 108, 337, 9];
 
-/// The mean colour of the skin, 0..255; of 5x5 pixels around each point of [`ON_SKIN`].
-fn mean_colour(picture: &RgbImage, landmarks: &Landmarks) -> [f32; 3] {
-    let (mut sum, mut count) = ([0.0_f32; 3], 0.0_f32);
-    for position in ON_SKIN.map(|i| landmarks.xy(i)) {
+/// The colour of the skin, 0..255: the median, channel by channel, of the mean colours of 5x5 pixels around each point of
+/// [`ON_SKIN`]. A cheek that is turned away, or a strand of hair, does not darken it.
+fn skin_colour(picture: &RgbImage, landmarks: &Landmarks) -> [f32; 3] {
+    let around = |position: Vector2<f32>| {
+        let mut sum = [0.0_f32; 3];
         for i in 0..25_i64 {
             let within = |value: f32, offset: i64, length: u32| {
                 (value as i64 + offset).clamp(0, i64::from(length) - 1) as u32
@@ -138,10 +139,16 @@ fn mean_colour(picture: &RgbImage, landmarks: &Landmarks) -> [f32; 3] {
             for (sum, value) in sum.iter_mut().zip(picture.get_pixel(x, y).0) {
                 *sum += f32::from(value);
             }
-            count += 1.0;
         }
-    }
-    sum.map(|value| value / count)
+        sum.map(|value| value / 25.0)
+    };
+    let colours = ON_SKIN.map(|i| around(landmarks.xy(i)));
+    std::array::from_fn(|channel| {
+        let mut values = colours.map(|colour| colour[channel]);
+        values.sort_by(f32::total_cmp);
+        let middle = values.len() / 2;
+        f32::midpoint(values[middle - 1], values[middle])
+    })
 }
 
 fn colour_table(wanted: [f32; 3], own: [f32; 3]) -> Box<[[u8; 256]; 3]> {

@@ -5,15 +5,13 @@ use std::sync::Arc;
 
 use gioconda_avatar::builtin_motions::BuiltinMotion;
 use gioconda_avatar::{
-    Avatar, Canvas, Framing, Gains, MeshRenderer, MotionTransfer, Reference, RendererKind, posture_distance,
+    Avatar, Canvas, Framing, Gains, MeshRenderer, MotionTransfer, Reference, RendererKind,
 };
 use gioconda_face::warp::View;
-use gioconda_face::{FaceChoice, FaceFinder, Landmarks, Threads};
+use gioconda_face::{FaceChoice, FaceFinder, HeadPose, Landmarks, Threads};
 use image::RgbImage;
 
 const SIDE: u32 = 256;
-/// A renderer fades from one photo to another; so many frames later it has settled.
-const SETTLED: usize = 6;
 
 fn mona_lisa() -> Avatar {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../assets/mona_lisa.jpg");
@@ -21,7 +19,7 @@ fn mona_lisa() -> Avatar {
     Avatar::from_photo(&path, FaceChoice::Largest, &mut finder).expect("a portrait")
 }
 
-/// The portrait, drawn where the motion takes her farthest from the photo.
+/// The portrait, drawn where the motion turns her farthest from the photo; by the eyes alone, a blink would be farther.
 fn turned(avatar: &Avatar) -> Reference {
     let size = avatar.photo.dimensions();
     let transfer = MotionTransfer::new(&avatar.landmarks, size, Gains::default());
@@ -29,8 +27,9 @@ fn turned(avatar: &Avatar) -> Reference {
     let landmarks = (0..motion.len())
         .map(|frame| transfer.apply(&motion.frame(frame)))
         .max_by(|a, b| {
-            let apart = |landmarks| posture_distance(&avatar.landmarks, landmarks);
-            apart(a).total_cmp(&apart(b))
+            let photo = HeadPose::fit(&avatar.landmarks).rotation;
+            let turn = |landmarks| HeadPose::fit(landmarks).rotation.angle_to(&photo);
+            turn(a).total_cmp(&turn(b))
         })
         .expect("a motion has frames");
     let mut photo = RgbImage::default();
@@ -42,9 +41,7 @@ fn turned(avatar: &Avatar) -> Reference {
 fn rendered(avatar: &Avatar, canvas: &Canvas, driving: &Landmarks) -> RgbImage {
     let mut renderer = avatar.renderer(RendererKind::Mesh, canvas).expect("the mesh needs nothing");
     let mut frame = RgbImage::new(canvas.window.width, canvas.window.height);
-    for _ in 0..SETTLED {
-        renderer.render(driving, &mut frame).expect("a frame");
-    }
+    renderer.render(driving, &mut frame).expect("a frame");
     frame
 }
 

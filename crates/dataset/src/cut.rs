@@ -19,8 +19,9 @@ use crate::{Error, MIN_FRAMES};
 /// Landmarks with less presence than this are left out (the tracker follows from 0.5 on).
 const CONFIDENT: f32 = 0.8;
 /// A frame is a near-duplicate of the one kept before when its face moved less than this
-/// ([`FrameDescriptor::distance`]; detection noise is about 0.001) ...
-const DUPLICATE_DISTANCE: f32 = 0.0025;
+/// ([`FrameDescriptor::distance`]; it was 0.0025 when landmarks came from one look and their noise, about 0.001, added to
+/// every distance) ...
+const DUPLICATE_DISTANCE: f32 = 0.002;
 /// ... and its crop changed less than this, mean grey levels.
 const DUPLICATE_DIFFERENCE: f32 = 1.0;
 

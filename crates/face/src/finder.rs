@@ -143,11 +143,12 @@ impl FaceFinder {
         if first.presence < MIN_PRESENCE {
             return first;
         }
-        let found = self.landmark_model.find(picture, &landmark_region(&first.landmarks));
+        let region = landmark_region(&first.landmarks);
+        let found = self.landmark_model.find(picture, &region);
         if found.presence < MIN_PRESENCE {
             return found;
         }
-        self.landmark_model.steadied(picture, found, looks)
+        self.landmark_model.steadied(picture, &region, found, looks)
     }
 }
 

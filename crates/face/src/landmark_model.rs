@@ -67,16 +67,17 @@ impl LandmarkModel {
         FoundLandmarks { landmarks: to_picture(&points, region), presence: 1.0 / (1.0 + (-logit).exp()) }
     }
 
-    /// The mean of landmarks and of what the model finds of the same face from slightly elsewhere, `looks` of them in
-    /// all, 1 to 9: where landmarks are a little wrong, they are wrong differently from look to look.
+    /// The mean of landmarks that were found in `region` and of what the model finds of the same face from slightly
+    /// elsewhere, `looks` of them in all, 1 to 9: where landmarks are a little wrong, they are wrong differently from
+    /// look to look.
     pub(crate) fn steadied(
         &mut self,
         picture: &RgbImage,
+        region: &Region,
         found: FoundLandmarks,
         looks: usize,
     ) -> FoundLandmarks {
         let FoundLandmarks { mut landmarks, presence } = found;
-        let region = landmark_region(&landmarks);
         let mut count = 1.0;
         for &(right, down, size, turn) in &DISPLACED[..looks - 1] {
             let shift = Rotation2::new(region.rotation) * Vector2::new(right, down) * region.size;

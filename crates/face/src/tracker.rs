@@ -98,7 +98,7 @@ impl Tracker {
             there = landmark_region(&again.landmarks);
             found = again;
         }
-        Some(self.finder.landmark_model.steadied(frame, found, self.looks))
+        Some(self.finder.landmark_model.steadied(frame, &region, found, self.looks))
     }
 
     fn redetect(&mut self, frame: &RgbImage) -> Result<Option<FoundLandmarks>, Error> {

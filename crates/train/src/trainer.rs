@@ -123,6 +123,8 @@ impl Trainer {
             stored.pixel_shuffle == 1 && finer > 1 && wanted.resolution == finer * stored.resolution;
         if refined {
             (wanted.resolution, wanted.pixel_shuffle) = (stored.resolution, stored.pixel_shuffle);
+            // D has the same weights whatever the size of its pictures.
+            sizes.discriminator.resolution = file.header().config.discriminator.resolution;
         }
         let coarse = sizes.generator.clone();
         let file = file.require_config(&sizes)?;
