@@ -58,7 +58,7 @@ const NEARER: (f32, f32) = (0.2, 0.04);
 const STEP: f32 = 0.1;
 
 /// Chooses two photos for one frame after the other. Both are painted: where landmarks are a little wrong, they are wrong
-/// differently in each, and the mean of two is nearer to the truth than either (docs/learn.md has the figures).
+/// differently in each, and the mean of two is nearer to the truth than either (docs/training-log.md, portrait-8).
 pub(super) struct Choice {
     photos: Vec<Posture>,
     /// The photos whose shares grow or stay.
