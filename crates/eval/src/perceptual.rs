@@ -11,25 +11,13 @@ use gioconda_avatar::network_input::planes;
 use gioconda_networks::burn::tensor::{Tensor, TensorData};
 use gioconda_networks::{
     Architecture, Device, FeatureDistance, InputConvention, PerceptualNetwork, PerceptualSpec,
+    perceptual_spec, unit_length,
 };
 use image::RgbImage;
 use safetensors::SafeTensors;
 
 use crate::planes::Weights;
 use crate::{Error, Result};
-
-/// The freely available VGG16 of HED, up to its fifth block's first layer.
-const VGG16_HED: PerceptualSpec = PerceptualSpec {
-    name: "vgg16-hed",
-    file: "vgg16_hed.safetensors",
-    architecture: Architecture::Vgg {
-        convolutions: [2, 2, 3, 3, 1],
-        taps: &[(1, 2), (2, 2), (3, 3), (4, 3), (5, 1)],
-    },
-    convention: InputConvention::Caffe,
-    distance: FeatureDistance::Relative,
-    weight: 1.0,
-};
 
 /// torchvision's VGG16, which LPIPS stands on; not to be had here, used where a user puts it beside the others.
 const VGG16: PerceptualSpec = PerceptualSpec {
@@ -40,7 +28,7 @@ const VGG16: PerceptualSpec = PerceptualSpec {
         taps: &[(1, 2), (2, 2), (3, 3), (4, 3), (5, 3)],
     },
     convention: InputConvention::ImageNet,
-    distance: FeatureDistance::Relative,
+    distance: FeatureDistance::UnitLength,
     weight: 1.0,
 };
 
@@ -58,7 +46,7 @@ const MOBILENET: PerceptualSpec = PerceptualSpec {
 const LPIPS_HEADS: &str = "lpips_vgg_lin.safetensors";
 
 /// Keeps vectors of length 0 from being divided by it (`lpips/__init__.py`).
-const EPSILON: f32 = 1e-10;
+const LEAST_LENGTH: f32 = 1e-10;
 
 /// A perceptual distance.
 pub(crate) struct PerceptualDistance {
@@ -70,9 +58,14 @@ pub(crate) struct PerceptualDistance {
 /// A picture's features, brought to length 1.
 pub(crate) struct Features(Vec<Tensor<4>>);
 
+/// The freely available VGG16 of HED, which training may look at as well.
+fn hed() -> &'static PerceptualSpec {
+    perceptual_spec("vgg16-hed-lpips").expect("the network's row is there")
+}
+
 /// Which files of the folder of models a distance needs.
 pub(crate) fn hed_files(models: &Path) -> Vec<PathBuf> {
-    vec![models.join(VGG16_HED.file)]
+    vec![models.join(hed().file)]
 }
 
 /// Likewise for LPIPS.
@@ -88,7 +81,7 @@ pub(crate) fn frechet_files(models: &Path) -> Vec<PathBuf> {
 impl PerceptualDistance {
     /// VGG16-HED, all channels alike.
     pub(crate) fn hed(models: &Path) -> Result<Self> {
-        Ok(Self { network: PerceptualNetwork::load(&VGG16_HED, models, &Device::flex())?, heads: None })
+        Ok(Self { network: PerceptualNetwork::load(hed(), models, &Device::flex())?, heads: None })
     }
 
     /// LPIPS itself.
@@ -99,7 +92,13 @@ impl PerceptualDistance {
 
     /// The features of a picture.
     pub(crate) fn features(&self, picture: &RgbImage) -> Features {
-        Features(self.network.features(tensor(picture)).into_iter().map(unit_length).collect())
+        Features(
+            self.network
+                .features(tensor(picture))
+                .into_iter()
+                .map(|features| unit_length(features, LEAST_LENGTH))
+                .collect(),
+        )
     }
 
     /// The distance over the whole picture, and over what each of `weights` covers (sides a multiple of 16).
@@ -127,11 +126,6 @@ fn difference_map(a: &Tensor<4>, b: &Tensor<4>, head: Option<Tensor<4>>) -> (Vec
     };
     let [_, _, height, width] = weighted.dims();
     (numbers(weighted.sum_dim(1)), [height, width])
-}
-
-fn unit_length(features: Tensor<4>) -> Tensor<4> {
-    let length = (features.clone() * features.clone()).sum_dim(1).sqrt();
-    features / (length + EPSILON)
 }
 
 fn lpips_heads(path: &Path) -> Result<Vec<Tensor<4>>> {
@@ -185,7 +179,10 @@ mod tests {
         let fixtures = fixtures::metrics();
         let features = |name: &str| {
             let values: Vec<f32> = rows(&fixtures, name)[0].iter().map(|&value| value as f32).collect();
-            unit_length(Tensor::from_data(TensorData::new(values, [1, 5, 4, 3]), &Device::flex()))
+            unit_length(
+                Tensor::from_data(TensorData::new(values, [1, 5, 4, 3]), &Device::flex()),
+                LEAST_LENGTH,
+            )
         };
         let (map, [height, width]) = difference_map(&features("lpips_a"), &features("lpips_b"), None);
         let mean = f64::from(map.iter().sum::<f32>()) / (width * height) as f64;
@@ -196,7 +193,7 @@ mod tests {
     fn zero_for_the_same_and_symmetric() {
         let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/models");
         if !hed_files(&models).iter().all(|file| file.is_file()) {
-            println!("skipped: {} is not here", VGG16_HED.file);
+            println!("skipped: {} is not here", hed().file);
             return;
         }
         let distance = PerceptualDistance::hed(&models).unwrap();

@@ -8,6 +8,7 @@ mod attention;
 mod block;
 mod composition;
 mod cpu;
+mod critics;
 mod device;
 mod discriminator;
 mod embedder;
@@ -31,6 +32,7 @@ pub use burn;
 pub use burn::tensor::Device;
 pub use composition::{Composition, Warp, compose};
 pub use cpu::convolve;
+pub use critics::{Critics, FaceSquares, IDENTITY_FILE, IdentityCritic, LandmarkCritic, Square};
 pub use device::device;
 pub use discriminator::{Discriminator, DiscriminatorConfig, Verdict, VideoEmbeddings};
 pub use embedder::{Embedder, EmbedderConfig};
@@ -42,7 +44,7 @@ pub use onnx::{ONNX_INPUT, ONNX_OUTPUT, ONNX_PSI, OnnxPsi, export_onnx};
 pub use parameters::{GradientMean, average_gradients, moving_average, parameter_count};
 pub use perceptual::{
     Architecture, FeatureDistance, InputConvention, PERCEPTUAL, PerceptualNetwork, PerceptualSpec,
-    perceptual_spec,
+    perceptual_spec, unit_length,
 };
 pub use preset::{NetworksConfig, Preset};
 pub use spectral::SpectralNorm;

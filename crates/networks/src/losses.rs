@@ -21,6 +21,12 @@ pub struct LossWeights {
     pub matching: f64,
     /// [`pixel`]; 0 in the paper.
     pub pixel: f64,
+    /// [`LandmarkCritic`](crate::LandmarkCritic); 0 in the paper.
+    #[serde(default)]
+    pub landmarks: f64,
+    /// [`IdentityCritic`](crate::IdentityCritic); 0 in the paper.
+    #[serde(default)]
+    pub identity: f64,
     /// What [`pixel`] is made of.
     pub pixel_terms: PixelTerms,
 }
@@ -59,6 +65,8 @@ impl LossWeights {
         feature_matching: 10.0,
         matching: 10.0,
         pixel: 0.0,
+        landmarks: 0.0,
+        identity: 0.0,
         pixel_terms: PixelTerms::PROTOTYPE,
     };
     /// For the `portrait` preset: PROTOTYPE.md's, the pixels weighted as the shipped network had it.
@@ -67,6 +75,8 @@ impl LossWeights {
         feature_matching: 1.0,
         matching: 0.0,
         pixel: 1.0,
+        landmarks: 0.0,
+        identity: 0.0,
         pixel_terms: PixelTerms::PORTRAIT,
     };
 }

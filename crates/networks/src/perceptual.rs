@@ -67,6 +67,9 @@ pub enum FeatureDistance {
     /// Mean absolute difference over the mean absolute value of the real features (PROTOTYPE.md), so that every layer
     /// counts alike.
     Relative,
+    /// Squared difference of the features, brought to length 1 at each place, summed over channels, averaged over places
+    /// (LPIPS, Zhang et al. 2018, with all channels alike): flat and dim places count as much as bright edges.
+    UnitLength,
 }
 
 /// One row of [`PERCEPTUAL`].
@@ -86,11 +89,15 @@ pub struct PerceptualSpec {
     pub weight: f64,
 }
 
+/// Features of VGG's that are shorter than this are nearly black to it (others are hundreds long): what is divided by less
+/// has gradients that drown all others.
+const LEAST_LENGTH: f32 = 1.0;
+
 /// relu{1..5}_1, the paper's layers.
 const PAPER_TAPS: &[(usize, usize)] = &[(1, 1), (2, 1), (3, 1), (4, 1), (5, 1)];
 
 /// All perceptual networks.
-pub const PERCEPTUAL: [PerceptualSpec; 4] = [
+pub const PERCEPTUAL: [PerceptualSpec; 5] = [
     PerceptualSpec {
         name: "vgg16-hed",
         file: "vgg16_hed.safetensors",
@@ -98,6 +105,17 @@ pub const PERCEPTUAL: [PerceptualSpec; 4] = [
         convention: InputConvention::Caffe,
         distance: FeatureDistance::Relative,
         weight: 0.35,
+    },
+    PerceptualSpec {
+        name: "vgg16-hed-lpips",
+        file: "vgg16_hed.safetensors",
+        architecture: Architecture::Vgg {
+            convolutions: [2, 2, 3, 3, 1],
+            taps: &[(1, 2), (2, 2), (3, 3), (4, 3), (5, 1)],
+        },
+        convention: InputConvention::Caffe,
+        distance: FeatureDistance::UnitLength,
+        weight: 0.5,
     },
     PerceptualSpec {
         name: "mobilenet-v2",
@@ -236,14 +254,25 @@ impl PerceptualNetwork {
     pub fn loss(&self, fake: Tensor<4>, real: Tensor<4>) -> Tensor<1> {
         let real = self.features(real.detach());
         let distances = self.features(fake).into_iter().zip(real).map(|(fake, real)| {
-            let distance = crate::losses::l1(fake, real.clone());
+            let mean = || real.clone().abs().mean().clamp_min(f32::EPSILON);
             match self.spec.distance {
-                FeatureDistance::Absolute => distance,
-                FeatureDistance::Relative => distance / real.abs().mean().clamp_min(f32::EPSILON),
+                FeatureDistance::Absolute => crate::losses::l1(fake, real),
+                FeatureDistance::Relative => crate::losses::l1(fake, real.clone()) / mean(),
+                FeatureDistance::UnitLength => {
+                    let unit = |features| unit_length(features, LEAST_LENGTH);
+                    (unit(fake) - unit(real)).square().sum_dim(1).mean()
+                }
             }
         });
         distances.reduce(|sum, distance| sum + distance).expect("every perceptual network has taps")
     }
+}
+
+/// Features `[B, C, H, W]`, brought to length 1 at each place. Lengths of `least` and below stay short, so that places
+/// without any feature are 0 and no gradient is infinite.
+pub fn unit_length(features: Tensor<4>, least: f32) -> Tensor<4> {
+    let length = (features.clone().square().sum_dim(1) + least * least).sqrt();
+    features / length
 }
 
 /// Tensors of a perceptual network's file.

@@ -16,7 +16,8 @@ use crate::losses::{
     pixel, pixel_weights,
 };
 use crate::{
-    Discriminator, Embedder, Generator, NetworksConfig, Output, PerceptualNetwork, Result, VideoEmbeddings,
+    Critics, Discriminator, Embedder, FaceSquares, Generator, NetworksConfig, Output, PerceptualNetwork,
+    Result, Square, VideoEmbeddings,
 };
 
 /// Everything that meta-learning trains.
@@ -96,6 +97,8 @@ pub struct Episode {
     pub enlarged: Option<Warp>,
     /// The parts of the frames that the perceptual networks compare; all of them if `None`.
     pub windows: Option<Windows>,
+    /// Where faces are, for the critics that look at faces; of each episode or of none.
+    pub faces: Vec<FaceSquares>,
     /// D judges these windows, at the frames' own size, and not whole frames at the networks' resolution.
     pub judge_windows: bool,
 }
@@ -178,6 +181,10 @@ pub struct GeneratorLosses {
     pub matching: Tensor<1>,
     /// Reconstruction of the frame and, if it was composed, of warped photo and colour.
     pub pixel: Tensor<1>,
+    /// Where lips and lids are, see [`LandmarkCritic`](crate::LandmarkCritic).
+    pub landmarks: Tensor<1>,
+    /// Whose face it is, see [`IdentityCritic`](crate::IdentityCritic).
+    pub identity: Tensor<1>,
     /// The weighted sum: call `backward` on it.
     pub total: Tensor<1>,
 }
@@ -188,12 +195,12 @@ pub fn generator_losses(
     networks: &Networks,
     episode: &Episode,
     weights: &LossWeights,
-    perceptual: &[PerceptualNetwork],
+    critics: &Critics,
 ) -> GeneratorLosses {
     let generated = networks.generate(episode);
     let zero = || Tensor::zeros([1], &generated.frame.device());
 
-    let content = content(&generated.frame, episode, perceptual).unwrap_or_else(zero);
+    let content = content(&generated.frame, episode, &critics.perceptual).unwrap_or_else(zero);
     let pixel = if weights.pixel == 0.0 { zero() } else { pixel_loss(&generated, episode, weights) };
     let row = || networks.videos.rows(episode.video.clone()).detach();
     let (adversarial, feature_matching) = if weights.adversarial == 0.0 && weights.feature_matching == 0.0 {
@@ -207,12 +214,40 @@ pub fn generator_losses(
     };
     let matching =
         if weights.matching == 0.0 { zero() } else { matching(generated.embedding.clone(), row()) };
+    let (landmarks, identity) = face_losses(&generated, episode, weights, critics);
     let total = content.clone()
         + adversarial.clone() * weights.adversarial
         + feature_matching.clone() * weights.feature_matching
         + matching.clone() * weights.matching
-        + pixel.clone() * weights.pixel;
-    GeneratorLosses { content, adversarial, feature_matching, matching, pixel, total }
+        + pixel.clone() * weights.pixel
+        + landmarks.clone() * weights.landmarks
+        + identity.clone() * weights.identity;
+    GeneratorLosses { content, adversarial, feature_matching, matching, pixel, landmarks, identity, total }
+}
+
+/// What the critics of faces say, of landmarks and of identity; 0 where a weight is, a critic is not there, or the
+/// generator knows no photo.
+fn face_losses(
+    generated: &Generated,
+    episode: &Episode,
+    weights: &LossWeights,
+    critics: &Critics,
+) -> (Tensor<1>, Tensor<1>) {
+    let zero = || Tensor::zeros([1], &generated.frame.device());
+    let landmarks = match &critics.landmarks {
+        Some(critic) if weights.landmarks > 0.0 && !episode.faces.is_empty() => {
+            let squares: Vec<Square> = episode.faces.iter().map(|face| face.landmarks).collect();
+            critic.loss(&generated.frame, &episode.frame, &squares)
+        }
+        _ => zero(),
+    };
+    let identity = match (&critics.identity, episode.composed_with()) {
+        (Some(critic), Some(warp)) if weights.identity > 0.0 && !episode.faces.is_empty() => {
+            critic.loss(&generated.frame, &episode.faces, &warp.photo)
+        }
+        _ => zero(),
+    };
+    (landmarks, identity)
 }
 
 /// The perceptual terms, each times its network's weight.
@@ -319,6 +354,7 @@ mod tests {
             warp: (preset == Preset::Portrait).then_some(warp),
             enlarged: None,
             windows: None,
+            faces: Vec::new(),
             judge_windows: false,
         }
     }
@@ -342,7 +378,7 @@ mod tests {
         let made = networks.generate(&episode).frame;
         assert_eq!(made.dims(), [2, 3, 32, 32]);
         assert!((made - frame).abs().max().into_scalar::<f32>() < 1e-3);
-        let losses = generator_losses(&networks, &episode, &LossWeights::PORTRAIT, &[]);
+        let losses = generator_losses(&networks, &episode, &LossWeights::PORTRAIT, &Critics::default());
         assert!(losses.pixel.into_scalar::<f32>() < 1e-2);
         // D looks at it at its own resolution, where it is the mean of its pixels.
         let reduced = episode.judged(&episode.frame);
@@ -406,7 +442,7 @@ mod tests {
             assert!(!GradientsParams::from_module(&mut gradients, &networks.discriminator).is_empty());
             assert_eq!(GradientsParams::from_module(&mut gradients, &networks.videos).len(), 1, "{preset}");
 
-            let losses = generator_losses(&networks, &episode, &LossWeights::PAPER, &[]);
+            let losses = generator_losses(&networks, &episode, &LossWeights::PAPER, &Critics::default());
             let mut gradients = losses.total.backward();
             assert!(!GradientsParams::from_module(&mut gradients, &networks.generator).is_empty());
             assert!(!GradientsParams::from_module(&mut gradients, &networks.embedder).is_empty());
@@ -426,7 +462,8 @@ mod tests {
             pixel: 7.0,
             ..LossWeights::PORTRAIT
         };
-        let losses = generator_losses(&networks, &episode(Preset::Portrait, &device), &weights, &[]);
+        let losses =
+            generator_losses(&networks, &episode(Preset::Portrait, &device), &weights, &Critics::default());
         let value = |loss: &Tensor<1>| loss.clone().into_scalar::<f32>();
         let expected = 2.0 * value(&losses.adversarial)
             + 3.0 * value(&losses.feature_matching)

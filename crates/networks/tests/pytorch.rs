@@ -8,10 +8,10 @@ use gioconda_networks::burn::optim::GradientsParams;
 use gioconda_networks::burn::tensor::{Tensor, TensorData};
 use gioconda_networks::losses::LossWeights;
 use gioconda_networks::{
-    Architecture, BlockConfig, Conv2d, Device, Discriminator, Embedder, Episode, FeatureDistance, Generator,
-    InputConvention, Networks, NetworksConfig, Norm, PerceptualNetwork, PerceptualSpec, Preset, Psi,
-    Resample, ResidualBlock, SpectralNorm, VideoEmbeddings, Warp, WeightFile, compose, discriminator_losses,
-    generator_losses,
+    Architecture, BlockConfig, Conv2d, Critics, Device, Discriminator, Embedder, Episode, FeatureDistance,
+    Generator, InputConvention, Networks, NetworksConfig, Norm, PerceptualNetwork, PerceptualSpec, Preset,
+    Psi, Resample, ResidualBlock, SpectralNorm, VideoEmbeddings, Warp, WeightFile, compose,
+    discriminator_losses, generator_losses,
 };
 use safetensors::SafeTensors;
 
@@ -153,6 +153,7 @@ fn episode(fixture: &Fixture, preset: Preset, device: &Device) -> Episode {
         picture: fixture.tensor("picture", device),
         video: Tensor::from_ints([2, 0], device),
         embedding_scale: None,
+        faces: Vec::new(),
         warp: (preset == Preset::Portrait).then(|| Warp {
             photo: fixture.tensor("photo", device),
             grid: fixture.tensor("grid", device),
@@ -242,8 +243,9 @@ fn one_training_step() {
         // The twin reconstructs composed frames only.
         let pixel = if preset == Preset::Portrait { 2.0 } else { 0.0 };
         let weights = LossWeights { pixel, ..LossWeights::PAPER };
-        let losses =
-            generator_losses(&networks, &episode, &weights, &perceptual(&device.clone().without_autodiff()));
+        let critics =
+            Critics { perceptual: perceptual(&device.clone().without_autodiff()), ..Critics::default() };
+        let losses = generator_losses(&networks, &episode, &weights, &critics);
         fixture.assert_close("loss.content", losses.content);
         fixture.assert_close("loss.adversarial", losses.adversarial);
         fixture.assert_close("loss.feature_matching", losses.feature_matching);

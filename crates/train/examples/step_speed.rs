@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use gioconda_dataset::Dataset;
-use gioconda_networks::{Device, PerceptualNetwork, Preset, perceptual_spec};
+use gioconda_networks::{Critics, Device, PerceptualNetwork, Preset, perceptual_spec};
 use gioconda_train::{EpisodeSource, Footage, TrainConfig, Trainer};
 
 type AnyError = Box<dyn std::error::Error>;
@@ -38,15 +38,19 @@ fn main() -> Result<(), AnyError> {
         config.batch = batch;
         config.accumulate = 1;
         config.discriminator.from_step = u64::from(with_discriminator);
-        let mut networks = Vec::new();
+        let mut critics = Critics::default();
         if let (Some(folder), true) = (&perceptual, with_perceptual) {
             for term in &config.perceptual.networks {
                 let device = Device::flex().autodiff();
-                networks.push(PerceptualNetwork::load(perceptual_spec(&term.name)?, folder, &device)?);
+                critics.perceptual.push(PerceptualNetwork::load(
+                    perceptual_spec(&term.name)?,
+                    folder,
+                    &device,
+                )?);
             }
         }
         let source = EpisodeSource::new(footage.clone(), &config)?;
-        let mut trainer = Trainer::new(&config, footage.videos(), &[Device::flex()], vec![networks])?;
+        let mut trainer = Trainer::new(&config, footage.videos(), &[Device::flex()], vec![critics])?;
         trainer.step(vec![source.batch(0)?]);
 
         let began = Instant::now();

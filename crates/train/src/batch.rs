@@ -3,7 +3,7 @@
 use gioconda_avatar::network_input::{NetworkInput, NetworkPhoto, network_input};
 use gioconda_face::Landmarks;
 use gioconda_networks::burn::tensor::{Int, Tensor, TensorData};
-use gioconda_networks::{Device, Episode, Warp, Windows};
+use gioconda_networks::{Device, Episode, FaceSquares, Warp, Windows};
 
 use crate::footage::Shot;
 use crate::variation::Colours;
@@ -39,6 +39,8 @@ pub struct Batch {
     /// Where the perceptual networks look, and D if it
     /// [judges windows](crate::config::DiscriminatorSchedule::windows).
     pub windows: Option<Windows>,
+    /// `[B]` where faces are in driving frame and photo.
+    pub faces: Vec<FaceSquares>,
     /// D looks there, too.
     pub judge_windows: bool,
     /// Frames that could not be read and were replaced by others, each with its reason.
@@ -128,6 +130,7 @@ impl Batch {
             warp: self.warp.map(|warp| warp.into_warp(device)),
             enlarged: self.enlarged.map(|warp| warp.into_warp(device)),
             windows: self.windows,
+            faces: self.faces,
             judge_windows: self.judge_windows,
         }
     }

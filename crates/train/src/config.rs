@@ -332,6 +332,8 @@ impl TrainConfig {
         range("perceptual.mouth", self.perceptual.mouth, 0.0, 1.0)?;
         range("perceptual.eyes", self.perceptual.eyes, 0.0, 1.0 - self.perceptual.mouth)?;
         range("data.zoom", data.zoom, 0.0, 0.5)?;
+        range("losses.landmarks", self.losses.landmarks, 0.0, 1000.0)?;
+        range("losses.identity", self.losses.identity, 0.0, 1000.0)?;
         for (name, adam) in [
             ("generator_optimizer", &self.generator_optimizer),
             ("discriminator_optimizer", &self.discriminator_optimizer),

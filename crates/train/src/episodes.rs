@@ -13,6 +13,7 @@ use nalgebra::Vector2;
 
 use crate::batch::{Batch, WarpPlanes};
 use crate::config::{DataConfig, TrainConfig};
+use crate::face_squares::face_squares;
 use crate::footage::{Footage, Shot};
 use crate::variation::Variation;
 use crate::{Error, Result};
@@ -152,6 +153,7 @@ impl EpisodeSource {
             warp: self.composes.then(|| WarpPlanes::new(self.size)),
             enlarged: (self.frame_size != self.size).then(|| WarpPlanes::new(self.frame_size)),
             windows: None,
+            faces: Vec::new(),
             judge_windows: self.judge_windows,
             unreadable: Vec::new(),
         }
@@ -227,12 +229,14 @@ impl EpisodeSource {
         let seen = (self.frame_size != self.size).then(|| variation.cut(driving, self.size));
         let driving = seen.as_ref().unwrap_or(&frame);
         batch.pictures.extend(landmark_planes(&driving.landmarks, self.size as f32, self.size));
+        let large_photo = large(photo);
+        batch.faces.push(face_squares(&frame, &large_photo, self.frame_size));
         if let Some(warp) = &mut batch.warp {
-            let photo = variation.cut(photo, self.size);
-            warp.push(&photo, &driving.landmarks, self.painted_mouth, colours);
+            let seen = seen.is_some().then(|| variation.cut(photo, self.size));
+            warp.push(seen.as_ref().unwrap_or(&large_photo), &driving.landmarks, self.painted_mouth, colours);
         }
         if let Some(warp) = &mut batch.enlarged {
-            warp.push(&large(photo), &frame.landmarks, self.painted_mouth, colours);
+            warp.push(&large_photo, &frame.landmarks, self.painted_mouth, colours);
         }
         colours.append_picture(&frame.picture, &mut batch.frames);
         let middle = |landmarks: &[usize]| {

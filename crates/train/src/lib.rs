@@ -6,9 +6,11 @@
 mod batch;
 mod checkpoint;
 mod config;
+mod critics;
 mod episodes;
 mod error;
 mod events;
+mod face_squares;
 mod footage;
 mod learn;
 mod log;

@@ -19,6 +19,10 @@ pub struct StepLosses {
     pub feature_matching: f64,
     /// |ê - Wᵢ|.
     pub matching: f64,
+    /// Lips and lids that are elsewhere.
+    pub landmarks: f64,
+    /// Unlikeness to the photo's person.
+    pub identity: f64,
     /// Hinge loss of the discriminator; `None` while it does not take part.
     pub discriminator: Option<f64>,
 }
@@ -33,6 +37,8 @@ impl StepLosses {
             ("adversarial", Some(self.adversarial)),
             ("feature_matching", Some(self.feature_matching)),
             ("matching", Some(self.matching)),
+            ("landmarks", Some(self.landmarks)),
+            ("identity", Some(self.identity)),
             ("discriminator", self.discriminator),
         ];
         terms.into_iter().filter_map(|(name, value)| Some((name, value?)))
@@ -51,6 +57,8 @@ impl Add for StepLosses {
             adversarial: self.adversarial + other.adversarial,
             feature_matching: self.feature_matching + other.feature_matching,
             matching: self.matching + other.matching,
+            landmarks: self.landmarks + other.landmarks,
+            identity: self.identity + other.identity,
             discriminator: sum(self.discriminator, other.discriminator),
         }
     }
@@ -67,6 +75,8 @@ impl Mul<f64> for StepLosses {
             adversarial: self.adversarial * factor,
             feature_matching: self.feature_matching * factor,
             matching: self.matching * factor,
+            landmarks: self.landmarks * factor,
+            identity: self.identity * factor,
             discriminator: self.discriminator.map(|loss| loss * factor),
         }
     }

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use gioconda_networks::{Device, Episode, PerceptualNetwork, WeightFile, perceptual_spec};
+use gioconda_networks::{Device, Episode, WeightFile};
 use sha2::{Digest, Sha256};
 
 use crate::checkpoint::{self, Checkpoints, WEIGHTS, hexadecimal};
@@ -22,12 +22,11 @@ use crate::config::TrainConfig;
 use crate::episodes::EpisodeSource;
 use crate::footage::Footage;
 use crate::log::{LogEntry, Logs};
-use crate::memory;
 use crate::meter::Meter;
 use crate::prefetch::Prefetch;
 use crate::trainer::Trainer;
 use crate::watch::Watch;
-use crate::{Error, Result, pictures};
+use crate::{Error, Result, critics, memory, pictures};
 
 const CONFIG: &str = "config.toml";
 const CHECKPOINTS: &str = "checkpoints";
@@ -170,8 +169,8 @@ impl Run {
         warn_of_short_videos(&source, observe);
         let memory_mb = memory::check(&config, footage.videos(), settings.devices.len(), observe)?;
 
-        let perceptual = perceptual_networks(&config, settings)?;
-        let mut trainer = Trainer::new(&config, footage.videos(), &settings.devices, perceptual)?;
+        let critics = critics::load(&config, &settings.devices, &settings.perceptual)?;
+        let mut trainer = Trainer::new(&config, footage.videos(), &settings.devices, critics)?;
         let data = fingerprint(&**footage);
         let mut next_batch = 0;
         if let Start::From { weights, .. } = &settings.start {
@@ -322,24 +321,6 @@ fn warn_of_short_videos(source: &EpisodeSource, observe: &mut dyn FnMut(Event<'_
         let needed = "fewer frames than an episode needs";
         observe(Event::Warning(format!("{} videos are left out, with {needed}: {first}, ...", short.len())));
     }
-}
-
-/// The perceptual networks of the content loss, on each device.
-fn perceptual_networks(config: &TrainConfig, settings: &RunSettings) -> Result<Vec<Vec<PerceptualNetwork>>> {
-    let load = |device: &Device, name: &str, weight: f64| {
-        let spec = perceptual_spec(name)?;
-        let path = settings.perceptual.join(spec.file);
-        if !path.is_file() {
-            return Err(Error::Perceptual { name: name.to_owned(), path });
-        }
-        let network = PerceptualNetwork::load(spec, &settings.perceptual, &device.clone().autodiff())?;
-        Ok(network.weighted(weight))
-    };
-    let on = |device: &Device| {
-        let terms = config.perceptual.networks.iter();
-        terms.map(|term| load(device, &term.name, term.weight)).collect()
-    };
-    settings.devices.iter().map(on).collect()
 }
 
 /// Tells data sets apart: SHA-256 over the names and lengths of all videos, in order.

@@ -7,7 +7,7 @@ use gioconda_networks::burn::optim::{GradientsParams, ModuleOptimizer};
 use gioconda_networks::burn::tensor::Tensor;
 use gioconda_networks::losses::LossWeights;
 use gioconda_networks::{
-    Device, Embedder, Episode, Generated, Generator, GradientMean, Networks, PerceptualNetwork, SpectralNorm,
+    Critics, Device, Embedder, Episode, Generated, Generator, GradientMean, Networks, SpectralNorm,
     WeightFile, discriminator_losses, generate, generator_losses, moving_average,
 };
 
@@ -43,8 +43,8 @@ pub struct Trainer {
     config: TrainConfig,
     /// With autodiff; the first one holds the networks.
     devices: Vec<Device>,
-    /// The perceptual networks on each device.
-    perceptual: Vec<Vec<PerceptualNetwork>>,
+    /// The frozen networks on each device.
+    critics: Vec<Critics>,
 }
 
 /// The optimisers of both sides.
@@ -79,17 +79,17 @@ struct DiscriminatorShare {
 impl Trainer {
     /// Fresh networks with a row of W for each of `videos` videos, drawn from the configuration's seed.
     ///
-    /// `perceptual` lists the content loss's networks for each of the `devices`, in their order.
+    /// `critics` are the frozen networks of each of the `devices`, in their order.
     ///
     /// # Panics
-    /// When `devices` is empty, or `perceptual` has another length.
+    /// When `devices` is empty, or `critics` has another length.
     pub fn new(
         config: &TrainConfig,
         videos: usize,
         devices: &[Device],
-        perceptual: Vec<Vec<PerceptualNetwork>>,
+        critics: Vec<Critics>,
     ) -> Result<Self> {
-        assert_eq!(devices.len(), perceptual.len(), "every device has its perceptual networks");
+        assert_eq!(devices.len(), critics.len(), "every device has its critics");
         let devices: Vec<Device> = devices.iter().map(|device| device.clone().autodiff()).collect();
         let device = devices.first().expect("training needs a device");
         device.seed(config.seed);
@@ -99,7 +99,7 @@ impl Trainer {
             generator: config.generator_optimizer.optimizer(),
             discriminator: config.discriminator_optimizer.optimizer(),
         };
-        Ok(Self { networks, average, optimizers, step: 0, config: config.clone(), devices, perceptual })
+        Ok(Self { networks, average, optimizers, step: 0, config: config.clone(), devices, critics })
     }
 
     /// Takes E, G and P from a weight file, and D if it is there, in place of fresh ones. W stays fresh: its rows are of
@@ -224,8 +224,8 @@ impl Trainer {
         let silent =
             LossWeights { adversarial: 0.0, feature_matching: 0.0, matching: 0.0, ..self.config.losses };
         let weights = if active { self.config.losses } else { silent };
-        let shares = self.on_every_device(episodes, |networks, episode, perceptual| {
-            let losses = generator_losses(networks, episode, &weights, perceptual);
+        let shares = self.on_every_device(episodes, |networks, episode, critics| {
+            let losses = generator_losses(networks, episode, &weights, critics);
             let values = StepLosses {
                 total: scalar(&losses.total),
                 pixel: scalar(&losses.pixel),
@@ -233,6 +233,8 @@ impl Trainer {
                 adversarial: scalar(&losses.adversarial),
                 feature_matching: scalar(&losses.feature_matching),
                 matching: scalar(&losses.matching),
+                landmarks: scalar(&losses.landmarks),
+                identity: scalar(&losses.identity),
                 discriminator: None,
             };
             let mut gradients = losses.total.backward();
@@ -276,10 +278,10 @@ impl Trainer {
     fn on_every_device<T: Send>(
         &self,
         episodes: &[Vec<Episode>],
-        work: impl Fn(&Networks, &Episode, &[PerceptualNetwork]) -> T + Sync,
+        work: impl Fn(&Networks, &Episode, &Critics) -> T + Sync,
     ) -> Vec<T> {
         let share = |networks: &Networks, index: usize| -> Vec<T> {
-            episodes[index].iter().map(|episode| work(networks, episode, &self.perceptual[index])).collect()
+            episodes[index].iter().map(|episode| work(networks, episode, &self.critics[index])).collect()
         };
         if self.devices.len() == 1 {
             return share(&self.networks, 0);

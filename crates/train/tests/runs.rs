@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use gioconda_networks::{Device, Preset, WeightFile};
+use gioconda_networks::{Critics, Device, Preset, WeightFile};
 use gioconda_train::{
     EpisodeSource, Event, Footage, RunSettings, RunSummary, Start, TrainConfig, Trainer, train,
 };
@@ -56,7 +56,8 @@ fn assert_overfits(config: &TrainConfig, frames: usize, steps: u64) {
     let size = config.networks.generator.resolution as u32;
     let footage: Arc<dyn Footage> = Arc::new(mona_lisa::footage(2, frames, size));
     let source = EpisodeSource::new(footage.clone(), config).unwrap();
-    let mut trainer = Trainer::new(config, footage.videos(), &[Device::flex()], vec![Vec::new()]).unwrap();
+    let mut trainer =
+        Trainer::new(config, footage.videos(), &[Device::flex()], vec![Critics::default()]).unwrap();
     let first = reconstruction(&trainer, &source);
     let began = Instant::now();
     for step in 0..steps {
@@ -320,8 +321,8 @@ fn two_devices_do_what_one_does_with_twice_the_passes() {
         let config = TrainConfig { accumulate, ..resumable() };
         let source = EpisodeSource::new(footage.clone(), &config).unwrap();
         let devices = vec![Device::flex(); devices];
-        let perceptual = vec![Vec::new(); devices.len()];
-        let mut trainer = Trainer::new(&config, 2, &devices, perceptual).unwrap();
+        let critics = vec![Critics::default(); devices.len()];
+        let mut trainer = Trainer::new(&config, 2, &devices, critics).unwrap();
         let count = trainer.batches_per_step() as u64;
         let step =
             |step: u64| trainer.step((0..count).map(|i| source.batch(step * count + i).unwrap()).collect());

@@ -4,6 +4,7 @@
 //! `InstanceNormalization` with constant scale and bias. The batch is 1; height and width are free multiples of
 //! `pixel_shuffle * 2^halvings`.
 
+mod frozen;
 mod graph;
 mod proto;
 
@@ -16,6 +17,7 @@ use crate::generator::FLOW_RANGE;
 use crate::layers::{Conv2d, InstanceNorm, NORM_EPSILON};
 use crate::pixel_shuffle::shuffled;
 use crate::{Error, Generator, Output, Result};
+pub(crate) use frozen::FrozenNetwork;
 use graph::{Attribute, Axis, Graph};
 
 /// Name of the graph's picture input, `[1, input, height, width]`: what [`Generator::forward`] takes.

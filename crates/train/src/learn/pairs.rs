@@ -127,6 +127,7 @@ impl Pairs {
             warp: None,
             enlarged: None,
             windows: None,
+            faces: Vec::new(),
             judge_windows: false,
             unreadable: Vec::new(),
         };

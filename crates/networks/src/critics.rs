@@ -1,0 +1,158 @@
+//! Frozen networks that judge G's frames beside D: perceptual ones, a landmark model and an identity network. They are
+//! constants; gradients go through them to the frames.
+
+use std::path::Path;
+
+use burn::tensor::{Device, Int, Tensor};
+
+use crate::composition::resized;
+use crate::onnx::FrozenNetwork;
+use crate::{PerceptualNetwork, Result};
+
+/// The frozen networks of one device.
+#[derive(Clone, Debug, Default)]
+pub struct Critics {
+    /// The content loss's networks.
+    pub perceptual: Vec<PerceptualNetwork>,
+    /// Says where lips and lids are.
+    pub landmarks: Option<LandmarkCritic>,
+    /// Says whose face it is.
+    pub identity: Option<IdentityCritic>,
+}
+
+/// A square of a frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Square {
+    /// First column and first row, pixels.
+    pub corner: [usize; 2],
+    /// Pixels.
+    pub side: usize,
+}
+
+/// Where an episode's critics look. All squares lie within their pictures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FaceSquares {
+    /// The driving frame's face as the landmark model wants it.
+    pub landmarks: Square,
+    /// The driving frame's face as the identity network wants it.
+    pub identity: Square,
+    /// The photo's face as the identity network wants it; in [`Warp::photo`](crate::Warp::photo).
+    pub photo_identity: Square,
+}
+
+/// MediaPipe's landmark model as a loss: lips and lids of a made frame are where those of the real one are.
+#[derive(Clone, Debug)]
+pub struct LandmarkCritic {
+    network: FrozenNetwork,
+    /// Which landmarks count.
+    points: Tensor<1, Int>,
+}
+
+/// Side of the landmark model's pictures.
+const LANDMARK_SIDE: usize = 256;
+/// What the graph calls its landmarks, 478 x (x, y, z) in pixels of its picture.
+const LANDMARK_OUTPUT: &str = "Identity";
+
+impl LandmarkCritic {
+    /// From the file `face_landmarks_478.onnx`, whose content is `bytes`; `points` are the landmarks that count.
+    pub fn read(bytes: &[u8], path: &Path, points: &[usize], device: &Device) -> Result<Self> {
+        let network = FrozenNetwork::read(bytes, path, LANDMARK_OUTPUT, device)?;
+        let points: Vec<i32> = points.iter().map(|point| *point as i32).collect();
+        Ok(Self { network, points: Tensor::from_ints(&points[..], device) })
+    }
+
+    /// How far the landmarks of `fake` are from those of `real`, `[1]`: the mean absolute difference over landmarks and both
+    /// axes, percent of the square's side. Frames: `[B, 3, H, W]`, RGB in -1..1; `real` is a constant.
+    pub fn loss(&self, fake: &Tensor<4>, real: &Tensor<4>, squares: &[Square]) -> Tensor<1> {
+        let landmarks = |frames: &Tensor<4>| {
+            let faces = cut(frames, squares, LANDMARK_SIDE);
+            let found = self.network.forward((faces + 1.0) * 0.5); // [B, 478 · 3]
+            let [batch, numbers] = found.dims();
+            let found: Tensor<3> = found.reshape([batch, numbers / 3, 3]);
+            found.select(1, self.points.clone()).narrow(2, 0, 2)
+        };
+        let real = landmarks(&real.clone().detach()).detach();
+        (landmarks(fake) - real).abs().mean() * (100.0 / LANDMARK_SIDE as f64)
+    }
+}
+
+/// An identity network as a loss. It is none of those that `gioconda eval` measures CSIM with, or CSIM would flatter what was
+/// trained.
+#[derive(Clone, Debug)]
+pub struct IdentityCritic {
+    network: FrozenNetwork,
+}
+
+/// The identity network's file in the folder of models: MobileFaceNet, RGB in -1..1, 112 pixels, faces where `ArcFace`'s
+/// template has them.
+pub const IDENTITY_FILE: &str = "identity_192_mobilefacenet.onnx";
+/// Side of its pictures.
+const IDENTITY_SIDE: usize = 112;
+/// What the graph calls its embeddings.
+const IDENTITY_OUTPUT: &str = "embeddings";
+
+impl IdentityCritic {
+    /// From the content of [`IDENTITY_FILE`].
+    pub fn read(bytes: &[u8], path: &Path, device: &Device) -> Result<Self> {
+        Ok(Self { network: FrozenNetwork::read(bytes, path, IDENTITY_OUTPUT, device)? })
+    }
+
+    /// How unlike the persons of `fake` and of `photos` are, `[1]`: 1 less the mean cosine of their embeddings, 0..2. Frames:
+    /// `[B, 3, H, W]`, RGB in -1..1; `photos` are constants.
+    pub fn loss(&self, fake: &Tensor<4>, squares: &[FaceSquares], photos: &Tensor<4>) -> Tensor<1> {
+        let embeddings = |frames: &Tensor<4>, square: fn(&FaceSquares) -> Square| {
+            let squares: Vec<Square> = squares.iter().map(square).collect();
+            let found = self.network.forward(cut(frames, &squares, IDENTITY_SIDE)); // [B, 192]
+            let length = found.clone().square().sum_dim(1).sqrt().clamp_min(f32::EPSILON);
+            found / length
+        };
+        let photos = embeddings(&photos.clone().detach(), |face| face.photo_identity).detach();
+        let cosines = (embeddings(fake, |face| face.identity) * photos).sum_dim(1);
+        cosines.mean().neg() + 1.0
+    }
+}
+
+/// A square of each frame, `[B, 3, H, W] -> [B, 3, side, side]`, bilinear.
+fn cut(frames: &Tensor<4>, squares: &[Square], side: usize) -> Tensor<4> {
+    let cut = |(index, square): (usize, &Square)| {
+        let [left, top] = square.corner;
+        let frame = frames.clone().narrow(0, index, 1);
+        resized(frame.narrow(2, top, square.side).narrow(3, left, square.side), [side, side])
+    };
+    Tensor::cat(squares.iter().enumerate().map(cut).collect(), 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use burn::tensor::Distribution;
+
+    fn critic(device: &Device) -> LandmarkCritic {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/face_landmarks_478.onnx");
+        LandmarkCritic::read(&std::fs::read(&path).unwrap(), &path, &[13, 14, 468], device).unwrap()
+    }
+
+    #[test]
+    fn a_frame_has_its_landmarks_where_it_has_them() {
+        let device = Device::flex();
+        let critic = critic(&device);
+        let square = |left| Square { corner: [left, 20], side: 128 };
+        let frame = Tensor::<4>::random([1, 3, 192, 192], Distribution::Uniform(-1.0, 1.0), &device);
+        let same = critic.loss(&frame, &frame, &[square(20)]).into_scalar::<f32>();
+        assert!(same < 1e-6, "{same}");
+        let other = frame.clone() * 0.3;
+        assert!(critic.loss(&other, &frame, &[square(20)]).into_scalar::<f32>() > 0.1);
+    }
+
+    #[test]
+    fn squares_are_cut_where_they_are() {
+        let device = Device::flex();
+        let frame = Tensor::<1, Int>::arange(0..64, &device).float().reshape([1, 1, 8, 8]);
+        let frames = Tensor::cat(vec![frame.clone(), frame], 0);
+        let squares = [Square { corner: [1, 2], side: 2 }, Square { corner: [4, 0], side: 4 }];
+        let cut = cut(&frames, &squares, 2).try_into_vec_as::<f32>().unwrap();
+        assert_eq!(cut[..4], [17.0, 18.0, 25.0, 26.0]);
+        // Bilinear, halved: the means of two by two.
+        assert_eq!(cut[4..], [8.5, 10.5, 24.5, 26.5]);
+    }
+}
