@@ -74,7 +74,7 @@ impl MeshRenderer {
     /// Prepares a photo whose face has the given landmarks (photo pixels).
     pub fn new(photo: Arc<RgbImage>, landmarks: &Landmarks) -> Self {
         let mesh = SourceMesh::new(photo.dimensions(), landmarks);
-        let mouth = MouthPaint::new(&photo, mesh.landmarks());
+        let mouth = MouthPaint::new(&photo, mesh.landmarks()).with_grain(&photo, mesh.landmarks());
         Self { photo, mesh, mouth: Some(mouth), warp: MeshWarp::default(), stage: None }
     }
 

@@ -2,14 +2,16 @@
 //!
 //! A painter's mouth rather than an anatomist's: a dark cavity, the shadow of the upper lip, a soft band of upper
 //! teeth and the tongue. All colours are the photo's own lips and skin, scaled: a grey photo stays grey and a
-//! painting keeps its palette.
+//! painting keeps its palette. So does its grain.
 
 use gioconda_face::Landmarks;
+use gioconda_face::topology::point;
 use gioconda_face::warp::Aperture;
 use image::RgbImage;
 use nalgebra::Vector2;
 
-type Colour = [f32; 3];
+use crate::colour::{Colour, luma, mean, patch};
+use crate::grain::Grain;
 
 /// (inner edge, outer edge) pairs across the lips.
 const ACROSS_LIPS: [(usize, usize); 8] =
@@ -17,11 +19,19 @@ const ACROSS_LIPS: [(usize, usize); 8] =
 /// Well-lit skin: cheeks, bridge of the nose, forehead, chin.
 const ON_SKIN: [usize; 8] = [50, 280, 101, 330, 5, 151, 9, 200];
 
+/// Cheeks: what is grainy there is the picture, not the face.
+const ON_CHEEKS: [usize; 5] = [50, 280, 101, 330, 205];
+/// Side of the square that grain is taken from, in distances of the eyes' outer corners, and its limits in pixels.
+const GRAIN_SIDE: f32 = 0.2;
+const GRAIN_PIXELS: (f32, f32) = (4.0, 96.0);
+
 /// The colours of one photo's mouth.
 pub(crate) struct MouthPaint {
     cavity: Colour,
     tongue: Colour,
     teeth: Colour,
+    /// Laid over what is painted, where wanted.
+    grain: Option<Grain>,
 }
 
 impl MouthPaint {
@@ -41,7 +51,16 @@ impl MouthPaint {
             cavity: lips.map(|v| 0.22 * v),
             tongue: lips.map(|v| 0.62 * v),
             teeth: skin.map(|v| (0.75 * v * per_light + 0.25 * light).min(255.0)),
+            grain: None,
         }
+    }
+
+    /// The same with the photo's grain: for frames that people see. Networks are shown paint without, as they were trained.
+    #[must_use]
+    pub(crate) fn with_grain(self, photo: &RgbImage, landmarks: &Landmarks) -> Self {
+        let eyes = (landmarks.xy(point::RIGHT_EYE_OUTER) - landmarks.xy(point::LEFT_EYE_OUTER)).norm();
+        let side = (GRAIN_SIDE * eyes).clamp(GRAIN_PIXELS.0, GRAIN_PIXELS.1) as usize;
+        Self { grain: Some(Grain::new(photo, ON_CHEEKS.map(|i| landmarks.xy(i)), side)), ..self }
     }
 
     /// Paints over `pixel`, at `position` (photo pixels), the `share` of it that lies between the driving lips, when
@@ -66,6 +85,11 @@ impl MouthPaint {
         let from_upper = upper - above;
         let seen = step(0.08, 0.25, open_photo);
         let mut colour = self.colour(along, above - lower, from_upper, driving.widest(), 1.0 - seen);
+        if let Some(grain) = &self.grain {
+            // Hangs from the upper lip, too, in the photo's own pixels.
+            let lighter = 1.0 + grain.at(photo.position(along, photo.edges(along).1 - from_upper));
+            colour = colour.map(|v| v * lighter);
+        }
         let own = seen * (1.0 - step(0.7 * open_photo, open_photo, from_upper));
         if own > 0.0 {
             let below_lip = from_upper.clamp(0.0, open_photo);
@@ -109,31 +133,4 @@ fn blend(colour: &mut Colour, over: Colour, share: f32) {
 fn step(from: f32, to: f32, value: f32) -> f32 {
     let t = ((value - from) / (to - from)).clamp(0.0, 1.0);
     t * t * (3.0 - 2.0 * t)
-}
-
-/// Rec. 709 weights.
-fn luma([r, g, b]: Colour) -> f32 {
-    0.2126 * r + 0.7152 * g + 0.0722 * b
-}
-
-fn mean(colours: impl Iterator<Item = Colour>) -> Colour {
-    let (mut sum, mut count) = ([0.0; 3], 0.0_f32);
-    for colour in colours {
-        for (sum, value) in sum.iter_mut().zip(colour) {
-            *sum += value;
-        }
-        count += 1.0;
-    }
-    sum.map(|v| v / count.max(1.0))
-}
-
-/// The mean of the 5x5 pixels around a position; positions outside the photo read its border.
-fn patch(photo: &RgbImage, position: Vector2<f32>) -> Colour {
-    let clamped =
-        |value: f32, offset: i64, size: u32| (value as i64 + offset).clamp(0, i64::from(size) - 1) as u32;
-    mean((0..25_i64).map(|i| {
-        let x = clamped(position.x, i % 5 - 2, photo.width());
-        let y = clamped(position.y, i / 5 - 2, photo.height());
-        photo.get_pixel(x, y).0.map(f32::from)
-    }))
 }

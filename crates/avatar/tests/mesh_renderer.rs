@@ -75,6 +75,42 @@ fn an_opened_mouth_is_dark_inside() {
     assert!(inside < 0.7 * lip, "{inside} {lip}");
 }
 
+/// Root mean square of what the pixels of a square differ by from the one at their right.
+fn roughness(picture: &RgbImage, middle: nalgebra::Vector2<f32>, reach: u32) -> f32 {
+    let (x, y) = (middle.x as u32, middle.y as u32);
+    let steps = (y - reach..=y + reach).flat_map(|y| (x - reach..=x + reach).map(move |x| (x, y)));
+    let squares = steps.map(|(x, y)| {
+        let [here, right] = [x, x + 1].map(|x| f32::from(picture.get_pixel(x, y).0[1]));
+        (right - here).powi(2)
+    });
+    (squares.sum::<f32>() / ((2 * reach + 1).pow(2) as f32)).sqrt()
+}
+
+#[test]
+fn what_is_painted_is_as_grainy_as_the_photo() {
+    let (photo, face) = &*PORTRAIT;
+    let smooth = image::imageops::blur(photo, 2.0);
+    let mut rng = fastrand::Rng::with_seed(7);
+    let grainy = RgbImage::from_fn(photo.width(), photo.height(), |x, y| {
+        let light = 1.0 + 0.16 * (rng.f32() - 0.5);
+        Rgb(smooth.get_pixel(x, y).0.map(|v| (f32::from(v) * light) as u8))
+    });
+    let open = with_open_mouth(face, 0.25);
+    // The tongue, half way down and in the middle.
+    let inside = open.xy(13) + (open.xy(14) - open.xy(13)) * 0.5;
+    let share = |photo: &RgbImage| {
+        let mut out = RgbImage::default();
+        MeshRenderer::new(Arc::new(photo.clone()), face).render(&open, &whole(photo), &mut out);
+        let light = f32::from(out.get_pixel(inside.x as u32, inside.y as u32).0[1]);
+        roughness(&out, inside, 2) / light
+    };
+    // What the grain adds to the paint's own shading. In a pixel and the one beside it that is the root of 2 times the noise's
+    // deviation, 0.16 over the root of 12; less where pixels of the grain lie between those of the frame.
+    let (without, with) = (share(&smooth), share(&grainy));
+    let added = (with * with - without * without).max(0.0).sqrt();
+    assert!((0.035..0.07).contains(&added), "{added}: {with}, without {without}");
+}
+
 #[test]
 fn a_grey_photo_stays_grey() {
     let (photo, face) = &*PORTRAIT;

@@ -17,6 +17,10 @@ enlarge = 1
 window = 0
 networks = []
 
+[losses]
+landmarks = 0
+identity = 0
+
 [discriminator]
 from_step = 2
 
@@ -118,7 +122,7 @@ fn what_cannot_be_trained_is_refused_in_one_line() {
     write("shots.toml", CONFIG.replace("batch = 2", "batch = 2\nshots = 99"));
     write(
         "mute.toml",
-        CONFIG.replace("[output]", "[losses]\npixel = 0.0\n\n[output]").replace("networks = []\n", ""),
+        CONFIG.replace("[losses]\n", "[losses]\npixel = 0.0\n").replace("networks = []\n", ""),
     );
     write("word.toml", CONFIG.replace("batch = 2", "batsch = 2"));
     write("huge.toml", CONFIG.replace("batch = 2", "batch = 100000"));

@@ -83,28 +83,35 @@ pub struct IdentityCritic {
     network: FrozenNetwork,
 }
 
-/// The identity network's file in the folder of models: MobileFaceNet, RGB in -1..1, 112 pixels, faces where `ArcFace`'s
-/// template has them.
+/// The identity network's file in the folder of models: MobileFaceNet, 112 pixels, faces where `ArcFace`'s template has them.
+/// Its input convention is not documented; see `crates/train/examples/identity_convention.rs`.
 pub const IDENTITY_FILE: &str = "identity_192_mobilefacenet.onnx";
+/// SHA-256 of that file, lower-case hexadecimal: the one that is known to be readable.
+pub const IDENTITY_SHA256: &str = "c19322e73d2a28bb55ef12a5054762fb1cac7b7dda04c7390de5be74cc5c9488";
 /// Side of its pictures.
 const IDENTITY_SIDE: usize = 112;
 /// What the graph calls its embeddings.
 const IDENTITY_OUTPUT: &str = "embeddings";
 
 impl IdentityCritic {
-    /// From the content of [`IDENTITY_FILE`].
+    /// From the content of [`IDENTITY_FILE`]; that it is that file is for the caller to check, by [`IDENTITY_SHA256`].
     pub fn read(bytes: &[u8], path: &Path, device: &Device) -> Result<Self> {
         Ok(Self { network: FrozenNetwork::read(bytes, path, IDENTITY_OUTPUT, device)? })
+    }
+
+    /// The embeddings of faces, `[B, 192]`, each of length 1. Frames: `[B, 3, H, W]`, RGB in -1..1.
+    pub fn embeddings(&self, frames: &Tensor<4>, squares: &[Square]) -> Tensor<2> {
+        let found = self.network.forward(cut(frames, squares, IDENTITY_SIDE));
+        // Below the root, where 0 has a finite slope.
+        let length = (found.clone().square().sum_dim(1) + f32::EPSILON).sqrt();
+        found / length
     }
 
     /// How unlike the persons of `fake` and of `photos` are, `[1]`: 1 less the mean cosine of their embeddings, 0..2. Frames:
     /// `[B, 3, H, W]`, RGB in -1..1; `photos` are constants.
     pub fn loss(&self, fake: &Tensor<4>, squares: &[FaceSquares], photos: &Tensor<4>) -> Tensor<1> {
         let embeddings = |frames: &Tensor<4>, square: fn(&FaceSquares) -> Square| {
-            let squares: Vec<Square> = squares.iter().map(square).collect();
-            let found = self.network.forward(cut(frames, &squares, IDENTITY_SIDE)); // [B, 192]
-            let length = found.clone().square().sum_dim(1).sqrt().clamp_min(f32::EPSILON);
-            found / length
+            self.embeddings(frames, &squares.iter().map(square).collect::<Vec<_>>())
         };
         let photos = embeddings(&photos.clone().detach(), |face| face.photo_identity).detach();
         let cosines = (embeddings(fake, |face| face.identity) * photos).sum_dim(1);
@@ -142,6 +149,34 @@ mod tests {
         assert!(same < 1e-6, "{same}");
         let other = frame.clone() * 0.3;
         assert!(critic.loss(&other, &frame, &[square(20)]).into_scalar::<f32>() > 0.1);
+    }
+
+    #[test]
+    fn real_frames_and_photos_get_no_gradient() {
+        let device = Device::flex().autodiff();
+        let frame = || {
+            let random = Tensor::<4>::random([1, 3, 160, 160], Distribution::Uniform(-1.0, 1.0), &device);
+            random.require_grad()
+        };
+        let (fake, real) = (frame(), frame());
+        let square = Square { corner: [10, 12], side: 140 };
+        let gradients = critic(&device).loss(&fake, &real, &[square]).backward();
+        assert!(fake.grad(&gradients).unwrap().abs().mean().into_scalar::<f32>() > 0.0);
+        assert!(real.grad(&gradients).is_none());
+
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/models").join(IDENTITY_FILE);
+        let Ok(bytes) = std::fs::read(&path) else {
+            println!("skipped: {IDENTITY_FILE} is not here");
+            return;
+        };
+        let critic = IdentityCritic::read(&bytes, &path, &device).unwrap();
+        let face = FaceSquares { landmarks: square, identity: square, photo_identity: square };
+        let unlike = critic.loss(&fake, &[face], &real);
+        let gradients = unlike.clone().backward();
+        assert!(fake.grad(&gradients).unwrap().abs().mean().into_scalar::<f32>() > 0.0);
+        assert!(real.grad(&gradients).is_none());
+        assert!(unlike.into_scalar::<f32>() > 1e-3);
+        assert!(critic.loss(&fake, &[face], &fake).into_scalar::<f32>().abs() < 1e-5);
     }
 
     #[test]

@@ -32,7 +32,9 @@ pub use burn;
 pub use burn::tensor::Device;
 pub use composition::{Composition, Warp, compose};
 pub use cpu::convolve;
-pub use critics::{Critics, FaceSquares, IDENTITY_FILE, IdentityCritic, LandmarkCritic, Square};
+pub use critics::{
+    Critics, FaceSquares, IDENTITY_FILE, IDENTITY_SHA256, IdentityCritic, LandmarkCritic, Square,
+};
 pub use device::device;
 pub use discriminator::{Discriminator, DiscriminatorConfig, Verdict, VideoEmbeddings};
 pub use embedder::{Embedder, EmbedderConfig};

@@ -69,14 +69,15 @@ impl LossWeights {
         identity: 0.0,
         pixel_terms: PixelTerms::PROTOTYPE,
     };
-    /// For the `portrait` preset: PROTOTYPE.md's, the pixels weighted as the shipped network had it.
+    /// For the `portrait` preset: PROTOTYPE.md's, with the shipped network's weights of pixels and of the critics of faces
+    /// (docs/training-log.md, portrait-9).
     pub const PORTRAIT: Self = Self {
         adversarial: 0.03,
         feature_matching: 1.0,
         matching: 0.0,
         pixel: 1.0,
-        landmarks: 0.0,
-        identity: 0.0,
+        landmarks: 0.15,
+        identity: 0.1,
         pixel_terms: PixelTerms::PORTRAIT,
     };
 }

@@ -234,6 +234,8 @@ fn face_losses(
     critics: &Critics,
 ) -> (Tensor<1>, Tensor<1>) {
     let zero = || Tensor::zeros([1], &generated.frame.device());
+    let batch = episode.frame.dims()[0];
+    assert!(episode.faces.is_empty() || episode.faces.len() == batch, "faces of each episode or of none");
     let landmarks = match &critics.landmarks {
         Some(critic) if weights.landmarks > 0.0 && !episode.faces.is_empty() => {
             let squares: Vec<Square> = episode.faces.iter().map(|face| face.landmarks).collect();

@@ -11,8 +11,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use gioconda_dataset::Dataset;
-use gioconda_networks::{Critics, Device, PerceptualNetwork, Preset, perceptual_spec};
-use gioconda_train::{EpisodeSource, Footage, TrainConfig, Trainer};
+use gioconda_networks::{Critics, Device, Preset};
+use gioconda_train::{EpisodeSource, Footage, TrainConfig, Trainer, load_critics};
 
 type AnyError = Box<dyn std::error::Error>;
 
@@ -29,7 +29,7 @@ fn main() -> Result<(), AnyError> {
         &[(8, false, false), (8, true, false), (8, true, true), (16, true, false)]
     };
     let footage: Arc<dyn Footage> = Arc::new(Dataset::open(&data)?);
-    println!("batch  perceptual  discriminator  data ms/sample  step ms/sample  samples/s  peak MB");
+    println!("batch  critics     discriminator  data ms/sample  step ms/sample  samples/s  peak MB");
     for &(batch, with_perceptual, with_discriminator) in kinds {
         if with_perceptual && perceptual.is_none() {
             continue;
@@ -38,19 +38,12 @@ fn main() -> Result<(), AnyError> {
         config.batch = batch;
         config.accumulate = 1;
         config.discriminator.from_step = u64::from(with_discriminator);
-        let mut critics = Critics::default();
-        if let (Some(folder), true) = (&perceptual, with_perceptual) {
-            for term in &config.perceptual.networks {
-                let device = Device::flex().autodiff();
-                critics.perceptual.push(PerceptualNetwork::load(
-                    perceptual_spec(&term.name)?,
-                    folder,
-                    &device,
-                )?);
-            }
-        }
+        let critics = match &perceptual {
+            Some(folder) if with_perceptual => load_critics(&config, &[Device::flex()], folder)?,
+            _ => vec![Critics::default()],
+        };
         let source = EpisodeSource::new(footage.clone(), &config)?;
-        let mut trainer = Trainer::new(&config, footage.videos(), &[Device::flex()], vec![critics])?;
+        let mut trainer = Trainer::new(&config, footage.videos(), &[Device::flex()], critics)?;
         trainer.step(vec![source.batch(0)?]);
 
         let began = Instant::now();

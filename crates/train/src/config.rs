@@ -344,8 +344,8 @@ impl TrainConfig {
             range(&format!("{name}.epsilon"), f64::from(adam.epsilon), 1e-12, 1.0)?;
         }
         if !self.has_a_loss_at_first() {
-            return Err("G has nothing to learn from at its first step: `losses.pixel` is 0, there is no perceptual network, \
-                        and D is not at work or its terms are 0; set one of them"
+            return Err("G has nothing to learn from at its first step: `losses.pixel`, `losses.landmarks` and `losses.identity` are 0, there is \
+                        no perceptual network, and D is not at work or its terms are 0; set one of them"
                 .to_owned());
         }
         self.check_sizes()
@@ -353,9 +353,14 @@ impl TrainConfig {
 
     /// Whether any term of G's loss counts before D may join later.
     fn has_a_loss_at_first(&self) -> bool {
-        let LossWeights { adversarial, feature_matching, matching, pixel, .. } = self.losses;
+        let LossWeights { adversarial, feature_matching, matching, pixel, landmarks, identity, .. } =
+            self.losses;
         let judged = adversarial > 0.0 || feature_matching > 0.0 || matching > 0.0;
-        pixel > 0.0 || !self.perceptual.networks.is_empty() || (judged && self.discriminator_active(0))
+        let faces = landmarks > 0.0 || identity > 0.0;
+        pixel > 0.0
+            || faces
+            || !self.perceptual.networks.is_empty()
+            || (judged && self.discriminator_active(0))
     }
 
     fn check_sizes(&self) -> std::result::Result<(), String> {
@@ -381,6 +386,9 @@ impl TrainConfig {
         }
         if self.enlarge > 1 && generator.output != Output::Composition {
             return Err("`enlarge` must be 1: this generator makes its frames itself".to_owned());
+        }
+        if self.losses.identity > 0.0 && generator.output != Output::Composition {
+            return Err("`losses.identity` must be 0: this generator knows no photo".to_owned());
         }
         let frame = self.frame_size();
         if self.perceptual.window > frame {
@@ -489,8 +497,8 @@ fn portrait() -> TrainConfig {
         losses: LossWeights::PORTRAIT,
         perceptual: PerceptualConfig {
             window: 96,
-            mouth: 0.4,
-            eyes: 0.0,
+            mouth: 0.25,
+            eyes: 0.15,
             networks: vec![PerceptualTerm { name: "vgg16-hed".to_owned(), weight: 0.5 }],
         },
         generator_optimizer: adam,
@@ -530,7 +538,10 @@ mod tests {
     #[test]
     fn mistakes_are_named() {
         for (text, expected) in [
-            ("losses.pixel = 0\nperceptual.networks = []", "nothing to learn from"),
+            (
+                "perceptual.networks = []\n[losses]\npixel = 0\nlandmarks = 0\nidentity = 0",
+                "nothing to learn from",
+            ),
             ("sede = 7", "FILE: there is no `sede`; known here:"),
             ("[losses.pixel_terms]\nnose = 1", "FILE: there is no `losses.pixel_terms.nose`"),
             ("steps = 1.5", "FILE: `steps` must be of type integer, not float"),

@@ -1,18 +1,26 @@
 //! Loading the frozen networks that a run's losses ask for.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use gioconda_face::models;
 use gioconda_networks::{
-    Critics, Device, IDENTITY_FILE, IdentityCritic, LandmarkCritic, PerceptualNetwork, perceptual_spec,
+    Critics, Device, IDENTITY_FILE, IDENTITY_SHA256, IdentityCritic, LandmarkCritic, PerceptualNetwork,
+    perceptual_spec,
 };
 
+use sha2::{Digest, Sha256};
+
+use crate::checkpoint::hexadecimal;
 use crate::config::TrainConfig;
 use crate::face_squares::judged_landmarks;
 use crate::{Error, Result};
 
-/// On each of `devices`; `folder` holds what the program does not bring itself.
-pub(crate) fn load(config: &TrainConfig, devices: &[Device], folder: &Path) -> Result<Vec<Critics>> {
+/// The frozen networks that a configuration's losses look at, on each of `devices`, with autodiff; `folder` holds those that
+/// the program does not bring itself.
+///
+/// # Errors
+/// When a file is missing or is not the one that it should be.
+pub fn load_critics(config: &TrainConfig, devices: &[Device], folder: &Path) -> Result<Vec<Critics>> {
     devices.iter().map(|device| on(config, &device.clone().autodiff(), folder)).collect()
 }
 
@@ -20,7 +28,10 @@ fn on(config: &TrainConfig, device: &Device, folder: &Path) -> Result<Critics> {
     let terms = config.perceptual.networks.iter();
     let perceptual = terms.map(|term| {
         let spec = perceptual_spec(&term.name)?;
-        present(&term.name, folder.join(spec.file))?;
+        let path = folder.join(spec.file);
+        if !path.is_file() {
+            return Err(Error::Perceptual { name: term.name.clone(), path });
+        }
         Ok(PerceptualNetwork::load(spec, folder, device)?.weighted(term.weight))
     });
     let landmarks = || {
@@ -29,8 +40,11 @@ fn on(config: &TrainConfig, device: &Device, folder: &Path) -> Result<Critics> {
         LandmarkCritic::read(card.bytes, Path::new(card.file), &judged_landmarks(), device)
     };
     let identity = || -> Result<IdentityCritic> {
-        let path = present("mobilefacenet", folder.join(IDENTITY_FILE))?;
-        let bytes = std::fs::read(&path).map_err(Error::io(&path))?;
+        let path = folder.join(IDENTITY_FILE);
+        let bytes = std::fs::read(&path).unwrap_or_default();
+        if hexadecimal(&Sha256::digest(&bytes)) != IDENTITY_SHA256 {
+            return Err(Error::Identity { path });
+        }
         Ok(IdentityCritic::read(&bytes, &path, device)?)
     };
     Ok(Critics {
@@ -38,8 +52,4 @@ fn on(config: &TrainConfig, device: &Device, folder: &Path) -> Result<Critics> {
         landmarks: (config.losses.landmarks > 0.0).then(landmarks).transpose()?,
         identity: (config.losses.identity > 0.0).then(identity).transpose()?,
     })
-}
-
-fn present(name: &str, path: PathBuf) -> Result<PathBuf> {
-    if path.is_file() { Ok(path) } else { Err(Error::Perceptual { name: name.to_owned(), path }) }
 }

@@ -41,6 +41,16 @@ pub enum Error {
         /// Where it was looked for.
         path: PathBuf,
     },
+    /// The identity network's file is missing or another.
+    #[error(
+        "the identity network is not at {}, or another file is; give its folder with --perceptual-dir, or train without: \
+         `losses.identity = 0` in the configuration (docs/train.md says where the file comes from)",
+        path.display()
+    )]
+    Identity {
+        /// Where it was looked for.
+        path: PathBuf,
+    },
     /// The data set cannot be trained on.
     #[error("{data}: {reason}")]
     Data {

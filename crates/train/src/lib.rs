@@ -31,6 +31,7 @@ pub use config::{
     AdamSettings, DataConfig, DiscriminatorSchedule, OutputConfig, PerceptualConfig, PerceptualTerm,
     Schedule, TrainConfig,
 };
+pub use critics::load_critics;
 pub use episodes::EpisodeSource;
 pub use error::{Error, Result};
 pub use footage::{Footage, MemoryFootage, Shot};

@@ -25,6 +25,10 @@ const WARP_PLANES: usize = 9;
 /// Numbers per pixel that composing an enlarged frame, and comparing it, keeps for the backward pass.
 const COMPOSED_FEATURES: usize = 100;
 
+/// Numbers that the critics of faces keep for each episode: MediaPipe's landmark model at 256 pixels, and MobileFaceNet at 112.
+const LANDMARK_FEATURES: usize = 15_000_000;
+const IDENTITY_FEATURES: usize = 10_000_000;
+
 /// From this share of the available memory on, the user is warned.
 const TIGHT: f64 = 0.8;
 
@@ -87,6 +91,8 @@ fn features_per_episode(config: &TrainConfig) -> usize {
         + judged * down_features(&networks.discriminator.widths, networks.discriminator.resolution)
         + generator_features(&networks.generator)
         + perceptual
+        + if config.losses.landmarks > 0.0 { LANDMARK_FEATURES } else { 0 }
+        + if config.losses.identity > 0.0 { IDENTITY_FEATURES } else { 0 }
         + if config.frame_size() > networks.generator.map_size() {
             COMPOSED_FEATURES * config.frame_size().pow(2)
         } else {

@@ -26,7 +26,7 @@ use crate::meter::Meter;
 use crate::prefetch::Prefetch;
 use crate::trainer::Trainer;
 use crate::watch::Watch;
-use crate::{Error, Result, critics, memory, pictures};
+use crate::{Error, Result, load_critics, memory, pictures};
 
 const CONFIG: &str = "config.toml";
 const CHECKPOINTS: &str = "checkpoints";
@@ -169,7 +169,7 @@ impl Run {
         warn_of_short_videos(&source, observe);
         let memory_mb = memory::check(&config, footage.videos(), settings.devices.len(), observe)?;
 
-        let critics = critics::load(&config, &settings.devices, &settings.perceptual)?;
+        let critics = load_critics(&config, &settings.devices, &settings.perceptual)?;
         let mut trainer = Trainer::new(&config, footage.videos(), &settings.devices, critics)?;
         let data = fingerprint(&**footage);
         let mut next_batch = 0;

@@ -51,7 +51,8 @@ pub(crate) struct TrainArgs {
     #[arg(long, value_name = "NAME", default_value = "cpu")]
     pub(crate) device: Vec<String>,
 
-    /// Perceptual networks of the content loss, or `none` [default: the configuration's]
+    /// Perceptual networks of the content loss, or `none`, which leaves out the identity network as well [default: the
+    /// configuration's]
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     pub(crate) perceptual: Vec<String>,
 

@@ -58,7 +58,10 @@ fn configuration(arguments: &TrainArgs) -> Result<TrainConfig, Failure> {
     };
     match arguments.perceptual.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         [] => {}
-        ["none"] => config.perceptual.networks.clear(),
+        ["none"] => {
+            config.perceptual.networks.clear();
+            config.losses.identity = 0.0;
+        }
         ref names => {
             let term = |name: &&str| -> Result<PerceptualTerm, Failure> {
                 let spec = gioconda_networks::perceptual_spec(name)?;

@@ -1,6 +1,8 @@
 //! A finished ONNX network as operations of Burn, so that a loss can look through it: gradients reach its input, its weights
-//! stay. The operations are those of the face models in `models/` and of MobileFaceNet; anything else is refused when the
-//! file is read.
+//! stay.
+//!
+//! It reads the two files of [`critics`](crate::critics), which are known by their checksums, and no others: shapes are not
+//! checked, and layouts are taken to change only at the graph's two ends.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -183,12 +185,14 @@ impl<'a> Reader<'a> {
         Ok(Step { operation, inputs, output: self.number(output) })
     }
 
-    /// The number of a value; a constant's is made known.
+    /// The number of a value that is there: the input, what an earlier step made, or a constant, which is made known.
     fn value(&mut self, name: &'a str) -> Reason<usize> {
-        let number = self.number(name);
-        if self.constants[number].is_none() && self.tensors.contains_key(name) {
-            self.constants[number] = Some(self.per_channel(name)?);
+        if let Some(number) = self.numbers.get(name) {
+            return Ok(*number);
         }
+        let constant = self.per_channel(name)?;
+        let number = self.number(name);
+        self.constants[number] = Some(constant);
         Ok(number)
     }
 
@@ -357,16 +361,19 @@ mod tests {
         };
         assert!(read(b"nonsense").starts_with("odd.onnx: not a usable weight file: "));
         let value = |name: &str| super::super::proto::ValueInfoProto { name: name.to_owned(), r#type: None };
-        let node = NodeProto {
-            input: vec!["in".to_owned()],
+        let node = |input: &str, operation: &str| NodeProto {
+            input: vec![input.to_owned()],
             output: vec!["out".to_owned()],
             name: String::new(),
-            op_type: "Softmax".to_owned(),
+            op_type: operation.to_owned(),
             attribute: Vec::new(),
         };
         let graph = |node| GraphProto { node, input: vec![value("in")], ..GraphProto::default() };
         let file = |node| ModelProto { graph: Some(graph(node)), ..ModelProto::default() }.encode_to_vec();
-        assert!(read(&file(vec![node])).ends_with("`Softmax`: this operation is not supported"));
+        assert!(
+            read(&file(vec![node("in", "Softmax")])).ends_with("`Softmax`: this operation is not supported")
+        );
+        assert!(read(&file(vec![node("nothing", "Relu")])).ends_with("`nothing` is no constant"));
         assert!(read(&file(vec![])).ends_with("it has no output `out`"));
     }
 }
