@@ -40,7 +40,7 @@ pub struct FaceSquares {
     pub photo_identity: Square,
 }
 
-/// MediaPipe's landmark model as a loss: lips and lids of a made frame are where those of the real one are.
+/// `MediaPipe`'s landmark model as a loss: lips and lids of a made frame are where those of the real one are.
 #[derive(Clone, Debug)]
 pub struct LandmarkCritic {
     network: FrozenNetwork,
@@ -83,7 +83,7 @@ pub struct IdentityCritic {
     network: FrozenNetwork,
 }
 
-/// The identity network's file in the folder of models: MobileFaceNet, 112 pixels, faces where `ArcFace`'s template has them.
+/// The identity network's file in the folder of models: `MobileFaceNet`, 112 pixels, faces where `ArcFace`'s template has them.
 /// Its input convention is not documented; RGB in -1..1 tells the people of the training clips apart best (80.0 % of pairs of
 /// one person above all of two, BGR 76.9 %, RGB in 0..1 75.4 %: `crates/train/examples/identity_convention.rs`).
 pub const IDENTITY_FILE: &str = "identity_192_mobilefacenet.onnx";

@@ -1,4 +1,4 @@
-//! What does MobileFaceNet want its colours to be? Its file does not say. Prints, for each convention, the cosine of two frames
+//! What does `MobileFaceNet` want its colours to be? Its file does not say. Prints, for each convention, the cosine of two frames
 //! of one person and of frames of two people, and how many of the first are above all of the second.
 //!
 //!     cargo run --release -p gioconda-train --example identity_convention -- DATA ../shared/models

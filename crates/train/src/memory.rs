@@ -25,7 +25,7 @@ const WARP_PLANES: usize = 9;
 /// Numbers per pixel that composing an enlarged frame, and comparing it, keeps for the backward pass.
 const COMPOSED_FEATURES: usize = 100;
 
-/// Numbers that the critics of faces keep for each episode: MediaPipe's landmark model at 256 pixels, and MobileFaceNet at 112.
+/// Numbers that the critics of faces keep for each episode: `MediaPipe`'s landmark model at 256 pixels, and `MobileFaceNet` at 112.
 const LANDMARK_FEATURES: usize = 15_000_000;
 const IDENTITY_FEATURES: usize = 10_000_000;
 

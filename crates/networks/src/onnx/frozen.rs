@@ -35,9 +35,9 @@ struct Step {
 
 #[derive(Clone, Debug)]
 enum Operation {
-    Convolution(Convolution),
-    /// Below 0 times a factor for each channel, `[1, C, 1, 1]`.
-    PRelu(Tensor<4>),
+    Convolution(Box<Convolution>),
+    /// Below 0 times the second input, a factor for each channel, `[1, C, 1, 1]`.
+    PRelu,
     Relu,
     Abs,
     Add,
@@ -95,8 +95,9 @@ impl Operation {
         let x = input(0);
         match self {
             Self::Convolution(convolution) => convolution.apply(x),
-            Self::PRelu(slope) => {
-                x.clone() * slope.clone() + activation::relu(x) * (slope.clone().neg() + 1.0)
+            Self::PRelu => {
+                let slope = input(1);
+                x.clone() * slope.clone() + activation::relu(x) * (slope.neg() + 1.0)
             }
             Self::Relu => activation::relu(x),
             Self::Abs => x.abs(),
@@ -176,7 +177,7 @@ impl<'a> Reader<'a> {
     fn step(&mut self, node: &'a NodeProto) -> Reason<Step> {
         let operation = self.operation(node).map_err(|reason| format!("`{}`: {reason}", node.op_type))?;
         let count = match operation {
-            Operation::Add | Operation::Sub | Operation::Mul => 2,
+            Operation::PRelu | Operation::Add | Operation::Sub | Operation::Mul => 2,
             _ => 1,
         };
         let names = node.input.get(..count).ok_or_else(|| format!("`{}` lacks inputs", node.op_type))?;
@@ -199,8 +200,8 @@ impl<'a> Reader<'a> {
     fn operation(&self, node: &NodeProto) -> Reason<Operation> {
         let second = || node.input.get(1).ok_or("it lacks a second input".to_owned());
         Ok(match node.op_type.as_str() {
-            "Conv" => Operation::Convolution(self.convolution(node)?),
-            "PRelu" => Operation::PRelu(self.per_channel(second()?)?),
+            "Conv" => Operation::Convolution(Box::new(self.convolution(node)?)),
+            "PRelu" => Operation::PRelu,
             "Relu" => Operation::Relu,
             "Abs" => Operation::Abs,
             "Add" => Operation::Add,
@@ -321,14 +322,14 @@ mod tests {
             let picture =
                 Tensor::<4>::random(shape, Distribution::Uniform(-1.0, 1.0), &device).require_grad();
             let ours = network.forward(picture.clone());
-            let gradients = ours.clone().slice([0..1]).square().mean().backward();
+            let gradients = ours.clone().narrow(0, 0, 1).square().mean().backward();
 
             let rows = picture.clone().inner().permute([0, 2, 3, 1]);
             let model = Model::load(bytes).unwrap();
             let [input, id] = [model.input_ids()[0], model.node_id(output).unwrap()];
             let fixed = output == "embeddings";
             for person in 0..2 {
-                let taken = if fixed { rows.clone() } else { rows.clone().slice([person..person + 1]) };
+                let taken = if fixed { rows.clone() } else { rows.clone().narrow(0, person, 1) };
                 let batch = taken.dims()[0];
                 let values = taken.try_into_vec_as::<f32>().unwrap();
                 let view = ValueView::from_shape([batch, side, side, 3], &values).unwrap();
@@ -336,7 +337,7 @@ mod tests {
                 let theirs = theirs.into_tensor::<f32>().unwrap().into_data();
                 let length = theirs.len() / batch;
                 let at = if fixed { person * length } else { 0 };
-                let ours = ours.clone().slice([person..person + 1]).try_into_vec_as::<f32>().unwrap();
+                let ours = ours.clone().narrow(0, person, 1).try_into_vec_as::<f32>().unwrap();
                 assert_eq!(ours.len(), length);
                 let scale = ours.iter().fold(0.0_f32, |most, value| most.max(value.abs()));
                 for (ours, theirs) in ours.iter().zip(&theirs[at..]) {
@@ -346,9 +347,8 @@ mod tests {
 
             let gradient = picture.grad(&gradients).unwrap();
             assert!(gradient.clone().is_finite().all().into_scalar::<bool>());
-            let share = |person: usize| {
-                gradient.clone().slice([person..person + 1]).abs().mean().into_scalar::<f32>()
-            };
+            let share =
+                |person: usize| gradient.clone().narrow(0, person, 1).abs().mean().into_scalar::<f32>();
             assert!(share(0) > 0.0 && share(1) == 0.0, "a picture's own and no other's");
         }
     }
