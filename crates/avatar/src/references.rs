@@ -15,6 +15,7 @@ use nalgebra::Vector2;
 use crate::Error;
 use crate::avatar::Reference;
 use crate::canvas::{Canvas, Window};
+use crate::colour::{Colour, patch};
 use crate::renderer::Renderer;
 use choice::{Choice, Posture};
 use oval::Oval;
@@ -127,22 +128,8 @@ const ON_SKIN: [usize; 10] = [50, 280, 101, 330, 5, 6, 151, 108, 337, 9];
 
 /// The colour of the skin, 0..255: the median, channel by channel, of the mean colours of 5x5 pixels around each point of
 /// [`ON_SKIN`]. A cheek that is turned away, or a strand of hair, does not darken it.
-fn skin_colour(picture: &RgbImage, landmarks: &Landmarks) -> [f32; 3] {
-    let around = |position: Vector2<f32>| {
-        let mut sum = [0.0_f32; 3];
-        for i in 0..25_i64 {
-            let within = |value: f32, offset: i64, length: u32| {
-                (value as i64 + offset).clamp(0, i64::from(length) - 1) as u32
-            };
-            let x = within(position.x, i % 5 - 2, picture.width());
-            let y = within(position.y, i / 5 - 2, picture.height());
-            for (sum, value) in sum.iter_mut().zip(picture.get_pixel(x, y).0) {
-                *sum += f32::from(value);
-            }
-        }
-        sum.map(|value| value / 25.0)
-    };
-    let colours = ON_SKIN.map(|i| around(landmarks.xy(i)));
+fn skin_colour(picture: &RgbImage, landmarks: &Landmarks) -> Colour {
+    let colours = ON_SKIN.map(|i| patch(picture, landmarks.xy(i)));
     std::array::from_fn(|channel| {
         let mut values = colours.map(|colour| colour[channel]);
         values.sort_by(f32::total_cmp);

@@ -6,7 +6,7 @@
 
 use gioconda_avatar::FaceState;
 use gioconda_face::features::{Side, gaze};
-use gioconda_face::topology::{TOPOLOGY, point};
+use gioconda_face::topology::{TOPOLOGY, landmarks_of, point};
 use gioconda_face::{Blendshapes, LANDMARKS, Landmarks, rotation_vector};
 use nalgebra::{Rotation3, Vector2};
 
@@ -117,20 +117,12 @@ fn nme(a: &Landmarks, b: &Landmarks) -> f64 {
 }
 
 fn mouth_landmarks() -> Vec<usize> {
-    ends(&[&TOPOLOGY.contours.lips])
+    landmarks_of(&[&TOPOLOGY.contours.lips])
 }
 
 fn eye_landmarks() -> Vec<usize> {
     let contours = &TOPOLOGY.contours;
-    ends(&[&contours.left_eye, &contours.right_eye, &contours.left_iris, &contours.right_iris])
-}
-
-/// The landmarks of some lines, each once.
-fn ends(lines: &[&Vec<[usize; 2]>]) -> Vec<usize> {
-    let mut points: Vec<usize> = lines.iter().flat_map(|line| line.iter().flatten()).copied().collect();
-    points.sort_unstable();
-    points.dedup();
-    points
+    landmarks_of(&[&contours.left_eye, &contours.right_eye, &contours.left_iris, &contours.right_iris])
 }
 
 /// Mean length of the second difference of the landmarks of three consecutive frames, pixels.

@@ -78,6 +78,14 @@ pub struct Contours {
     pub nose: Vec<[usize; 2]>,
 }
 
+/// The landmarks of some lines, each once, ascending.
+pub fn landmarks_of(lines: &[&[[usize; 2]]]) -> Vec<usize> {
+    let mut points: Vec<usize> = lines.iter().flat_map(|line| line.iter().flatten()).copied().collect();
+    points.sort_unstable();
+    points.dedup();
+    points
+}
+
 #[derive(Deserialize)]
 struct TopologyFile {
     vertices_cm: Vec<[f32; 3]>,

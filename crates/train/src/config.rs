@@ -344,8 +344,9 @@ impl TrainConfig {
             range(&format!("{name}.epsilon"), f64::from(adam.epsilon), 1e-12, 1.0)?;
         }
         if !self.has_a_loss_at_first() {
-            return Err("G has nothing to learn from at its first step: `losses.pixel`, `losses.landmarks` and `losses.identity` are 0, there is \
-                        no perceptual network, and D is not at work or its terms are 0; set one of them"
+            return Err("G has nothing to learn from at its first step: `losses.pixel`, `losses.landmarks` and \
+                        `losses.identity` are 0, there is no perceptual network, and D is not at work or its terms \
+                        are 0; set one of them"
                 .to_owned());
         }
         self.check_sizes()

@@ -7,7 +7,6 @@ use gioconda_networks::{
     Critics, Device, IDENTITY_FILE, IDENTITY_SHA256, IdentityCritic, LandmarkCritic, PerceptualNetwork,
     perceptual_spec,
 };
-
 use sha2::{Digest, Sha256};
 
 use crate::checkpoint::hexadecimal;

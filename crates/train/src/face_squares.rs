@@ -1,6 +1,6 @@
 //! Where the critics of faces look.
 
-use gioconda_face::topology::{TOPOLOGY, point};
+use gioconda_face::topology::{Contours, TOPOLOGY, landmarks_of, point};
 use gioconda_face::{Landmarks, landmark_region};
 use gioconda_networks::{FaceSquares, Square};
 use nalgebra::Vector2;
@@ -24,13 +24,8 @@ pub(crate) fn face_squares(frame: &Shot, photo: &Shot, size: usize) -> FaceSquar
 
 /// The landmarks that count for [`LandmarkCritic`](gioconda_networks::LandmarkCritic): lips, lids and irises.
 pub(crate) fn judged_landmarks() -> Vec<usize> {
-    let contours = &TOPOLOGY.contours;
-    let lines =
-        [&contours.lips, &contours.left_eye, &contours.right_eye, &contours.left_iris, &contours.right_iris];
-    let mut points: Vec<usize> = lines.into_iter().flatten().flatten().copied().collect();
-    points.sort_unstable();
-    points.dedup();
-    points
+    let Contours { lips, left_eye, right_eye, left_iris, right_iris, .. } = &TOPOLOGY.contours;
+    landmarks_of(&[lips, left_eye, right_eye, left_iris, right_iris])
 }
 
 fn landmark_square(landmarks: &Landmarks, size: usize) -> Square {

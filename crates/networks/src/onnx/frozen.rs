@@ -198,7 +198,6 @@ impl<'a> Reader<'a> {
     }
 
     fn operation(&self, node: &NodeProto) -> Reason<Operation> {
-        let second = || node.input.get(1).ok_or("it lacks a second input".to_owned());
         Ok(match node.op_type.as_str() {
             "Conv" => Operation::Convolution(Box::new(self.convolution(node)?)),
             "PRelu" => Operation::PRelu,
@@ -214,7 +213,7 @@ impl<'a> Reader<'a> {
                 let (kernel, stride) = (square(node, "kernel_shape")?, square(node, "strides")?);
                 Operation::MaxPool { kernel, stride }
             }
-            "Pad" => match self.integers(second()?)?[..] {
+            "Pad" => match self.integers(node.input.get(1).ok_or("it lacks a second input")?)?[..] {
                 [0, 0, 0, 0, 0, channels, 0, 0] => Operation::MoreChannels(natural(channels)?),
                 _ => return Err("only with channels behind the others".to_owned()),
             },
