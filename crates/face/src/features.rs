@@ -17,30 +17,46 @@ pub enum Side {
     Right,
 }
 
-/// An eye's landmarks: corners, iris centre, and three pairs (upper, lower) across the lids.
+/// What an opening is measured by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OpeningLandmarks {
+    /// Pairs (upper, lower) across the opening, whose mean distance is its height.
+    pub across: [(usize, usize); 3],
+    /// The two corners, whose distance is its width.
+    pub corners: (usize, usize),
+}
+
+/// The person's right eye, left eye, and mouth.
+pub const OPENINGS: [OpeningLandmarks; 3] = [RIGHT_EYE.opening, LEFT_EYE.opening, MOUTH];
+
+/// An eye's landmarks.
 struct Eye {
-    outer: usize,
-    inner: usize,
+    /// Across the lids, from the outer to the inner corner.
+    opening: OpeningLandmarks,
     iris: usize,
-    lids: [(usize, usize); 3],
 }
 
 const RIGHT_EYE: Eye = Eye {
-    outer: point::RIGHT_EYE_OUTER,
-    inner: point::RIGHT_EYE_INNER,
+    opening: OpeningLandmarks {
+        across: [(160, 144), (point::RIGHT_EYE_UPPER, point::RIGHT_EYE_LOWER), (158, 153)],
+        corners: (point::RIGHT_EYE_OUTER, point::RIGHT_EYE_INNER),
+    },
     iris: point::RIGHT_IRIS,
-    lids: [(160, 144), (point::RIGHT_EYE_UPPER, point::RIGHT_EYE_LOWER), (158, 153)],
 };
 
 const LEFT_EYE: Eye = Eye {
-    outer: point::LEFT_EYE_OUTER,
-    inner: point::LEFT_EYE_INNER,
+    opening: OpeningLandmarks {
+        across: [(387, 373), (point::LEFT_EYE_UPPER, point::LEFT_EYE_LOWER), (385, 380)],
+        corners: (point::LEFT_EYE_OUTER, point::LEFT_EYE_INNER),
+    },
     iris: point::LEFT_IRIS,
-    lids: [(387, 373), (point::LEFT_EYE_UPPER, point::LEFT_EYE_LOWER), (385, 380)],
 };
 
-/// Pairs (upper, lower) across the inner edge of the lips.
-const LIPS: [(usize, usize); 3] = [(82, 87), (point::LIP_UPPER_INNER, point::LIP_LOWER_INNER), (312, 317)];
+/// Across the inner edge of the lips.
+const MOUTH: OpeningLandmarks = OpeningLandmarks {
+    across: [(82, 87), (point::LIP_UPPER_INNER, point::LIP_LOWER_INNER), (312, 317)],
+    corners: (point::MOUTH_RIGHT, point::MOUTH_LEFT),
+};
 
 const fn eye(side: Side) -> &'static Eye {
     match side {
@@ -49,24 +65,23 @@ const fn eye(side: Side) -> &'static Eye {
     }
 }
 
-fn opening(points: &[Vector3<f32>; LANDMARKS], pairs: &[(usize, usize); 3], width: (usize, usize)) -> f32 {
+fn opening(points: &[Vector3<f32>; LANDMARKS], of: &OpeningLandmarks) -> f32 {
     let distance = |(a, b): (usize, usize)| (points[a] - points[b]).norm();
-    let mean = pairs.iter().map(|&pair| distance(pair)).sum::<f32>() / pairs.len() as f32;
-    mean / distance(width).max(f32::MIN_POSITIVE)
+    let mean = of.across.iter().map(|&pair| distance(pair)).sum::<f32>() / of.across.len() as f32;
+    mean / distance(of.corners).max(f32::MIN_POSITIVE)
 }
 
 /// How far an eye is open: the mean distance between the lids at three places, in units of the eye's width between its
 /// corners. About 0.3 for an open eye and below 0.12 for a closed one (the "eye aspect ratio" of Soukupová and Čech,
 /// 2016, on MediaPipe's landmarks).
 pub fn eye_opening(landmarks: &Landmarks, side: Side) -> f32 {
-    let eye = eye(side);
-    opening(&landmarks.points, &eye.lids, (eye.outer, eye.inner))
+    opening(&landmarks.points, &eye(side).opening)
 }
 
 /// How far the mouth is open: the mean distance between the inner edges of the lips at three places, in units of the
 /// mouth's width between its outer corners. Below 0.03 for a closed mouth, above 0.6 for a wide open one.
 pub fn mouth_opening(landmarks: &Landmarks) -> f32 {
-    opening(&landmarks.points, &LIPS, (point::MOUTH_RIGHT, point::MOUTH_LEFT))
+    opening(&landmarks.points, &MOUTH)
 }
 
 /// Where an eye looks, relative to the head: the iris centre from the middle of the eye's corners, in the canonical
@@ -75,8 +90,8 @@ pub fn mouth_opening(landmarks: &Landmarks) -> f32 {
 pub fn gaze(landmarks: &Landmarks, side: Side) -> Vector2<f32> {
     let pose = HeadPose::fit(landmarks);
     let eye = eye(side);
-    let [outer, inner, iris] =
-        [eye.outer, eye.inner, eye.iris].map(|i| pose.to_canonical(landmarks.points[i]));
+    let (outer, inner) = eye.opening.corners;
+    let [outer, inner, iris] = [outer, inner, eye.iris].map(|i| pose.to_canonical(landmarks.points[i]));
     (iris - (outer + inner) / 2.0).xy() / (outer - inner).norm().max(f32::MIN_POSITIVE)
 }
 
@@ -93,7 +108,8 @@ mod tests {
         let mut shape = [Vector3::zeros(); LANDMARKS];
         shape[..TOPOLOGY.vertices.len()].copy_from_slice(&TOPOLOGY.vertices);
         for eye in [&RIGHT_EYE, &LEFT_EYE] {
-            shape[eye.iris] = (shape[eye.outer] + shape[eye.inner]) / 2.0 + iris_shift;
+            let (outer, inner) = eye.opening.corners;
+            shape[eye.iris] = (shape[outer] + shape[inner]) / 2.0 + iris_shift;
         }
         Landmarks { points: shape.map(|point| pose.from_canonical(point)) }
     }
@@ -111,7 +127,7 @@ mod tests {
     #[test]
     fn a_shut_eye_and_mouth_open_by_nothing() {
         let mut shut = face(Rotation3::identity(), 10.0, Vector3::zeros());
-        for (upper, lower) in RIGHT_EYE.lids.into_iter().chain(LIPS) {
+        for (upper, lower) in RIGHT_EYE.opening.across.into_iter().chain(MOUTH.across) {
             shut.points[upper] = shut.points[lower];
         }
         assert!(eye_opening(&shut, Side::Right) < 1e-6 && mouth_opening(&shut) < 1e-6);

@@ -40,12 +40,31 @@ pub struct FaceSquares {
     pub photo_identity: Square,
 }
 
-/// `MediaPipe`'s landmark model as a loss: lips and lids of a made frame are where those of the real one are.
+/// The landmarks that [`LandmarkCritic`] compares.
+#[derive(Clone, Debug, Default)]
+pub struct JudgedLandmarks {
+    /// Those whose places count.
+    pub points: Vec<usize>,
+    /// Openings of the face whose height over their width counts.
+    pub openings: Vec<JudgedOpening>,
+}
+
+/// An opening of the face, by landmarks.
+#[derive(Clone, Debug)]
+pub struct JudgedOpening {
+    /// Pairs (upper, lower) whose mean distance is the height.
+    pub across: Vec<(usize, usize)>,
+    /// The pair whose distance is the width.
+    pub corners: (usize, usize),
+}
+
+/// `MediaPipe`'s landmark model as a loss: lips and lids of a made frame are where those of the real one are, and as open.
 #[derive(Clone, Debug)]
 pub struct LandmarkCritic {
     network: FrozenNetwork,
     /// Which landmarks count.
     points: Tensor<1, Int>,
+    openings: Vec<JudgedOpening>,
 }
 
 /// Side of the landmark model's pictures.
@@ -54,26 +73,52 @@ const LANDMARK_SIDE: usize = 256;
 const LANDMARK_OUTPUT: &str = "Identity";
 
 impl LandmarkCritic {
-    /// From the file `face_landmarks_478.onnx`, whose content is `bytes`; `points` are the landmarks that count.
-    pub fn read(bytes: &[u8], path: &Path, points: &[usize], device: &Device) -> Result<Self> {
+    /// From the file `face_landmarks_478.onnx`, whose content is `bytes`.
+    pub fn read(bytes: &[u8], path: &Path, judged: JudgedLandmarks, device: &Device) -> Result<Self> {
         let network = FrozenNetwork::read(bytes, path, LANDMARK_OUTPUT, device)?;
-        let points: Vec<i32> = points.iter().map(|point| *point as i32).collect();
-        Ok(Self { network, points: Tensor::from_ints(&points[..], device) })
+        Ok(Self { network, points: indices(judged.points, device), openings: judged.openings })
     }
 
     /// How far the landmarks of `fake` are from those of `real`, `[1]`: the mean absolute difference over landmarks and both
-    /// axes, percent of the square's side. Frames: `[B, 3, H, W]`, RGB in -1..1; `real` is a constant.
-    pub fn loss(&self, fake: &Tensor<4>, real: &Tensor<4>, squares: &[Square]) -> Tensor<1> {
-        let landmarks = |frames: &Tensor<4>| {
+    /// axes, percent of the square's side; and how far their openings are, `[1]`: the mean absolute difference of height over
+    /// width, percent. Frames: `[B, 3, H, W]`, RGB in -1..1; `real` is a constant.
+    pub fn losses(&self, fake: &Tensor<4>, real: &Tensor<4>, squares: &[Square]) -> (Tensor<1>, Tensor<1>) {
+        let landmarks = |frames: &Tensor<4>| -> Tensor<3> {
             let faces = cut(frames, squares, LANDMARK_SIDE);
             let found = self.network.forward((faces + 1.0) * 0.5); // [B, 478 · 3]
             let [batch, numbers] = found.dims();
-            let found: Tensor<3> = found.reshape([batch, numbers / 3, 3]);
-            found.select(1, self.points.clone()).narrow(2, 0, 2)
+            found.reshape([batch, numbers / 3, 3])
         };
         let real = landmarks(&real.clone().detach()).detach();
-        (landmarks(fake) - real).abs().mean() * (100.0 / LANDMARK_SIDE as f64)
+        let fake = landmarks(fake);
+        let places = |landmarks: &Tensor<3>| landmarks.clone().select(1, self.points.clone()).narrow(2, 0, 2);
+        let apart = (places(&fake) - places(&real)).abs().mean() * (100.0 / LANDMARK_SIDE as f64);
+        let unequal = (self.opened(&fake) - self.opened(&real)).abs().mean() * 100.0;
+        (apart, unequal)
     }
+
+    /// The openings of landmarks `[B, 478, 3]`, heights over widths, `[B, openings]`.
+    fn opened(&self, landmarks: &Tensor<3>) -> Tensor<2> {
+        let device = landmarks.device();
+        let distances = |pairs: &[(usize, usize)]| -> Tensor<2> {
+            let ends = |end: fn(&(usize, usize)) -> usize| {
+                landmarks.clone().select(1, indices(pairs.iter().map(end).collect(), &device))
+            };
+            let squared: Tensor<2> =
+                (ends(|pair| pair.0) - ends(|pair| pair.1)).square().sum_dim(2).squeeze_dim(2);
+            // Below the root, where 0 has a finite slope: a hundredth of a pixel.
+            (squared + 1e-4).sqrt()
+        };
+        let openings = self.openings.iter();
+        let ratios =
+            openings.map(|opening| distances(&opening.across).mean_dim(1) / distances(&[opening.corners]));
+        Tensor::cat(ratios.collect(), 1)
+    }
+}
+
+fn indices(landmarks: Vec<usize>, device: &Device) -> Tensor<1, Int> {
+    let landmarks: Vec<i32> = landmarks.into_iter().map(|landmark| landmark as i32).collect();
+    Tensor::from_ints(&landmarks[..], device)
 }
 
 /// An identity network as a loss. It is none of those that `gioconda eval` measures CSIM with, or CSIM would flatter what was
@@ -133,11 +178,13 @@ fn cut(frames: &Tensor<4>, squares: &[Square], side: usize) -> Tensor<4> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use burn::tensor::Distribution;
+    use burn::tensor::{Distribution, TensorData};
 
     fn critic(device: &Device) -> LandmarkCritic {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/face_landmarks_478.onnx");
-        LandmarkCritic::read(&std::fs::read(&path).unwrap(), &path, &[13, 14, 468], device).unwrap()
+        let mouth = JudgedOpening { across: vec![(82, 87), (13, 14)], corners: (61, 291) };
+        let judged = JudgedLandmarks { points: vec![13, 14, 468], openings: vec![mouth] };
+        LandmarkCritic::read(&std::fs::read(&path).unwrap(), &path, judged, device).unwrap()
     }
 
     #[test]
@@ -146,10 +193,26 @@ mod tests {
         let critic = critic(&device);
         let square = |left| Square { corner: [left, 20], side: 128 };
         let frame = Tensor::<4>::random([1, 3, 192, 192], Distribution::Uniform(-1.0, 1.0), &device);
-        let same = critic.loss(&frame, &frame, &[square(20)]).into_scalar::<f32>();
-        assert!(same < 1e-6, "{same}");
-        let other = frame.clone() * 0.3;
-        assert!(critic.loss(&other, &frame, &[square(20)]).into_scalar::<f32>() > 0.1);
+        let losses = |other: &Tensor<4>| {
+            let (places, openings) = critic.losses(other, &frame, &[square(20)]);
+            [places, openings].map(|loss| loss.into_scalar::<f32>())
+        };
+        let same = losses(&frame);
+        assert!(same.iter().all(|loss| *loss < 1e-6), "{same:?}");
+        let other = losses(&(frame.clone() * 0.3));
+        assert!(other.iter().all(|loss| *loss > 0.1), "{other:?}");
+    }
+
+    #[test]
+    fn an_opening_is_its_height_over_its_width() {
+        let device = Device::flex();
+        let mut places = vec![[0.0_f32; 3]; 478];
+        // Two pairs, 3 and 5 pixels apart in space, and corners 8 apart.
+        (places[87], places[13], places[14]) = ([0.0, 3.0, 0.0], [9.0, 0.0, 0.0], [9.0, 3.0, 4.0]);
+        places[291] = [8.0, 0.0, 0.0];
+        let landmarks = Tensor::<3>::from_data(TensorData::new(places.concat(), [1, 478, 3]), &device);
+        let opened = critic(&device).opened(&landmarks).into_scalar::<f32>();
+        assert!((opened - 0.5).abs() < 1e-4, "{opened}");
     }
 
     #[test]
@@ -161,7 +224,8 @@ mod tests {
         };
         let (fake, real) = (frame(), frame());
         let square = Square { corner: [10, 12], side: 140 };
-        let gradients = critic(&device).loss(&fake, &real, &[square]).backward();
+        let (places, openings) = critic(&device).losses(&fake, &real, &[square]);
+        let gradients = (places + openings).backward();
         assert!(fake.grad(&gradients).unwrap().abs().mean().into_scalar::<f32>() > 0.0);
         assert!(real.grad(&gradients).is_none());
 

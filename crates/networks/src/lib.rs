@@ -33,7 +33,8 @@ pub use burn::tensor::Device;
 pub use composition::{Composition, Warp, compose};
 pub use cpu::convolve;
 pub use critics::{
-    Critics, FaceSquares, IDENTITY_FILE, IDENTITY_SHA256, IdentityCritic, LandmarkCritic, Square,
+    Critics, FaceSquares, IDENTITY_FILE, IDENTITY_SHA256, IdentityCritic, JudgedLandmarks, JudgedOpening,
+    LandmarkCritic, Square,
 };
 pub use device::device;
 pub use discriminator::{Discriminator, DiscriminatorConfig, Verdict, VideoEmbeddings};

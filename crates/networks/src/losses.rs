@@ -21,9 +21,15 @@ pub struct LossWeights {
     pub matching: f64,
     /// [`pixel`]; 0 in the paper.
     pub pixel: f64,
+    /// [`psnr`], of the frame; 0 in the paper.
+    #[serde(default)]
+    pub psnr: f64,
     /// [`LandmarkCritic`](crate::LandmarkCritic); 0 in the paper.
     #[serde(default)]
     pub landmarks: f64,
+    /// Openings of mouth and eyes, by the same [`LandmarkCritic`](crate::LandmarkCritic); 0 in the paper.
+    #[serde(default)]
+    pub openings: f64,
     /// [`IdentityCritic`](crate::IdentityCritic); 0 in the paper.
     #[serde(default)]
     pub identity: f64,
@@ -65,10 +71,17 @@ impl LossWeights {
         feature_matching: 10.0,
         matching: 10.0,
         pixel: 0.0,
+        psnr: 0.0,
         landmarks: 0.0,
+        openings: 0.0,
         identity: 0.0,
         pixel_terms: PixelTerms::PROTOTYPE,
     };
+    /// Whether a [`LandmarkCritic`](crate::LandmarkCritic) is asked.
+    pub fn judges_landmarks(&self) -> bool {
+        self.landmarks > 0.0 || self.openings > 0.0
+    }
+
     /// For the `portrait` preset: PROTOTYPE.md's, with the shipped network's weights of pixels and of the critics of faces
     /// (docs/training-log.md, portrait-9).
     pub const PORTRAIT: Self = Self {
@@ -76,7 +89,9 @@ impl LossWeights {
         feature_matching: 1.0,
         matching: 0.0,
         pixel: 1.0,
+        psnr: 0.0,
         landmarks: 0.15,
+        openings: 0.0,
         identity: 0.1,
         pixel_terms: PixelTerms::PORTRAIT,
     };
@@ -151,6 +166,18 @@ pub fn pixel(frame: Tensor<4>, target: Tensor<4>, weights: Tensor<4>, terms: &Pi
     total
 }
 
+/// The PSNR loss of image restoration (Chen et al. 2021, HINet), in nepers: the logarithm of each picture's mean squared
+/// error, averaged over pictures, without the constant. Where [`pixel`] settles on the median of what a pixel may be, this
+/// settles on the mean, and a picture that is nearly right counts as much as one that is far off.
+///
+/// `frame` and `target`: `[B, 3, H, W]`, -1..1; `weights`: `[B, 1, H, W]`, mean 1 per picture.
+pub fn psnr(frame: Tensor<4>, target: Tensor<4>, weights: Tensor<4>) -> Tensor<1> {
+    /// Squared, an error of half a level of 255: below it nothing is gained.
+    const LEAST: f32 = 1.0 / (255.0 * 255.0);
+    let squared = ((frame - target).square() * weights).mean_dims(&[1, 2, 3]);
+    (squared + LEAST).log().mean()
+}
+
 /// Per-pixel weights from the warp's masks `[B, 4, H, W]` (face, validity, mouth, eyes): `1 + face + mouth + eyes`,
 /// each times its term, scaled to mean 1 per picture; `[B, 1, H, W]`.
 pub fn pixel_weights(masks: &Tensor<4>, terms: &PixelTerms) -> Tensor<4> {
@@ -200,6 +227,25 @@ mod tests {
         let map = |value: f32, size| Tensor::<4>::full([1, 1, size, size], value, &device);
         let loss = feature_matching(&[map(1.0, 4), map(5.0, 2)], &[map(0.0, 4), map(2.0, 2)]);
         assert_eq!(loss.try_into_vec_as::<f32>().unwrap(), [2.0]);
+    }
+
+    #[test]
+    fn each_picture_counts_alike_in_the_psnr_loss() {
+        let device = Device::flex();
+        let target = Tensor::<4>::zeros([2, 3, 8, 8], &device);
+        let weights = Tensor::<4>::ones([2, 1, 8, 8], &device);
+        let far = Tensor::<4>::full([1, 3, 8, 8], 0.8, &device);
+        let near = Tensor::<4>::full([1, 3, 8, 8], 0.08, &device);
+        let loss = |near: Tensor<4>, far: Tensor<4>| {
+            let frame = Tensor::cat(vec![near, far], 0);
+            psnr(frame, target.clone(), weights.clone()).into_scalar::<f32>()
+        };
+        // Half the error of either is the same gain, ln 2 of the mean over two: 6 dB of 20 log10 of one picture.
+        let before = loss(near.clone(), far.clone());
+        let nearer = before - loss(near.clone() * 0.5, far.clone());
+        let less_far = before - loss(near, far * 0.5);
+        assert!((nearer - 2.0_f32.ln()).abs() < 0.01, "{nearer}");
+        assert!((less_far - 2.0_f32.ln()).abs() < 0.01, "{less_far}");
     }
 
     #[test]

@@ -12,8 +12,8 @@ use burn::tensor::{Device, Int, Tensor};
 
 use crate::composition::{Composition, Warp, compose, resized};
 use crate::losses::{
-    LossWeights, feature_matching, hinge_discriminator, hinge_false, hinge_generator, hinge_true, matching,
-    pixel, pixel_weights,
+    LossWeights, PixelTerms, feature_matching, hinge_discriminator, hinge_false, hinge_generator, hinge_true,
+    matching, pixel, pixel_weights, psnr,
 };
 use crate::{
     Critics, Discriminator, Embedder, FaceSquares, Generator, NetworksConfig, Output, PerceptualNetwork,
@@ -181,8 +181,12 @@ pub struct GeneratorLosses {
     pub matching: Tensor<1>,
     /// Reconstruction of the frame and, if it was composed, of warped photo and colour.
     pub pixel: Tensor<1>,
+    /// The frame's squared error, nepers.
+    pub psnr: Tensor<1>,
     /// Where lips and lids are, see [`LandmarkCritic`](crate::LandmarkCritic).
     pub landmarks: Tensor<1>,
+    /// How open mouth and eyes are, see [`LandmarkCritic`](crate::LandmarkCritic).
+    pub openings: Tensor<1>,
     /// Whose face it is, see [`IdentityCritic`](crate::IdentityCritic).
     pub identity: Tensor<1>,
     /// The weighted sum: call `backward` on it.
@@ -202,6 +206,12 @@ pub fn generator_losses(
 
     let content = content(&generated.frame, episode, &critics.perceptual).unwrap_or_else(zero);
     let pixel = if weights.pixel == 0.0 { zero() } else { pixel_loss(&generated, episode, weights) };
+    let psnr = if weights.psnr == 0.0 {
+        zero()
+    } else {
+        let per_pixel = weights_of_pixels(episode, &weights.pixel_terms);
+        psnr(generated.frame.clone(), episode.frame.clone(), per_pixel)
+    };
     let row = || networks.videos.rows(episode.video.clone()).detach();
     let (adversarial, feature_matching) = if weights.adversarial == 0.0 && weights.feature_matching == 0.0 {
         (zero(), zero())
@@ -214,34 +224,53 @@ pub fn generator_losses(
     };
     let matching =
         if weights.matching == 0.0 { zero() } else { matching(generated.embedding.clone(), row()) };
-    let (landmarks, identity) = face_losses(&generated, episode, weights, critics);
+    let FaceLosses { landmarks, openings, identity } = face_losses(&generated, episode, weights, critics);
     let total = content.clone()
         + adversarial.clone() * weights.adversarial
         + feature_matching.clone() * weights.feature_matching
         + matching.clone() * weights.matching
         + pixel.clone() * weights.pixel
+        + psnr.clone() * weights.psnr
         + landmarks.clone() * weights.landmarks
+        + openings.clone() * weights.openings
         + identity.clone() * weights.identity;
-    GeneratorLosses { content, adversarial, feature_matching, matching, pixel, landmarks, identity, total }
+    GeneratorLosses {
+        content,
+        adversarial,
+        feature_matching,
+        matching,
+        pixel,
+        psnr,
+        landmarks,
+        openings,
+        identity,
+        total,
+    }
 }
 
-/// What the critics of faces say, of landmarks and of identity; 0 where a weight is, a critic is not there, or the
-/// generator knows no photo.
+/// What the critics of faces say.
+struct FaceLosses {
+    landmarks: Tensor<1>,
+    openings: Tensor<1>,
+    identity: Tensor<1>,
+}
+
+/// 0 where a critic's weights are, it is not there, or the generator knows no photo.
 fn face_losses(
     generated: &Generated,
     episode: &Episode,
     weights: &LossWeights,
     critics: &Critics,
-) -> (Tensor<1>, Tensor<1>) {
+) -> FaceLosses {
     let zero = || Tensor::zeros([1], &generated.frame.device());
     let batch = episode.frame.dims()[0];
     assert!(episode.faces.is_empty() || episode.faces.len() == batch, "faces of each episode or of none");
-    let landmarks = match &critics.landmarks {
-        Some(critic) if weights.landmarks > 0.0 && !episode.faces.is_empty() => {
+    let (landmarks, openings) = match &critics.landmarks {
+        Some(critic) if weights.judges_landmarks() && !episode.faces.is_empty() => {
             let squares: Vec<Square> = episode.faces.iter().map(|face| face.landmarks).collect();
-            critic.loss(&generated.frame, &episode.frame, &squares)
+            critic.losses(&generated.frame, &episode.frame, &squares)
         }
-        _ => zero(),
+        _ => (zero(), zero()),
     };
     let identity = match (&critics.identity, episode.composed_with()) {
         (Some(critic), Some(warp)) if weights.identity > 0.0 && !episode.faces.is_empty() => {
@@ -249,7 +278,7 @@ fn face_losses(
         }
         _ => zero(),
     };
-    (landmarks, identity)
+    FaceLosses { landmarks, openings, identity }
 }
 
 /// The perceptual terms, each times its network's weight.
@@ -264,14 +293,18 @@ fn content(frame: &Tensor<4>, episode: &Episode, perceptual: &[PerceptualNetwork
     terms.reduce(|sum, term| sum + term)
 }
 
+fn weights_of_pixels(episode: &Episode, terms: &PixelTerms) -> Tensor<4> {
+    let [batch, _, height, width] = episode.frame.dims();
+    match episode.composed_with() {
+        Some(warp) => pixel_weights(&warp.masks, terms),
+        None => Tensor::ones([batch, 1, height, width], &episode.frame.device()),
+    }
+}
+
 /// The reconstruction loss of the frame and of the parts it was composed of.
 fn pixel_loss(generated: &Generated, episode: &Episode, weights: &LossWeights) -> Tensor<1> {
     let terms = &weights.pixel_terms;
-    let [batch, _, height, width] = episode.frame.dims();
-    let per_pixel = match episode.composed_with() {
-        Some(warp) => pixel_weights(&warp.masks, terms),
-        None => Tensor::ones([batch, 1, height, width], &episode.frame.device()),
-    };
+    let per_pixel = weights_of_pixels(episode, terms);
     let distance = |made: &Tensor<4>| pixel(made.clone(), episode.frame.clone(), per_pixel.clone(), terms);
     let frame = distance(&generated.frame);
     match &generated.composition {

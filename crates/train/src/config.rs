@@ -333,7 +333,9 @@ impl TrainConfig {
         range("perceptual.eyes", self.perceptual.eyes, 0.0, 1.0 - self.perceptual.mouth)?;
         range("data.zoom", data.zoom, 0.0, 0.5)?;
         range("losses.landmarks", self.losses.landmarks, 0.0, 1000.0)?;
+        range("losses.openings", self.losses.openings, 0.0, 1000.0)?;
         range("losses.identity", self.losses.identity, 0.0, 1000.0)?;
+        range("losses.psnr", self.losses.psnr, 0.0, 1000.0)?;
         for (name, adam) in [
             ("generator_optimizer", &self.generator_optimizer),
             ("discriminator_optimizer", &self.discriminator_optimizer),
@@ -344,9 +346,9 @@ impl TrainConfig {
             range(&format!("{name}.epsilon"), f64::from(adam.epsilon), 1e-12, 1.0)?;
         }
         if !self.has_a_loss_at_first() {
-            return Err("G has nothing to learn from at its first step: `losses.pixel`, `losses.landmarks` and \
-                        `losses.identity` are 0, there is no perceptual network, and D is not at work or its terms \
-                        are 0; set one of them"
+            return Err("G has nothing to learn from at its first step: `losses.pixel`, `losses.psnr`, \
+                        `losses.landmarks`, `losses.openings` and `losses.identity` are 0, there is no perceptual \
+                        network, and D is not at work or its terms are 0; set one of them"
                 .to_owned());
         }
         self.check_sizes()
@@ -354,11 +356,11 @@ impl TrainConfig {
 
     /// Whether any term of G's loss counts before D may join later.
     fn has_a_loss_at_first(&self) -> bool {
-        let LossWeights { adversarial, feature_matching, matching, pixel, landmarks, identity, .. } =
-            self.losses;
+        let LossWeights { adversarial, feature_matching, matching, pixel, psnr, identity, .. } = self.losses;
         let judged = adversarial > 0.0 || feature_matching > 0.0 || matching > 0.0;
-        let faces = landmarks > 0.0 || identity > 0.0;
+        let faces = self.losses.judges_landmarks() || identity > 0.0;
         pixel > 0.0
+            || psnr > 0.0
             || faces
             || !self.perceptual.networks.is_empty()
             || (judged && self.discriminator_active(0))

@@ -36,7 +36,7 @@ fn on(config: &TrainConfig, device: &Device, folder: &Path) -> Result<Critics> {
     let landmarks = || {
         let card = models().iter().find(|card| card.name == "face_landmarks_478");
         let card = card.expect("the model is compiled into the program");
-        LandmarkCritic::read(card.bytes, Path::new(card.file), &judged_landmarks(), device)
+        LandmarkCritic::read(card.bytes, Path::new(card.file), judged_landmarks(), device)
     };
     let identity = || -> Result<IdentityCritic> {
         let path = folder.join(IDENTITY_FILE);
@@ -48,7 +48,7 @@ fn on(config: &TrainConfig, device: &Device, folder: &Path) -> Result<Critics> {
     };
     Ok(Critics {
         perceptual: perceptual.collect::<Result<_>>()?,
-        landmarks: (config.losses.landmarks > 0.0).then(landmarks).transpose()?,
+        landmarks: (config.losses.judges_landmarks()).then(landmarks).transpose()?,
         identity: (config.losses.identity > 0.0).then(identity).transpose()?,
     })
 }

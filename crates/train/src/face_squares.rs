@@ -1,8 +1,9 @@
 //! Where the critics of faces look.
 
+use gioconda_face::features::{OPENINGS, OpeningLandmarks};
 use gioconda_face::topology::{Contours, TOPOLOGY, landmarks_of, point};
 use gioconda_face::{Landmarks, landmark_region};
-use gioconda_networks::{FaceSquares, Square};
+use gioconda_networks::{FaceSquares, JudgedLandmarks, JudgedOpening, Square};
 use nalgebra::Vector2;
 
 use crate::footage::Shot;
@@ -22,10 +23,15 @@ pub(crate) fn face_squares(frame: &Shot, photo: &Shot, size: usize) -> FaceSquar
     }
 }
 
-/// The landmarks that count for [`LandmarkCritic`](gioconda_networks::LandmarkCritic): lips, lids and irises.
-pub(crate) fn judged_landmarks() -> Vec<usize> {
+/// The landmarks that count for [`LandmarkCritic`](gioconda_networks::LandmarkCritic): lips, lids and irises,
+/// and the openings of eyes and mouth.
+pub(crate) fn judged_landmarks() -> JudgedLandmarks {
     let Contours { lips, left_eye, right_eye, left_iris, right_iris, .. } = &TOPOLOGY.contours;
-    landmarks_of(&[lips, left_eye, right_eye, left_iris, right_iris])
+    let opening = |of: &OpeningLandmarks| JudgedOpening { across: of.across.to_vec(), corners: of.corners };
+    JudgedLandmarks {
+        points: landmarks_of(&[lips, left_eye, right_eye, left_iris, right_iris]),
+        openings: OPENINGS.iter().map(opening).collect(),
+    }
 }
 
 fn landmark_square(landmarks: &Landmarks, size: usize) -> Square {
@@ -102,7 +108,7 @@ mod tests {
 
     #[test]
     fn lips_lids_and_irises_are_judged() {
-        let points = judged_landmarks();
+        let points = judged_landmarks().points;
         assert!([13, 14, 61, 159, 145, 386, 474].iter().all(|point| points.contains(point)));
         assert!(!points.contains(&point::CHIN) && points.len() < 120, "{}", points.len());
     }

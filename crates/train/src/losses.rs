@@ -11,6 +11,8 @@ pub struct StepLosses {
     pub total: f64,
     /// Reconstruction.
     pub pixel: f64,
+    /// Squared error of the frame, nepers.
+    pub psnr: f64,
     /// Perceptual networks.
     pub content: f64,
     /// Hinge term of the generator.
@@ -21,6 +23,8 @@ pub struct StepLosses {
     pub matching: f64,
     /// Lips and lids that are elsewhere.
     pub landmarks: f64,
+    /// Openings of mouth and eyes that are other than wanted.
+    pub openings: f64,
     /// Unlikeness to the photo's person.
     pub identity: f64,
     /// Hinge loss of the discriminator; `None` while it does not take part.
@@ -33,11 +37,13 @@ impl StepLosses {
         let terms = [
             ("total", Some(self.total)),
             ("pixel", Some(self.pixel)),
+            ("psnr", Some(self.psnr)),
             ("content", Some(self.content)),
             ("adversarial", Some(self.adversarial)),
             ("feature_matching", Some(self.feature_matching)),
             ("matching", Some(self.matching)),
             ("landmarks", Some(self.landmarks)),
+            ("openings", Some(self.openings)),
             ("identity", Some(self.identity)),
             ("discriminator", self.discriminator),
         ];
@@ -53,11 +59,13 @@ impl Add for StepLosses {
         Self {
             total: self.total + other.total,
             pixel: self.pixel + other.pixel,
+            psnr: self.psnr + other.psnr,
             content: self.content + other.content,
             adversarial: self.adversarial + other.adversarial,
             feature_matching: self.feature_matching + other.feature_matching,
             matching: self.matching + other.matching,
             landmarks: self.landmarks + other.landmarks,
+            openings: self.openings + other.openings,
             identity: self.identity + other.identity,
             discriminator: sum(self.discriminator, other.discriminator),
         }
@@ -71,11 +79,13 @@ impl Mul<f64> for StepLosses {
         Self {
             total: self.total * factor,
             pixel: self.pixel * factor,
+            psnr: self.psnr * factor,
             content: self.content * factor,
             adversarial: self.adversarial * factor,
             feature_matching: self.feature_matching * factor,
             matching: self.matching * factor,
             landmarks: self.landmarks * factor,
+            openings: self.openings * factor,
             identity: self.identity * factor,
             discriminator: self.discriminator.map(|loss| loss * factor),
         }

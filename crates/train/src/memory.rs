@@ -91,7 +91,7 @@ fn features_per_episode(config: &TrainConfig) -> usize {
         + judged * down_features(&networks.discriminator.widths, networks.discriminator.resolution)
         + generator_features(&networks.generator)
         + perceptual
-        + if config.losses.landmarks > 0.0 { LANDMARK_FEATURES } else { 0 }
+        + if config.losses.judges_landmarks() { LANDMARK_FEATURES } else { 0 }
         + if config.losses.identity > 0.0 { IDENTITY_FEATURES } else { 0 }
         + if config.frame_size() > networks.generator.map_size() {
             COMPOSED_FEATURES * config.frame_size().pow(2)

@@ -229,11 +229,13 @@ impl Trainer {
             let values = StepLosses {
                 total: scalar(&losses.total),
                 pixel: scalar(&losses.pixel),
+                psnr: scalar(&losses.psnr),
                 content: scalar(&losses.content),
                 adversarial: scalar(&losses.adversarial),
                 feature_matching: scalar(&losses.feature_matching),
                 matching: scalar(&losses.matching),
                 landmarks: scalar(&losses.landmarks),
+                openings: scalar(&losses.openings),
                 identity: scalar(&losses.identity),
                 discriminator: None,
             };
