@@ -1,9 +1,8 @@
-//! The openings of the face, eyes and mouth, in their own coordinates, and what is seen between the lids.
+//! The openings of the face, eyes and mouth, in their own coordinates.
 
 use nalgebra::Vector2;
 
 use super::mesh::{LEFT_LOWER_LID, LEFT_UPPER_LID, LOWER_LIP, RIGHT_LOWER_LID, RIGHT_UPPER_LID, UPPER_LIP};
-use super::ratio;
 use crate::Landmarks;
 use crate::topology::point;
 
@@ -26,7 +25,7 @@ pub struct Aperture {
     upper: [f32; SAMPLES],
     lower: [f32; SAMPLES],
     /// (along, above) of the iris and its radius in units of `along`, for eyes.
-    iris: Option<(Vector2<f32>, f32)>,
+    pub(super) iris: Option<(Vector2<f32>, f32)>,
 }
 
 impl Aperture {
@@ -126,77 +125,5 @@ impl Aperture {
 
     fn up(&self) -> Vector2<f32> {
         Vector2::new(self.axis.y, -self.axis.x)
-    }
-}
-
-/// What the driving eye sees of the photo's eye.
-///
-/// Lids that close cover the eyeball; lids that open wider than the photo's stretch what the photo shows. The
-/// iris keeps its size and moves with the gaze; the white beside it gives way.
-pub(super) struct Look<'a> {
-    from: &'a Aperture,
-    to: &'a Aperture,
-    /// (driving, photo) pairs of `along`: corner, iris edge, iris edge, corner.
-    knots: [(f32, f32); 4],
-    /// How far the iris moved up, centimetres.
-    rise: f32,
-    radius: f32,
-    /// 1 when nothing moved: the map is then the identity to the last bit.
-    same: bool,
-}
-
-impl<'a> Look<'a> {
-    pub(super) fn new(from: &'a Aperture, to: &'a Aperture) -> Self {
-        let (photo, radius) = from.iris.unwrap_or((Vector2::zeros(), 0.2));
-        let (driving, _) = to.iris.unwrap_or((photo, radius));
-        let radius = radius.clamp(0.05, 0.35);
-        // The tracker guesses the iris behind closed lids: trust it as far as the eye is open.
-        let trust = ((ratio(to.widest(), from.widest().max(0.2)) - 0.25) / 0.5).clamp(0.0, 1.0);
-        let middle = photo.x.clamp(-0.4, 0.4);
-        let (left, right) = ((middle - radius).max(-0.48), (middle + radius).min(0.48));
-        // At most this share of the white may vanish on either side.
-        let turn = (trust * (driving.x - photo.x)).clamp(-0.7 * (left + 0.5), 0.7 * (0.5 - right));
-        let rise = (trust * (driving.y - photo.y)).clamp(-0.35, 0.35);
-        let same = from == to;
-        Self {
-            from,
-            to,
-            knots: [(-0.5, -0.5), (left + turn, left), (right + turn, right), (0.5, 0.5)],
-            rise,
-            radius,
-            same,
-        }
-    }
-
-    /// Displacement from a driving position (photo pixels) to where it comes from, and its validity.
-    pub(super) fn displacement(&self, position: Vector2<f32>) -> (Vector2<f32>, f32) {
-        if self.same {
-            return (Vector2::zeros(), 1.0);
-        }
-        let (along, above) = self.to.coordinates(position);
-        let along_photo = self.unturned(along);
-        let (lower, upper) = self.to.edges(along);
-        let (lower_photo, upper_photo) = self.from.edges(along_photo);
-        let (open, open_photo) = ((upper - lower).max(0.0), (upper_photo - lower_photo).max(0.0));
-        let above_photo = if open >= open_photo {
-            lower_photo + (above - lower) * ratio(open_photo, open)
-        } else {
-            // Slide as little as keeps the view within the photo's own lids.
-            above + 0.0_f32.clamp(lower_photo - lower, (upper_photo - upper).max(lower_photo - lower))
-        };
-        let iris = self.knots[1].0 + self.radius;
-        let near_iris = (1.0 - ((along - iris).abs() - self.radius).max(0.0) / self.radius).max(0.0);
-        let above_photo =
-            (above_photo - self.rise * near_iris).clamp(lower_photo, upper_photo.max(lower_photo));
-        let photo = self.from.position(along_photo, above_photo);
-        (photo - position, ratio(open_photo, open))
-    }
-
-    /// The photo's `along` for a driving one.
-    fn unturned(&self, along: f32) -> f32 {
-        let along = along.clamp(-0.5, 0.5);
-        let next = self.knots.partition_point(|knot| knot.0 < along).clamp(1, 3);
-        let ((d0, p0), (d1, p1)) = (self.knots[next - 1], self.knots[next]);
-        if d1 > d0 { p0 + (p1 - p0) * (along - d0) / (d1 - d0) } else { p0 }
     }
 }

@@ -7,14 +7,15 @@
 //!    near it, less along the neck, not at all at the border of the [`MotionRegion`]. The grid is drawn first.
 //! 2. The face mesh is drawn over the grid from far to near (`raster`), piecewise affine. Along its
 //!    oval it starts with the grid's own displacement, so there is no seam.
-//! 3. Inside the eyes the texture does not stretch with the lids: lids close *over* the eye, and the iris follows
-//!    the driving gaze (`aperture`).
+//! 3. Inside the eyes the texture does not stretch with the lids: lids close *over* the eye, and the iris stays round and
+//!    follows the driving gaze (`look`).
 //!
 //! Everything is interpolated as a *displacement* from the photo, so that where nothing moves the flow is exactly
 //! the identity.
 
 mod aperture;
 mod coverage;
+mod look;
 mod mesh;
 mod raster;
 mod surround;
@@ -27,6 +28,7 @@ pub use aperture::Aperture;
 use crate::topology::{MESH_POINTS, TOPOLOGY};
 use crate::{HeadPose, Landmarks};
 use coverage::Coverage;
+use look::Look;
 use mesh::{MESH, signed_area};
 use raster::{Band, Vertex};
 use surround::{Residuals, Surround};
@@ -314,7 +316,7 @@ impl SourceMesh {
             (&self.right_eye, &frame.right_eye, &MESH.right_eye),
             (&self.left_eye, &frame.left_eye, &MESH.left_eye),
         ] {
-            let look = aperture::Look::new(from, to);
+            let look = Look::new(from, to);
             coverage.for_each(outline(ring), band.clip, |pixel, x, y, share| {
                 let position = view.to_photo(Vector2::new(x, y));
                 let (displacement, seen) = look.displacement(position);

@@ -201,7 +201,10 @@ impl Band<'_> {
 
     /// Replaces the displacement at `pixel` of the band by another one, by the `share` of it that is covered.
     pub(super) fn mix(&mut self, pixel: usize, displacement: Vector2<f32>, validity: f32, share: f32) {
+        /// Between places that are so many pixels apart, the photo shows something else than either.
+        const APART: f32 = 2.0;
         let flow = &mut self.flow[pixel];
+        let share = if (displacement - Vector2::from(*flow)).norm() > APART { share.round() } else { share };
         flow[0] += (displacement.x - flow[0]) * share;
         flow[1] += (displacement.y - flow[1]) * share;
         self.set_validity(pixel, validity, share);

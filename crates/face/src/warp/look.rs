@@ -1,0 +1,252 @@
+//! What is seen between the lids.
+
+use nalgebra::Vector2;
+
+use super::aperture::Aperture;
+use super::ratio;
+
+/// What the driving eye sees of the photo's eye.
+///
+/// Lids that close cover the eyeball. The iris moves with the gaze and keeps its size and its roundness: what the photo's
+/// lids hide of it is what they show elsewhere at that distance from its middle. The white gives way beside it, and is
+/// stretched by lids that open wider than the photo's. An eye of which the photo shows too little is stretched as a whole.
+pub(super) struct Look<'a> {
+    from: &'a Aperture,
+    to: &'a Aperture,
+    /// (driving, photo) pairs of `along`: corner, iris edge, iris edge, corner.
+    knots: [(f32, f32); 4],
+    iris: Iris,
+    /// 1 when nothing moved: the map is then the identity to the last bit.
+    same: bool,
+}
+
+/// An iris that moves as a whole.
+struct Iris {
+    /// (along, above) in the photo and in the driving frame.
+    photo: Vector2<f32>,
+    driving: Vector2<f32>,
+    /// With its rim, in units of `along`.
+    radius: f32,
+    /// How much white the photo shows on either side of it, in units of `along`.
+    white: [f32; 2],
+    /// Whether the photo shows enough of it to tell it from the lids.
+    shown: bool,
+}
+
+/// The rim around an iris that moves with it, over the iris's radius.
+const RIM: f32 = 1.12;
+/// So much of an iris's height must lie between the photo's lids for what is seen there to be an iris.
+const SHOWN: f32 = 0.35;
+/// The upper lid's lashes and shade, over the photo's opening: no iris is taken from there once lids open wider.
+const SHADED: f32 = 0.2;
+/// The lower lid's bright rim, likewise.
+const BRIGHT: f32 = 0.1;
+/// From this share of a wider opening on both are left out whole.
+const WIDER: f32 = 0.3;
+/// How far an iris can be trusted where it was taken from elsewhere around its middle.
+const TURNED: f32 = 0.8;
+
+impl<'a> Look<'a> {
+    pub(super) fn new(from: &'a Aperture, to: &'a Aperture) -> Self {
+        let (photo, radius) = from.iris.unwrap_or((Vector2::zeros(), 0.2));
+        let (driving, _) = to.iris.unwrap_or((photo, radius));
+        let radius = RIM * radius.clamp(0.05, 0.35);
+        // The tracker guesses the iris behind closed lids: trust it as far as the eye is open.
+        let trust = ((ratio(to.widest(), from.widest().max(0.2)) - 0.25) / 0.5).clamp(0.0, 1.0);
+        let middle = photo.x.clamp(-0.4, 0.4);
+        let (left, right) = ((middle - radius).max(-0.48), (middle + radius).min(0.48));
+        // At most this share of the white may vanish on either side.
+        let turn = (trust * (driving.x - photo.x)).clamp(-0.7 * (left + 0.5), 0.7 * (0.5 - right));
+        let rise = (trust * (driving.y - photo.y)).clamp(-0.35, 0.35);
+        let photo = Vector2::new(middle, photo.y);
+        let iris = Iris {
+            photo,
+            driving: photo + Vector2::new(turn, rise),
+            radius,
+            white: [left + 0.5, 0.5 - right],
+            shown: from.opening(middle) > SHOWN * 2.0 * radius * from.width(),
+        };
+        let knots = [(-0.5, -0.5), (left + turn, left), (right + turn, right), (0.5, 0.5)];
+        Self { from, to, knots, iris, same: from == to }
+    }
+
+    /// Displacement from a driving position (photo pixels) to where it comes from, and its validity.
+    pub(super) fn displacement(&self, position: Vector2<f32>) -> (Vector2<f32>, f32) {
+        if self.same {
+            return (Vector2::zeros(), 1.0);
+        }
+        let (along, above) = self.to.coordinates(position);
+        let (along, above, seen) = self.of_iris(along, above).unwrap_or_else(|| self.of_white(along, above));
+        (self.from.position(along, above) - position, seen)
+    }
+
+    /// Where in the photo, (along, above), a driving position in the iris comes from, and its validity; `None` outside it.
+    fn of_iris(&self, along: f32, above: f32) -> Option<(f32, f32, f32)> {
+        let Iris { photo, driving, radius, shown, .. } = self.iris;
+        let width = self.from.width();
+        // In widths of the eye, from the middle of the iris.
+        let (x, y) = (along - driving.x, (above - driving.y) / width);
+        let distance = x.hypot(y);
+        if !shown || distance > radius {
+            return None;
+        }
+        let visible = |x: f32, y: f32| {
+            let (lower, upper) = self.from.edges(photo.x + x);
+            let open = (upper - lower).max(0.0);
+            let wider = ((self.to.opening(along) / open.max(1e-3) - 1.0) / WIDER).clamp(0.0, 1.0);
+            let (low, high) = (lower + wider * BRIGHT * open, upper - wider * SHADED * open);
+            y.clamp((low - photo.y) / width, (high.max(low) - photo.y) / width)
+        };
+        let seen = visible(x, y);
+        let (x, y, validity) = if seen == y {
+            (x, y, 1.0)
+        } else {
+            // As far from the middle, where the lids leave it open.
+            let y = seen.clamp(-distance, distance);
+            let x = (distance * distance - y * y).max(0.0).sqrt().copysign(x);
+            (x, visible(x, y), TURNED)
+        };
+        Some((photo.x + x, photo.y + y * width, validity))
+    }
+
+    /// The same for a position in the white.
+    fn of_white(&self, along: f32, above: f32) -> (f32, f32, f32) {
+        let mut along_photo = self.unturned(along);
+        if self.iris.shown {
+            let (above_photo, _) = self.between_lids(along, above, along_photo);
+            along_photo = self.beside_iris(along, above, above_photo);
+        }
+        let (above_photo, seen) = self.between_lids(along, above, along_photo);
+        (along_photo, above_photo, seen)
+    }
+
+    /// The photo's `above`, and its validity, for a driving position in the white that comes from this `along` of the photo.
+    fn between_lids(&self, along: f32, above: f32, along_photo: f32) -> (f32, f32) {
+        let (lower, upper) = self.to.edges(along);
+        let (lower_photo, upper_photo) = self.from.edges(along_photo);
+        let (open, open_photo) = ((upper - lower).max(0.0), (upper_photo - lower_photo).max(0.0));
+        let above_photo = if open >= open_photo {
+            lower_photo + (above - lower) * ratio(open_photo, open)
+        } else {
+            // Slide as little as keeps the view within the photo's own lids.
+            above + 0.0_f32.clamp(lower_photo - lower, (upper_photo - upper).max(lower_photo - lower))
+        };
+        (above_photo.clamp(lower_photo, upper_photo.max(lower_photo)), ratio(open_photo, open))
+    }
+
+    /// The photo's `along` for a driving position beside, above or below the iris: on either side the white reaches from the
+    /// corner to the iris, however wide that is at this height. Where the iris was and is no more, white of both sides meets.
+    fn beside_iris(&self, along: f32, above: f32, above_photo: f32) -> f32 {
+        let Iris { photo, driving, radius, white: [left, right], .. } = self.iris;
+        let chord = |above: f32| {
+            let y = above / self.from.width();
+            (radius * radius - y * y).max(0.0).sqrt()
+        };
+        let (here, there) = (chord(above - driving.y), chord(above_photo - photo.y));
+        let meet = driving.x + there * (left - right) / (left + right);
+        let (corner, iris, iris_photo) = if along < meet {
+            (-0.5, (driving.x - here).min(meet), photo.x - there)
+        } else {
+            (0.5, (driving.x + here).max(meet), photo.x + there)
+        };
+        let share = ((along - corner) / (iris - corner)).clamp(0.0, 1.0);
+        corner + (iris_photo.clamp(-0.5, 0.5) - corner) * share
+    }
+
+    /// The photo's `along` for a driving one, where no iris is known.
+    fn unturned(&self, along: f32) -> f32 {
+        let along = along.clamp(-0.5, 0.5);
+        let next = self.knots.partition_point(|knot| knot.0 < along).clamp(1, 3);
+        let ((d0, p0), (d1, p1)) = (self.knots[next - 1], self.knots[next]);
+        if d1 > d0 { p0 + (p1 - p0) * (along - d0) / (d1 - d0) } else { p0 }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::topology::point;
+    use crate::warp::mesh::{RIGHT_LOWER_LID, RIGHT_UPPER_LID};
+    use crate::{LANDMARKS, Landmarks};
+    use nalgebra::Vector3;
+
+    /// Pixels.
+    const WIDTH: f32 = 100.0;
+    const RADIUS: f32 = 19.0;
+    /// Pixels per centimetre.
+    const SCALE: f32 = 33.0;
+
+    /// A right eye with its corners at (0, 0) and (100, 0), lids so many pixels above and below, and its iris there.
+    fn eye(upper: f32, lower: f32, iris: (f32, f32)) -> Aperture {
+        let mut landmarks = Landmarks { points: [Vector3::zeros(); LANDMARKS] };
+        for (lid, height) in [(&RIGHT_UPPER_LID[..], -upper), (&RIGHT_LOWER_LID[..], lower)] {
+            for (step, &i) in lid.iter().enumerate() {
+                let along = step as f32 / (lid.len() - 1) as f32;
+                landmarks.points[i] = [WIDTH * along, height * 4.0 * along * (1.0 - along), 0.0].into();
+            }
+        }
+        let middle = Vector3::new(iris.0, iris.1, 0.0);
+        let around = [Vector3::zeros(), Vector3::x(), -Vector3::y(), -Vector3::x(), Vector3::y()];
+        for (i, direction) in around.into_iter().enumerate() {
+            landmarks.points[point::RIGHT_IRIS + i] = middle + RADIUS * direction;
+        }
+        Aperture::right_eye(&landmarks, SCALE)
+    }
+
+    /// Positions between the lids, and where each comes from.
+    fn seen(from: &Aperture, to: &Aperture) -> Vec<(Vector2<f32>, Vector2<f32>)> {
+        let look = Look::new(from, to);
+        let grid = (-30..30).flat_map(|y| (1..100).map(move |x| Vector2::new(x as f32, y as f32 + 0.5)));
+        let between = grid.filter(|&position| {
+            let (along, above) = to.coordinates(position);
+            let (lower, upper) = to.edges(along);
+            (lower..upper).contains(&above)
+        });
+        between.map(|position| (position, position + look.displacement(position).0)).collect()
+    }
+
+    fn distance(position: Vector2<f32>, middle: (f32, f32)) -> f32 {
+        (position - Vector2::new(middle.0, middle.1)).norm()
+    }
+
+    #[test]
+    fn an_eye_that_opens_wider_shows_a_round_iris() {
+        // Half of the photo's iris is behind the upper lid; the driver opens the eye and looks up and aside.
+        let (photo, driving) = ((50.0, -4.0), (56.0, -10.0));
+        let (from, to) = (eye(12.0, 12.0, photo), eye(28.0, 14.0, driving));
+        let mut inside = 0;
+        for (here, there) in seen(&from, &to) {
+            let (wanted, found) = (distance(here, driving), distance(there, photo));
+            if wanted < RADIUS {
+                inside += 1;
+                assert!((wanted - found).abs() < 0.5, "{here} comes from {there}");
+            } else if wanted > 1.2 * RADIUS {
+                assert!(found > RADIUS, "{here} in the white comes from {there} in the iris");
+            }
+        }
+        assert!(inside > 800, "{inside}");
+    }
+
+    #[test]
+    fn what_is_seen_lies_between_the_photos_lids() {
+        let from = eye(12.0, 10.0, (45.0, -2.0));
+        for (upper, lower, iris) in
+            [(26.0, 14.0, (60.0, -8.0)), (6.0, 4.0, (40.0, 2.0)), (12.0, 10.0, (30.0, 0.0))]
+        {
+            for (_, there) in seen(&from, &eye(upper, lower, iris)) {
+                let (along, above) = from.coordinates(there);
+                let (low, high) = from.edges(along);
+                assert!(above > low - 0.02 && above < high + 0.02, "{there}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_little_motion_changes_little() {
+        let from = eye(14.0, 10.0, (48.0, -3.0));
+        let to = eye(14.05, 10.0, (48.05, -3.05));
+        let farthest =
+            seen(&from, &to).into_iter().map(|(here, there)| (there - here).norm()).fold(0.0, f32::max);
+        assert!(farthest < 0.5, "{farthest}");
+    }
+}
