@@ -2,19 +2,22 @@
 //!
 //! For each view of the photo everything that stands still is prepared once: the background at the view's
 //! resolution, and a texture of the moving region on the same pixel grid. A frame then costs the warp of the
-//! region, one bicubic sample per pixel, and the interior of the mouth painted where the photo shows none.
+//! region, one bicubic sample per pixel, the interior of the mouth painted where the photo shows none, and smooth
+//! edges where a turned cheek or a lid hides something ([`silhouette`]).
 
+mod silhouette;
 mod texture;
 
 use std::sync::Arc;
 
 use gioconda_face::Landmarks;
 use gioconda_face::warp::{MeshWarp, MotionRegion, SourceMesh, View};
-use image::RgbImage;
+use image::{Rgb, RgbImage};
 use nalgebra::Vector2;
 use rayon::prelude::*;
 
 use crate::mouth_paint::MouthPaint;
+use silhouette::soft_edge;
 use texture::{Grid, Texture, resample};
 
 /// Draws a photo in driven poses.
@@ -25,6 +28,8 @@ pub struct MeshRenderer {
     mouth: Option<MouthPaint>,
     warp: MeshWarp,
     stage: Option<Stage>,
+    /// Pixels of edges, columns and rows of the warp, and their colours; kept from frame to frame.
+    softened: Vec<((usize, usize), [u8; 3])>,
 }
 
 /// What a view shows when nothing moves, and what is needed to move it.
@@ -75,7 +80,7 @@ impl MeshRenderer {
     pub fn new(photo: Arc<RgbImage>, landmarks: &Landmarks) -> Self {
         let mesh = SourceMesh::new(photo.dimensions(), landmarks);
         let mouth = MouthPaint::new(&photo, mesh.landmarks()).with_grain(&photo, mesh.landmarks());
-        Self { photo, mesh, mouth: Some(mouth), warp: MeshWarp::default(), stage: None }
+        Self { photo, mesh, mouth: Some(mouth), warp: MeshWarp::default(), stage: None, softened: Vec::new() }
     }
 
     /// The same without the mouth's inside painted where the photo shows none: lips are stretched over it instead.
@@ -100,8 +105,16 @@ impl MeshRenderer {
     /// view shows the photo pixel for pixel it is the photo's. The first frame of a view prepares it; frames of the
     /// same view after it allocate nothing. A view of no pixels or of no area gives an empty picture.
     pub fn render(&mut self, driving: &Landmarks, view: &View, out: &mut RgbImage) {
+        self.draw(driving, view, out);
+        self.soften_edges(out);
+    }
+
+    /// [`render`](MeshRenderer::render) with edges that hide something still in steps: corrections must come before both sides
+    /// of an edge are mixed.
+    pub(crate) fn draw(&mut self, driving: &Landmarks, view: &View, out: &mut RgbImage) {
         if !is_drawable(view) {
             *out = RgbImage::new(view.width as u32, view.height as u32);
+            self.stage = None;
             return;
         }
         let stage = match self.stage.take() {
@@ -116,17 +129,39 @@ impl MeshRenderer {
             Background::Resampled(picture) => picture,
         };
         out.copy_from_slice(still);
-        if stage.window_view.width > 0 && stage.window_view.height > 0 {
+        if stage.moves() {
             self.mesh.warp(driving, &stage.window_view, &mut self.warp);
             self.compose(&stage, out);
         }
         self.stage = Some(stage);
     }
 
-    /// Changes the frame that [`render`](MeshRenderer::render) drew last, row by row of what moves. `change` also gets room of its own
+    /// Mixes the colours of what covers and of what is covered along the face's outline and the lids in `out`, the frame that
+    /// was drawn last.
+    pub(crate) fn soften_edges(&mut self, out: &mut RgbImage) {
+        let Self { warp, stage: Some(stage), softened, .. } = self else { return };
+        if !stage.moves() {
+            return;
+        }
+        let (column, row) = stage.window;
+        let at = |(x, y): (usize, usize)| ((column + x) as u32, (row + y) as u32);
+        for mask in [&warp.face, &warp.eyes] {
+            softened.clear();
+            softened.extend(soft_edge(warp, mask, stage.view.scale().max(), |position| {
+                let (x, y) = at(position);
+                out.get_pixel(x, y).0
+            }));
+            for (position, colour) in softened.iter() {
+                let (x, y) = at(*position);
+                out.put_pixel(x, y, Rgb(*colour));
+            }
+        }
+    }
+
+    /// Changes the frame that [`draw`](MeshRenderer::draw) drew last, row by row of what moves. `change` also gets room of its own
     /// that a thread keeps from row to row.
     pub(crate) fn retouch<S: Default>(&self, out: &mut RgbImage, change: impl Fn(&mut S, MovingRow) + Sync) {
-        let Some(stage) = self.stage.as_ref().filter(|stage| stage.window_view.width > 0) else { return };
+        let Some(stage) = self.stage.as_ref().filter(|stage| stage.moves()) else { return };
         let (warp, (column, row)) = (&self.warp, stage.window);
         let rows = out.par_chunks_exact_mut(3 * stage.view.width).skip(row).take(warp.height);
         rows.enumerate().with_min_len(8).for_each_init(S::default, |room, (y, pixels)| {
@@ -172,6 +207,11 @@ fn is_drawable(view: &View) -> bool {
 }
 
 impl Stage {
+    /// Whether any pixel of the view can move.
+    fn moves(&self) -> bool {
+        self.window_view.width > 0 && self.window_view.height > 0
+    }
+
     fn new(photo: &Arc<RgbImage>, region: MotionRegion, view: &View) -> Self {
         let (left, top) = (region.left as f32, region.top as f32);
         let from = view.to_output(Vector2::new(left, top));

@@ -91,11 +91,12 @@ impl NeuralRenderer {
         let Self { mesh, view, network, crop, input, corrections, tone } = self;
         let Crop { region, photo } = crop;
         let in_crop = cropped_landmarks(driving, region, input.size() as u32);
-        rayon::join(|| mesh.render(driving, view, frame), || input.draw(photo, &in_crop));
+        rayon::join(|| mesh.draw(driving, view, frame), || input.draw(photo, &in_crop));
         corrections.take(network.run(input.channels())?);
 
         let (corrections, region, tone) = (&*corrections, *region, tone.as_ref());
         mesh.retouch(frame, |room, mut row| corrections.apply(&region, tone, room, &mut row));
+        mesh.soften_edges(frame);
         Ok(())
     }
 }

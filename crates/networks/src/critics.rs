@@ -41,11 +41,11 @@ pub struct FaceSquares {
 }
 
 /// The landmarks that [`LandmarkCritic`] compares.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct JudgedLandmarks {
     /// Those whose places count.
     pub points: Vec<usize>,
-    /// Openings of the face whose height over their width counts.
+    /// Openings of the face whose height over their width counts, at least one.
     pub openings: Vec<JudgedOpening>,
 }
 
@@ -64,7 +64,14 @@ pub struct LandmarkCritic {
     network: FrozenNetwork,
     /// Which landmarks count.
     points: Tensor<1, Int>,
-    openings: Vec<JudgedOpening>,
+    openings: Vec<OpeningEnds>,
+}
+
+/// [`JudgedOpening`] by the ends of its distances.
+#[derive(Clone, Debug)]
+struct OpeningEnds {
+    across: [Tensor<1, Int>; 2],
+    corners: [Tensor<1, Int>; 2],
 }
 
 /// Side of the landmark model's pictures.
@@ -76,42 +83,47 @@ impl LandmarkCritic {
     /// From the file `face_landmarks_478.onnx`, whose content is `bytes`.
     pub fn read(bytes: &[u8], path: &Path, judged: JudgedLandmarks, device: &Device) -> Result<Self> {
         let network = FrozenNetwork::read(bytes, path, LANDMARK_OUTPUT, device)?;
-        Ok(Self { network, points: indices(judged.points, device), openings: judged.openings })
+        let ends = |pairs: &[(usize, usize)]| {
+            let (from, to): (Vec<usize>, Vec<usize>) = pairs.iter().copied().unzip();
+            [indices(from, device), indices(to, device)]
+        };
+        let openings = judged.openings.iter();
+        let openings = openings
+            .map(|opening| OpeningEnds { across: ends(&opening.across), corners: ends(&[opening.corners]) });
+        Ok(Self { network, points: indices(judged.points, device), openings: openings.collect() })
     }
 
-    /// How far the landmarks of `fake` are from those of `real`, `[1]`: the mean absolute difference over landmarks and both
-    /// axes, percent of the square's side; and how far their openings are, `[1]`: the mean absolute difference of height over
-    /// width, percent. Frames: `[B, 3, H, W]`, RGB in -1..1; `real` is a constant.
-    pub fn losses(&self, fake: &Tensor<4>, real: &Tensor<4>, squares: &[Square]) -> (Tensor<1>, Tensor<1>) {
-        let landmarks = |frames: &Tensor<4>| -> Tensor<3> {
-            let faces = cut(frames, squares, LANDMARK_SIDE);
-            let found = self.network.forward((faces + 1.0) * 0.5); // [B, 478 · 3]
-            let [batch, numbers] = found.dims();
-            found.reshape([batch, numbers / 3, 3])
-        };
-        let real = landmarks(&real.clone().detach()).detach();
-        let fake = landmarks(fake);
+    /// What it finds in a square of each frame, `[B, 478, 3]`, pixels of its picture. Frames: `[B, 3, H, W]`, RGB in -1..1.
+    pub fn landmarks(&self, frames: &Tensor<4>, squares: &[Square]) -> Tensor<3> {
+        let faces = cut(frames, squares, LANDMARK_SIDE);
+        let found = self.network.forward((faces + 1.0) * 0.5); // [B, 478 · 3]
+        let [batch, numbers] = found.dims();
+        found.reshape([batch, numbers / 3, 3])
+    }
+
+    /// How far landmarks are apart, `[1]`: the mean absolute difference over those that count and both axes, percent of the
+    /// square's side.
+    pub fn apart(&self, fake: &Tensor<3>, real: &Tensor<3>) -> Tensor<1> {
         let places = |landmarks: &Tensor<3>| landmarks.clone().select(1, self.points.clone()).narrow(2, 0, 2);
-        let apart = (places(&fake) - places(&real)).abs().mean() * (100.0 / LANDMARK_SIDE as f64);
-        let unequal = (self.opened(&fake) - self.opened(&real)).abs().mean() * 100.0;
-        (apart, unequal)
+        (places(fake) - places(real)).abs().mean() * (100.0 / LANDMARK_SIDE as f64)
+    }
+
+    /// How differently open mouth and eyes are, `[1]`: the mean absolute difference of height over width, percent.
+    pub fn unequally_open(&self, fake: &Tensor<3>, real: &Tensor<3>) -> Tensor<1> {
+        (self.opened(fake) - self.opened(real)).abs().mean() * 100.0
     }
 
     /// The openings of landmarks `[B, 478, 3]`, heights over widths, `[B, openings]`.
     fn opened(&self, landmarks: &Tensor<3>) -> Tensor<2> {
-        let device = landmarks.device();
-        let distances = |pairs: &[(usize, usize)]| -> Tensor<2> {
-            let ends = |end: fn(&(usize, usize)) -> usize| {
-                landmarks.clone().select(1, indices(pairs.iter().map(end).collect(), &device))
-            };
-            let squared: Tensor<2> =
-                (ends(|pair| pair.0) - ends(|pair| pair.1)).square().sum_dim(2).squeeze_dim(2);
+        let distances = |[from, to]: &[Tensor<1, Int>; 2]| -> Tensor<2> {
+            let at = |points: &Tensor<1, Int>| landmarks.clone().select(1, points.clone());
+            let squared: Tensor<2> = (at(from) - at(to)).square().sum_dim(2).squeeze_dim(2);
             // Below the root, where 0 has a finite slope: a hundredth of a pixel.
             (squared + 1e-4).sqrt()
         };
         let openings = self.openings.iter();
         let ratios =
-            openings.map(|opening| distances(&opening.across).mean_dim(1) / distances(&[opening.corners]));
+            openings.map(|opening| distances(&opening.across).mean_dim(1) / distances(&opening.corners));
         Tensor::cat(ratios.collect(), 1)
     }
 }
@@ -194,8 +206,10 @@ mod tests {
         let square = |left| Square { corner: [left, 20], side: 128 };
         let frame = Tensor::<4>::random([1, 3, 192, 192], Distribution::Uniform(-1.0, 1.0), &device);
         let losses = |other: &Tensor<4>| {
-            let (places, openings) = critic.losses(other, &frame, &[square(20)]);
-            [places, openings].map(|loss| loss.into_scalar::<f32>())
+            let (fake, real) =
+                (critic.landmarks(other, &[square(20)]), critic.landmarks(&frame, &[square(20)]));
+            [critic.apart(&fake, &real), critic.unequally_open(&fake, &real)]
+                .map(|loss| loss.into_scalar::<f32>())
         };
         let same = losses(&frame);
         assert!(same.iter().all(|loss| *loss < 1e-6), "{same:?}");
@@ -216,24 +230,28 @@ mod tests {
     }
 
     #[test]
-    fn real_frames_and_photos_get_no_gradient() {
+    fn made_frames_get_a_gradient_and_photos_none() {
         let device = Device::flex().autodiff();
         let frame = || {
             let random = Tensor::<4>::random([1, 3, 160, 160], Distribution::Uniform(-1.0, 1.0), &device);
             random.require_grad()
         };
-        let (fake, real) = (frame(), frame());
         let square = Square { corner: [10, 12], side: 140 };
-        let (places, openings) = critic(&device).losses(&fake, &real, &[square]);
-        let gradients = (places + openings).backward();
-        assert!(fake.grad(&gradients).unwrap().abs().mean().into_scalar::<f32>() > 0.0);
-        assert!(real.grad(&gradients).is_none());
+        let critic = critic(&device);
+        for loss in [LandmarkCritic::apart, LandmarkCritic::unequally_open] {
+            let (fake, real) = (frame(), frame());
+            let wanted = critic.landmarks(&real, &[square]).detach();
+            let gradients = loss(&critic, &critic.landmarks(&fake, &[square]), &wanted).backward();
+            assert!(fake.grad(&gradients).unwrap().abs().mean().into_scalar::<f32>() > 0.0);
+            assert!(real.grad(&gradients).is_none());
+        }
 
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/models").join(IDENTITY_FILE);
         let Ok(bytes) = std::fs::read(&path) else {
             println!("skipped: {IDENTITY_FILE} is not here");
             return;
         };
+        let (fake, real) = (frame(), frame());
         let critic = IdentityCritic::read(&bytes, &path, &device).unwrap();
         let face = FaceSquares { landmarks: square, identity: square, photo_identity: square };
         let unlike = critic.loss(&fake, &[face], &real);

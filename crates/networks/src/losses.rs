@@ -166,16 +166,17 @@ pub fn pixel(frame: Tensor<4>, target: Tensor<4>, weights: Tensor<4>, terms: &Pi
     total
 }
 
-/// The PSNR loss of image restoration (Chen et al. 2021, HINet), in nepers: the logarithm of each picture's mean squared
-/// error, averaged over pictures, without the constant. Where [`pixel`] settles on the median of what a pixel may be, this
-/// settles on the mean, and a picture that is nearly right counts as much as one that is far off.
+/// The PSNR loss of image restoration (Chen et al. 2021, HINet): the natural logarithm of 1 and each picture's mean squared
+/// error in squared half levels of 255, averaged over pictures; 0 for what is right, and 0.23 for each dB of PSNR. Where [`pixel`]
+/// settles on the median of what a pixel may be, this settles on the mean, and a picture that is nearly right counts as much
+/// as one that is far off.
 ///
 /// `frame` and `target`: `[B, 3, H, W]`, -1..1; `weights`: `[B, 1, H, W]`, mean 1 per picture.
 pub fn psnr(frame: Tensor<4>, target: Tensor<4>, weights: Tensor<4>) -> Tensor<1> {
-    /// Squared, an error of half a level of 255: below it nothing is gained.
-    const LEAST: f32 = 1.0 / (255.0 * 255.0);
+    /// From frames in -1..1.
+    const HALF_LEVELS: f64 = 255.0 * 255.0;
     let squared = ((frame - target).square() * weights).mean_dims(&[1, 2, 3]);
-    (squared + LEAST).log().mean()
+    (squared * HALF_LEVELS + 1.0).log().mean()
 }
 
 /// Per-pixel weights from the warp's masks `[B, 4, H, W]` (face, validity, mouth, eyes): `1 + face + mouth + eyes`,
@@ -243,6 +244,9 @@ mod tests {
         // Half the error of either is the same gain, ln 2 of the mean over two: 6 dB of 20 log10 of one picture.
         let before = loss(near.clone(), far.clone());
         let nearer = before - loss(near.clone() * 0.5, far.clone());
+        assert!(
+            psnr(target.clone(), target.clone(), weights.clone()).into_scalar::<f32>().abs() < f32::EPSILON
+        );
         let less_far = before - loss(near, far * 0.5);
         assert!((nearer - 2.0_f32.ln()).abs() < 0.01, "{nearer}");
         assert!((less_far - 2.0_f32.ln()).abs() < 0.01, "{less_far}");

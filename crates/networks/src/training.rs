@@ -181,7 +181,7 @@ pub struct GeneratorLosses {
     pub matching: Tensor<1>,
     /// Reconstruction of the frame and, if it was composed, of warped photo and colour.
     pub pixel: Tensor<1>,
-    /// The frame's squared error, nepers.
+    /// The frame's squared error, see [`psnr`].
     pub psnr: Tensor<1>,
     /// Where lips and lids are, see [`LandmarkCritic`](crate::LandmarkCritic).
     pub landmarks: Tensor<1>,
@@ -268,7 +268,13 @@ fn face_losses(
     let (landmarks, openings) = match &critics.landmarks {
         Some(critic) if weights.judges_landmarks() && !episode.faces.is_empty() => {
             let squares: Vec<Square> = episode.faces.iter().map(|face| face.landmarks).collect();
-            critic.losses(&generated.frame, &episode.frame, &squares)
+            let made = critic.landmarks(&generated.frame, &squares);
+            let real = critic.landmarks(&episode.frame.clone().detach(), &squares).detach();
+            let term = |weight: f64, loss: &dyn Fn() -> Tensor<1>| if weight > 0.0 { loss() } else { zero() };
+            (
+                term(weights.landmarks, &|| critic.apart(&made, &real)),
+                term(weights.openings, &|| critic.unequally_open(&made, &real)),
+            )
         }
         _ => (zero(), zero()),
     };
@@ -293,6 +299,7 @@ fn content(frame: &Tensor<4>, episode: &Episode, perceptual: &[PerceptualNetwork
     terms.reduce(|sum, term| sum + term)
 }
 
+/// How much each pixel of the frame counts, `[B, 1, H, W]`: all alike where no face is known.
 fn weights_of_pixels(episode: &Episode, terms: &PixelTerms) -> Tensor<4> {
     let [batch, _, height, width] = episode.frame.dims();
     match episode.composed_with() {
@@ -495,6 +502,7 @@ mod tests {
             feature_matching: 3.0,
             matching: 5.0,
             pixel: 7.0,
+            psnr: 11.0,
             ..LossWeights::PORTRAIT
         };
         let losses =
@@ -503,8 +511,9 @@ mod tests {
         let expected = 2.0 * value(&losses.adversarial)
             + 3.0 * value(&losses.feature_matching)
             + 5.0 * value(&losses.matching)
-            + 7.0 * value(&losses.pixel);
+            + 7.0 * value(&losses.pixel)
+            + 11.0 * value(&losses.psnr);
         assert!((value(&losses.total) - expected).abs() < 1e-3 * expected.abs());
-        assert!(value(&losses.pixel) > 0.0);
+        assert!(value(&losses.pixel) > 0.0 && value(&losses.psnr) > 0.0);
     }
 }

@@ -48,7 +48,7 @@ fn on(config: &TrainConfig, device: &Device, folder: &Path) -> Result<Critics> {
     };
     Ok(Critics {
         perceptual: perceptual.collect::<Result<_>>()?,
-        landmarks: (config.losses.judges_landmarks()).then(landmarks).transpose()?,
+        landmarks: config.losses.judges_landmarks().then(landmarks).transpose()?,
         identity: (config.losses.identity > 0.0).then(identity).transpose()?,
     })
 }

@@ -11,7 +11,7 @@ pub struct StepLosses {
     pub total: f64,
     /// Reconstruction.
     pub pixel: f64,
-    /// Squared error of the frame, nepers.
+    /// Logarithm of the frame's squared error.
     pub psnr: f64,
     /// Perceptual networks.
     pub content: f64,

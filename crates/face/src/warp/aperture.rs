@@ -24,7 +24,7 @@ pub struct Aperture {
     scale: f32,
     upper: [f32; SAMPLES],
     lower: [f32; SAMPLES],
-    /// (along, above) of the iris and its radius in units of `along`, for eyes.
+    /// (along, above) of the iris and its radius, centimetres, for eyes.
     pub(super) iris: Option<(Vector2<f32>, f32)>,
 }
 
@@ -64,9 +64,10 @@ impl Aperture {
 
     fn with_iris(mut self, landmarks: &Landmarks, centre: usize) -> Self {
         let middle = landmarks.xy(centre);
-        let radius: f32 = (1..5).map(|i| (landmarks.xy(centre + i) - middle).norm()).sum::<f32>() / 4.0;
+        // Above and below: a turned head makes it narrower, not lower.
+        let radius = (landmarks.xy(centre + 2) - landmarks.xy(centre + 4)).norm() / 2.0;
         let (along, above) = self.coordinates(middle);
-        self.iris = Some((Vector2::new(along, above), radius / self.width));
+        self.iris = Some((Vector2::new(along, above), radius / self.scale));
         self
     }
 

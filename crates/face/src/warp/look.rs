@@ -13,19 +13,22 @@ use super::ratio;
 pub(super) struct Look<'a> {
     from: &'a Aperture,
     to: &'a Aperture,
+    /// The eye's width as the less turned of both pictures shows it, centimetres.
+    width: f32,
     /// (driving, photo) pairs of `along`: corner, iris edge, iris edge, corner.
     knots: [(f32, f32); 4],
     iris: Iris,
-    /// 1 when nothing moved: the map is then the identity to the last bit.
+    /// Nothing moved: the map is then the identity to the last bit.
     same: bool,
 }
 
 /// An iris that moves as a whole.
 struct Iris {
-    /// (along, above) in the photo and in the driving frame.
+    /// (along, above) in the photo.
     photo: Vector2<f32>,
+    /// (along, above) in the driving frame.
     driving: Vector2<f32>,
-    /// With its rim, in units of `along`.
+    /// With its rim, in widths of the eye.
     radius: f32,
     /// How much white the photo shows on either side of it, in units of `along`.
     white: [f32; 2],
@@ -35,39 +38,45 @@ struct Iris {
 
 /// The rim around an iris that moves with it, over the iris's radius.
 const RIM: f32 = 1.12;
-/// So much of an iris's height must lie between the photo's lids for what is seen there to be an iris.
+/// So much of an iris's height must lie between the photo's lids, its middle too, for what is seen there to be an iris.
 const SHOWN: f32 = 0.35;
 /// The upper lid's lashes and shade, over the photo's opening: no iris is taken from there once lids open wider.
 const SHADED: f32 = 0.2;
 /// The lower lid's bright rim, likewise.
 const BRIGHT: f32 = 0.1;
-/// From this share of a wider opening on both are left out whole.
+/// Both are left out whole where lids open wider by this share of the photo's opening.
 const WIDER: f32 = 0.3;
 /// How far an iris can be trusted where it was taken from elsewhere around its middle.
 const TURNED: f32 = 0.8;
+/// Beyond this `along` the corners' skin begins.
+const CORNER: f32 = 0.48;
 
 impl<'a> Look<'a> {
     pub(super) fn new(from: &'a Aperture, to: &'a Aperture) -> Self {
-        let (photo, radius) = from.iris.unwrap_or((Vector2::zeros(), 0.2));
+        let width = from.width().max(to.width()).max(1e-3);
+        let (photo, radius) = from.iris.unwrap_or((Vector2::zeros(), 0.2 * width));
         let (driving, _) = to.iris.unwrap_or((photo, radius));
-        let radius = RIM * radius.clamp(0.05, 0.35);
+        let radius = RIM * (radius / width).clamp(0.05, 0.35);
         // The tracker guesses the iris behind closed lids: trust it as far as the eye is open.
         let trust = ((ratio(to.widest(), from.widest().max(0.2)) - 0.25) / 0.5).clamp(0.0, 1.0);
         let middle = photo.x.clamp(-0.4, 0.4);
-        let (left, right) = ((middle - radius).max(-0.48), (middle + radius).min(0.48));
+        let (left, right) = ((middle - radius).max(-CORNER), (middle + radius).min(CORNER));
         // At most this share of the white may vanish on either side.
         let turn = (trust * (driving.x - photo.x)).clamp(-0.7 * (left + 0.5), 0.7 * (0.5 - right));
         let rise = (trust * (driving.y - photo.y)).clamp(-0.35, 0.35);
+        let (lower, upper) = from.edges(middle);
+        let (bottom, top) = (photo.y - radius * width, photo.y + radius * width);
+        let between = top.min(upper) - bottom.max(lower);
         let photo = Vector2::new(middle, photo.y);
         let iris = Iris {
             photo,
             driving: photo + Vector2::new(turn, rise),
             radius,
             white: [left + 0.5, 0.5 - right],
-            shown: from.opening(middle) > SHOWN * 2.0 * radius * from.width(),
+            shown: between > SHOWN * (top - bottom) && lower <= photo.y && photo.y <= upper,
         };
         let knots = [(-0.5, -0.5), (left + turn, left), (right + turn, right), (0.5, 0.5)];
-        Self { from, to, knots, iris, same: from == to }
+        Self { from, to, width, knots, iris, same: from == to }
     }
 
     /// Displacement from a driving position (photo pixels) to where it comes from, and its validity.
@@ -76,51 +85,74 @@ impl<'a> Look<'a> {
             return (Vector2::zeros(), 1.0);
         }
         let (along, above) = self.to.coordinates(position);
-        let (along, above, seen) = self.of_iris(along, above).unwrap_or_else(|| self.of_white(along, above));
-        (self.from.position(along, above) - position, seen)
+        let (along, above, validity) = if self.iris.shown {
+            self.of_iris(along, above).unwrap_or_else(|| self.of_white(along, above))
+        } else {
+            self.of_narrow_eye(along, above)
+        };
+        (self.from.position(along, above) - position, validity)
     }
 
     /// Where in the photo, (along, above), a driving position in the iris comes from, and its validity; `None` outside it.
     fn of_iris(&self, along: f32, above: f32) -> Option<(f32, f32, f32)> {
-        let Iris { photo, driving, radius, shown, .. } = self.iris;
-        let width = self.from.width();
+        let Iris { photo, driving, radius, .. } = self.iris;
         // In widths of the eye, from the middle of the iris.
-        let (x, y) = (along - driving.x, (above - driving.y) / width);
+        let (mut x, y) = (along - driving.x, (above - driving.y) / self.width);
         let distance = x.hypot(y);
-        if !shown || distance > radius {
+        if distance > radius {
             return None;
         }
-        let visible = |x: f32, y: f32| {
-            let (lower, upper) = self.from.edges(photo.x + x);
-            let open = (upper - lower).max(0.0);
-            let wider = ((self.to.opening(along) / open.max(1e-3) - 1.0) / WIDER).clamp(0.0, 1.0);
-            let (low, high) = (lower + wider * BRIGHT * open, upper - wider * SHADED * open);
-            y.clamp((low - photo.y) / width, (high.max(low) - photo.y) / width)
-        };
-        let seen = visible(x, y);
-        let (x, y, validity) = if seen == y {
-            (x, y, 1.0)
-        } else {
-            // As far from the middle, where the lids leave it open.
-            let y = seen.clamp(-distance, distance);
-            let x = (distance * distance - y * y).max(0.0).sqrt().copysign(x);
-            (x, visible(x, y), TURNED)
-        };
-        Some((photo.x + x, photo.y + y * width, validity))
-    }
-
-    /// The same for a position in the white.
-    fn of_white(&self, along: f32, above: f32) -> (f32, f32, f32) {
-        let mut along_photo = self.unturned(along);
-        if self.iris.shown {
-            let (above_photo, _) = self.between_lids(along, above, along_photo);
-            along_photo = self.beside_iris(along, above, above_photo);
+        let mut validity = 1.0;
+        if (photo.x + x).abs() > CORNER {
+            (x, validity) = (-x, TURNED);
         }
-        let (above_photo, seen) = self.between_lids(along, above, along_photo);
-        (along_photo, above_photo, seen)
+        let (low, high) = self.visible(photo.x + x, self.to.opening(along));
+        let limit = if y > 0.0 { high } else { low };
+        if y.abs() > limit.abs() {
+            // As far from the middle, mirrored where the lid cuts the circle.
+            let (angle, lid) = (y.atan2(x.abs()), (limit / distance).clamp(-1.0, 1.0).asin());
+            let (sin, cos) = (2.0 * lid - angle).sin_cos();
+            let (low, high) = self.visible(photo.x + (distance * cos).copysign(x), self.to.opening(along));
+            let turned_y = (distance * sin).clamp(low, high);
+            let turned_x = (distance * distance - turned_y * turned_y).max(0.0).sqrt().copysign(x);
+            let (low, high) = self.visible(photo.x + turned_x, self.to.opening(along));
+            return Some((photo.x + turned_x, photo.y + turned_y.clamp(low, high) * self.width, TURNED));
+        }
+        Some((photo.x + x, photo.y + y * self.width, validity))
     }
 
-    /// The photo's `above`, and its validity, for a driving position in the white that comes from this `along` of the photo.
+    /// The lowest and the highest place at `along` of the photo from which iris is taken for a place where the driving eye is
+    /// `open` centimetres, in widths of the eye from the iris's middle: at most 0, at least 0.
+    fn visible(&self, along: f32, open: f32) -> (f32, f32) {
+        let (lower, upper) = self.from.edges(along);
+        let open_photo = (upper - lower).max(0.0);
+        let wider = ((open / open_photo.max(1e-3) - 1.0) / WIDER).clamp(0.0, 1.0);
+        let low = lower + wider * BRIGHT * open_photo - self.iris.photo.y;
+        let high = upper - wider * SHADED * open_photo - self.iris.photo.y;
+        (low.min(0.0) / self.width, high.max(0.0) / self.width)
+    }
+
+    /// Where in the photo, (along, above), a driving position in the white comes from, and its validity.
+    fn of_white(&self, along: f32, above: f32) -> (f32, f32, f32) {
+        let (above_photo, _) = self.between_lids(along, above, self.unturned(along));
+        let along_photo = self.beside_iris(along, above, above_photo);
+        let (above_photo, validity) = self.between_lids(along, above, along_photo);
+        (along_photo, above_photo, validity)
+    }
+
+    /// The same for any position in an eye whose iris the photo hides: iris and lids are stretched alike, and what is in the
+    /// iris's columns moves with it.
+    fn of_narrow_eye(&self, along: f32, above: f32) -> (f32, f32, f32) {
+        let Iris { photo, driving, radius, .. } = self.iris;
+        let near_iris = (2.0 - (along - driving.x).abs() / radius).clamp(0.0, 1.0);
+        let along_photo = self.unturned(along);
+        let (above_photo, validity) = self.between_lids(along, above, along_photo);
+        let (lower, upper) = self.from.edges(along_photo);
+        let moved = (above_photo - (driving.y - photo.y) * near_iris).clamp(lower, upper.max(lower));
+        (along_photo, moved, validity)
+    }
+
+    /// The photo's `above`, and its validity, for a driving position that comes from this `along` of the photo.
     fn between_lids(&self, along: f32, above: f32, along_photo: f32) -> (f32, f32) {
         let (lower, upper) = self.to.edges(along);
         let (lower_photo, upper_photo) = self.from.edges(along_photo);
@@ -139,21 +171,21 @@ impl<'a> Look<'a> {
     fn beside_iris(&self, along: f32, above: f32, above_photo: f32) -> f32 {
         let Iris { photo, driving, radius, white: [left, right], .. } = self.iris;
         let chord = |above: f32| {
-            let y = above / self.from.width();
+            let y = above / self.width;
             (radius * radius - y * y).max(0.0).sqrt()
         };
         let (here, there) = (chord(above - driving.y), chord(above_photo - photo.y));
         let meet = driving.x + there * (left - right) / (left + right);
         let (corner, iris, iris_photo) = if along < meet {
-            (-0.5, (driving.x - here).min(meet), photo.x - there)
+            (-0.5, (driving.x - here).min(meet).max(-CORNER), (photo.x - there).max(-CORNER))
         } else {
-            (0.5, (driving.x + here).max(meet), photo.x + there)
+            (0.5, (driving.x + here).max(meet).min(CORNER), (photo.x + there).min(CORNER))
         };
         let share = ((along - corner) / (iris - corner)).clamp(0.0, 1.0);
-        corner + (iris_photo.clamp(-0.5, 0.5) - corner) * share
+        corner + (iris_photo - corner) * share
     }
 
-    /// The photo's `along` for a driving one, where no iris is known.
+    /// The photo's `along` for a driving one, the same at all heights.
     fn unturned(&self, along: f32) -> f32 {
         let along = along.clamp(-0.5, 0.5);
         let next = self.knots.partition_point(|knot| knot.0 < along).clamp(1, 3);
@@ -176,13 +208,13 @@ mod tests {
     /// Pixels per centimetre.
     const SCALE: f32 = 33.0;
 
-    /// A right eye with its corners at (0, 0) and (100, 0), lids so many pixels above and below, and its iris there.
-    fn eye(upper: f32, lower: f32, iris: (f32, f32)) -> Aperture {
+    /// A right eye with its corners at (0, 0) and (`width`, 0), lids so many pixels above and below, and its iris there.
+    fn eye_of(width: f32, upper: f32, lower: f32, iris: (f32, f32)) -> Aperture {
         let mut landmarks = Landmarks { points: [Vector3::zeros(); LANDMARKS] };
         for (lid, height) in [(&RIGHT_UPPER_LID[..], -upper), (&RIGHT_LOWER_LID[..], lower)] {
             for (step, &i) in lid.iter().enumerate() {
                 let along = step as f32 / (lid.len() - 1) as f32;
-                landmarks.points[i] = [WIDTH * along, height * 4.0 * along * (1.0 - along), 0.0].into();
+                landmarks.points[i] = [width * along, height * 4.0 * along * (1.0 - along), 0.0].into();
             }
         }
         let middle = Vector3::new(iris.0, iris.1, 0.0);
@@ -193,6 +225,10 @@ mod tests {
         Aperture::right_eye(&landmarks, SCALE)
     }
 
+    fn eye(upper: f32, lower: f32, iris: (f32, f32)) -> Aperture {
+        eye_of(WIDTH, upper, lower, iris)
+    }
+
     /// Positions between the lids, and where each comes from.
     fn seen(from: &Aperture, to: &Aperture) -> Vec<(Vector2<f32>, Vector2<f32>)> {
         let look = Look::new(from, to);
@@ -200,53 +236,91 @@ mod tests {
         let between = grid.filter(|&position| {
             let (along, above) = to.coordinates(position);
             let (lower, upper) = to.edges(along);
-            (lower..upper).contains(&above)
+            along.abs() < 0.5 && (lower..upper).contains(&above)
         });
         between.map(|position| (position, position + look.displacement(position).0)).collect()
     }
 
-    fn distance(position: Vector2<f32>, middle: (f32, f32)) -> f32 {
-        (position - Vector2::new(middle.0, middle.1)).norm()
+    fn from_middle(position: Vector2<f32>, middle: (f32, f32)) -> Vector2<f32> {
+        position - Vector2::new(middle.0, middle.1)
     }
 
     #[test]
     fn an_eye_that_opens_wider_shows_a_round_iris() {
-        // Half of the photo's iris is behind the upper lid; the driver opens the eye and looks up and aside.
+        // A quarter of the photo's iris is behind the upper lid; the driver opens the eye and looks up and aside.
         let (photo, driving) = ((50.0, -4.0), (56.0, -10.0));
         let (from, to) = (eye(12.0, 12.0, photo), eye(28.0, 14.0, driving));
         let mut inside = 0;
         for (here, there) in seen(&from, &to) {
-            let (wanted, found) = (distance(here, driving), distance(there, photo));
-            if wanted < RADIUS {
+            let (wanted, found) = (from_middle(here, driving), from_middle(there, photo));
+            if wanted.norm() < RADIUS {
                 inside += 1;
-                assert!((wanted - found).abs() < 0.5, "{here} comes from {there}");
-            } else if wanted > 1.2 * RADIUS {
-                assert!(found > RADIUS, "{here} in the white comes from {there} in the iris");
+                assert!((wanted.norm() - found.norm()).abs() < 0.5, "{here} comes from {there}");
+                if (0.0..4.0).contains(&wanted.y) {
+                    assert!((wanted - found).norm() < 0.1, "{here}, which is not hidden, comes from {there}");
+                }
+            } else if wanted.norm() > 1.2 * RADIUS {
+                assert!(found.norm() > RADIUS, "{here} in the white comes from {there} in the iris");
             }
         }
         assert!(inside > 800, "{inside}");
     }
 
     #[test]
-    fn what_is_seen_lies_between_the_photos_lids() {
-        let from = eye(12.0, 10.0, (45.0, -2.0));
-        for (upper, lower, iris) in
-            [(26.0, 14.0, (60.0, -8.0)), (6.0, 4.0, (40.0, 2.0)), (12.0, 10.0, (30.0, 0.0))]
-        {
-            for (_, there) in seen(&from, &eye(upper, lower, iris)) {
-                let (along, above) = from.coordinates(there);
-                let (low, high) = from.edges(along);
-                assert!(above > low - 0.02 && above < high + 0.02, "{there}");
+    fn an_iris_stays_round_when_the_head_turns() {
+        // The driver's head is turned: the eye is seen 0.7 times as wide, and so is what is in it.
+        let (from, to) = (eye(16.0, 16.0, (50.0, 0.0)), eye_of(0.7 * WIDTH, 16.0, 16.0, (35.0, 0.0)));
+        for (here, there) in seen(&from, &to) {
+            let (wanted, found) = (from_middle(here, (35.0, 0.0)), from_middle(there, (50.0, 0.0)));
+            let wanted = Vector2::new(wanted.x / 0.7, wanted.y);
+            if wanted.norm() < RADIUS {
+                assert!((wanted.norm() - found.norm()).abs() < 0.5, "{here} comes from {there}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_seen_lies_between_the_photos_lids_and_corners() {
+        let drivers = [(26.0, 14.0, (60.0, -8.0)), (6.0, 4.0, (40.0, 2.0)), (12.0, 10.0, (30.0, 0.0))];
+        // Looking ahead, far aside, and with the iris behind the lid.
+        for photo in [(45.0, -2.0), (20.0, 0.0), (80.0, 0.0), (50.0, -30.0)] {
+            let from = eye(12.0, 10.0, photo);
+            for (upper, lower, iris) in drivers {
+                for (here, there) in seen(&from, &eye(upper, lower, iris)) {
+                    let (along, above) = from.coordinates(there);
+                    let (low, high) = from.edges(along);
+                    assert!(along.abs() <= 0.5, "{here} comes from {there}");
+                    assert!(above > low - 0.02 && above < high + 0.02, "{here} comes from {there}");
+                }
             }
         }
     }
 
     #[test]
     fn a_little_motion_changes_little() {
-        let from = eye(14.0, 10.0, (48.0, -3.0));
-        let to = eye(14.05, 10.0, (48.05, -3.05));
-        let farthest =
-            seen(&from, &to).into_iter().map(|(here, there)| (there - here).norm()).fold(0.0, f32::max);
-        assert!(farthest < 0.5, "{farthest}");
+        let from = eye(12.0, 10.0, (48.0, -3.0));
+        let step = |t: f32| {
+            Look::new(&from, Box::leak(Box::new(eye(10.0 + 16.0 * t, 10.0, (42.0 + 14.0 * t, -3.0)))))
+        };
+        let looks: Vec<Look> = (0..=200).map(|i| step(i as f32 / 200.0)).collect();
+        let (mut changes, mut jumps) = (0, 0);
+        for pair in looks.windows(2) {
+            for position in
+                (-12..9).flat_map(|y| (10..90).map(move |x| Vector2::new(x as f32 + 0.3, y as f32 + 0.3)))
+            {
+                let inside = |look: &Look| {
+                    let (along, above) = look.to.coordinates(position);
+                    let (lower, upper) = look.to.edges(along);
+                    (lower..upper).contains(&above)
+                };
+                if inside(&pair[0]) && inside(&pair[1]) {
+                    changes += 1;
+                    let change = pair[0].displacement(position).0 - pair[1].displacement(position).0;
+                    jumps += usize::from(change.norm() > 1.5);
+                }
+            }
+        }
+        // The rim's edge passes over a pixel, or the seam above or below the iris; nothing else may jump.
+        assert!(jumps * 200 < changes, "{jumps} of {changes}");
     }
 }

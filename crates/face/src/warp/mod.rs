@@ -140,6 +140,9 @@ impl MeshWarp {
     }
 }
 
+/// Where lids and eye come from places this many output pixels apart, a pixel of the lid's edge comes from one of them.
+const APART: f32 = 2.0;
+
 /// A photo's face, ready to be driven.
 #[derive(Clone, Debug)]
 pub struct SourceMesh {
@@ -211,6 +214,9 @@ impl SourceMesh {
         let pose = if still { self.pose.clone() } else { HeadPose::fit(driving) };
         let frame = self.prepare(driving, &pose, view, &mut warp.scratch);
 
+        let looks = [(&self.right_eye, &frame.right_eye), (&self.left_eye, &frame.left_eye)]
+            .map(|(from, to)| Look::new(from, to));
+
         let rows = view.height.div_ceil(4 * rayon::current_num_threads()).max(16);
         let pixels = rows * view.width;
         let scratch = &mut warp.scratch;
@@ -238,7 +244,7 @@ impl SourceMesh {
                 }
                 let mut coverage = Coverage { top: index * rows, width: view.width, sums: coverage };
                 coverage.fill(outline.iter().copied(), face);
-                self.draw_holes(driving, &frame, view, &mut band, &mut coverage, mouth, eyes);
+                self.draw_holes(driving, &frame, &looks, view, &mut band, &mut coverage, mouth, eyes);
                 band.displace_to_photo(view);
             });
         warp.opening = Some(frame.mouth);
@@ -295,6 +301,7 @@ impl SourceMesh {
         &self,
         driving: &Landmarks,
         frame: &Frame,
+        looks: &[Look; 2],
         view: &View,
         band: &mut Band,
         coverage: &mut Coverage,
@@ -312,16 +319,13 @@ impl SourceMesh {
             mouth[pixel] = to_byte(share);
             band.set_validity(pixel, seen, share);
         });
-        for (from, to, ring) in [
-            (&self.right_eye, &frame.right_eye, &MESH.right_eye),
-            (&self.left_eye, &frame.left_eye, &MESH.left_eye),
-        ] {
-            let look = Look::new(from, to);
+        let apart = APART * view.scale().max();
+        for (look, ring) in looks.iter().zip([&MESH.right_eye, &MESH.left_eye]) {
             coverage.for_each(outline(ring), band.clip, |pixel, x, y, share| {
                 let position = view.to_photo(Vector2::new(x, y));
                 let (displacement, seen) = look.displacement(position);
                 eyes[pixel] = to_byte(share).max(eyes[pixel]);
-                band.mix(pixel, displacement, seen, share);
+                band.mix(pixel, displacement, seen, share, apart);
             });
         }
     }

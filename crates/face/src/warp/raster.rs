@@ -199,14 +199,21 @@ impl Band<'_> {
         self.top.max(self.clip.top)..end.min(self.clip.bottom)
     }
 
-    /// Replaces the displacement at `pixel` of the band by another one, by the `share` of it that is covered.
-    pub(super) fn mix(&mut self, pixel: usize, displacement: Vector2<f32>, validity: f32, share: f32) {
-        /// Between places that are so many pixels apart, the photo shows something else than either.
-        const APART: f32 = 2.0;
+    /// Replaces the displacement at `pixel` of the band by another one, by the `share` of it that is covered; where the two
+    /// are farther `apart` than this, photo pixels, the photo shows something else between them: the larger share decides.
+    pub(super) fn mix(
+        &mut self,
+        pixel: usize,
+        displacement: Vector2<f32>,
+        validity: f32,
+        share: f32,
+        apart: f32,
+    ) {
         let flow = &mut self.flow[pixel];
-        let share = if (displacement - Vector2::from(*flow)).norm() > APART { share.round() } else { share };
-        flow[0] += (displacement.x - flow[0]) * share;
-        flow[1] += (displacement.y - flow[1]) * share;
+        let far = (displacement - Vector2::from(*flow)).norm() > apart;
+        let taken = if far { share.round() } else { share };
+        flow[0] += (displacement.x - flow[0]) * taken;
+        flow[1] += (displacement.y - flow[1]) * taken;
         self.set_validity(pixel, validity, share);
     }
 
