@@ -80,13 +80,30 @@ fn clips_become_weights_an_avatar_and_a_graph() {
     let run = scratch.succeed("export run/weights.safetensors -o small.safetensors");
     assert!(run.stderr.contains("16-bit"), "{}", run.stderr);
     scratch.succeed(&format!("animate mona.jpg --weights small.safetensors -o small.mp4 {BRIEF}"));
+    scratch.succeed(
+        "export run/weights.safetensors --mean-with run/weights.safetensors --mean-with small.safetensors \
+         -o mean.safetensors",
+    );
+    scratch.succeed("export mean.safetensors -o mean-again.safetensors");
+    let weights = |name: &str| tensors_of(&scratch, name);
+    assert_eq!(weights("mean-again.safetensors"), weights("mean.safetensors"));
+    let apart =
+        weights("mean.safetensors").iter().zip(weights("small.safetensors")).filter(|(a, b)| *a != b).count();
+    assert!(
+        apart * 20 < weights("mean.safetensors").len(),
+        "the mean of the same is the same but for rounding: {apart}"
+    );
     let run = scratch.succeed("export mona.avatar");
     assert!(run.stderr.contains("mona.onnx") && run.stderr.contains("psi baked in"), "{}", run.stderr);
 }
 
-/// The weights' bytes without the header, whose entries stand in any order.
 fn tensors(scratch: &Scratch, run: &str) -> Vec<u8> {
-    let file = fs::read(scratch.path(run).join("weights.safetensors")).expect("weights");
+    tensors_of(scratch, &format!("{run}/weights.safetensors"))
+}
+
+/// The weights' bytes without the header, whose entries stand in any order.
+fn tensors_of(scratch: &Scratch, file: &str) -> Vec<u8> {
+    let file = fs::read(scratch.path(file)).expect("weights");
     let header = u64::from_le_bytes(file[..8].try_into().expect("eight bytes"));
     file[8 + header as usize..].to_vec()
 }
@@ -147,6 +164,12 @@ fn what_cannot_be_trained_is_refused_in_one_line() {
         ("export mona.avatar", 1, "has no network"),
         ("export mona.avatar -o a.safetensors", 2, "export it as .onnx"),
         ("export missing.safetensors", 1, "missing.safetensors"),
+        ("export run/weights.safetensors --mean-with run/weights.safetensors", 2, "OUT.safetensors"),
+        (
+            "export run/weights.safetensors --mean-with missing.safetensors -o m.safetensors",
+            1,
+            "missing.safetensors",
+        ),
         ("export run/weights.safetensors -o nowhere/net.onnx", 1, "nowhere"),
     ];
     for (arguments, code, told) in cases {
@@ -155,4 +178,7 @@ fn what_cannot_be_trained_is_refused_in_one_line() {
         assert!(error.contains(told), "gioconda {arguments}\n{error}\ndoes not speak of {told:?}");
         assert!(!scratch.path("run2/weights.safetensors").exists(), "gioconda {arguments}");
     }
+    let portrait = concat!(env!("CARGO_MANIFEST_DIR"), "/../../models/portrait.safetensors");
+    let run = scratch.run(&format!("export run/weights.safetensors --mean-with {portrait} -o m.safetensors"));
+    assert!(run.only_error(1).contains("different sizes"));
 }

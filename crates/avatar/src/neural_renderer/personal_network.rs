@@ -7,7 +7,7 @@ use gioconda_face::LANDMARK_PICTURE_VERSION;
 use gioconda_networks::burn::tensor::{Tensor, TensorData};
 use gioconda_networks::{
     Device, Discriminator, Embedder, Generator, NetworksConfig, Output, Preset, WeightFile, WeightHeader,
-    WeightWriter,
+    WeightWriter, moving_average,
 };
 
 use super::Session;
@@ -114,11 +114,28 @@ impl PortraitWeights {
         Ok(Self { file, embedder, generator })
     }
 
-    /// A weight file's bytes with all that `feed_forward` and tuning need, E, G and P, as 16-bit floats. `path` is the
-    /// name errors call them by.
-    pub fn for_inference(&self, path: &Path) -> Result<Vec<u8>, Error> {
+    /// A weight file's bytes with all that `feed_forward` and tuning need, E, G and P, as 16-bit floats: these, or their mean
+    /// with `others`, made by runs that each began where another ended, whose mean is often better than each (model soups,
+    /// Wortsman et al. 2022). Spectral norms' singular vectors are the last file's, for a mean of unit vectors is not one.
+    ///
+    /// `path` is the name errors call them by.
+    ///
+    /// # Errors
+    /// When one of `others` is for networks of other sizes.
+    pub fn for_inference(&self, others: &[Self], path: &Path) -> Result<Vec<u8>, Error> {
+        if others.iter().any(|other| other.header().config != self.header().config) {
+            let what =
+                "not written: the files are for networks of different sizes; their weights have no mean";
+            return Err(Error::Weights { path: path.to_owned(), what: what.to_owned() });
+        }
+        let (mut embedder, mut generator) = (self.embedder.clone(), self.generator.clone());
+        for (earlier, other) in (1_u32..).zip(others) {
+            let kept = f64::from(earlier) / f64::from(earlier + 1);
+            embedder = moving_average(embedder, &other.embedder, kept);
+            generator = moving_average(generator, &other.generator, kept);
+        }
         let writer = WeightWriter::new(self.header().clone()).half_precision();
-        Ok(writer.with(EMBEDDER, &self.embedder).with(GENERATOR, &self.generator).to_bytes(path)?)
+        Ok(writer.with(EMBEDDER, &embedder).with(GENERATOR, &generator).to_bytes(path)?)
     }
 
     /// What the file says about itself.

@@ -74,6 +74,11 @@ pub(crate) struct ExportArgs {
     /// `learn` and `animate` need, in half the space
     #[arg(short, long, value_name = "OUT.onnx|OUT.safetensors", value_hint = ValueHint::FilePath)]
     pub(crate) output: Option<PathBuf>,
+
+    /// Another weight file, of a run that one of the others was the beginning of; may be given several times.
+    /// OUT.safetensors gets the mean of all, which is often better than each
+    #[arg(long, value_name = "WEIGHTS", value_hint = ValueHint::FilePath)]
+    pub(crate) mean_with: Vec<PathBuf>,
 }
 
 #[derive(Debug, Args)]

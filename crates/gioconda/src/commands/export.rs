@@ -19,6 +19,10 @@ pub(crate) fn run(arguments: &ExportArgs, terminal: &Terminal) -> Result<(), Fai
         PathBuf::from(input.file_name().unwrap_or("generator".as_ref())).with_extension("onnx")
     });
     let has = |path: &Path, wanted: &str| path.extension().is_some_and(|extension| extension == wanted);
+    if !arguments.mean_with.is_empty() && !has(&output, WEIGHTS_EXTENSION) {
+        let line = "--mean-with makes weights: name the output OUT.safetensors; export that as .onnx then";
+        return Err(Failure::Usage(line.to_owned()));
+    }
     let (bytes, what) = match (has(input, AVATAR_EXTENSION), has(&output, WEIGHTS_EXTENSION)) {
         (true, true) => {
             let line = "an avatar holds one person's network; its weights make no other avatars, so export it as .onnx";
@@ -26,7 +30,10 @@ pub(crate) fn run(arguments: &ExportArgs, terminal: &Terminal) -> Result<(), Fai
         }
         (true, false) => (of_avatar(input)?, "psi baked in"),
         (false, true) => {
-            (PortraitWeights::open(input)?.for_inference(&output)?, "embedder and generator, 16-bit numbers")
+            let others = arguments.mean_with.iter().map(|path| PortraitWeights::open(path));
+            let others = others.collect::<Result<Vec<_>, _>>()?;
+            let bytes = PortraitWeights::open(input)?.for_inference(&others, &output)?;
+            (bytes, "embedder and generator, 16-bit numbers")
         }
         (false, false) => (of_weights(input)?, "psi is its second input"),
     };
