@@ -8,7 +8,7 @@ use gioconda_face::warp::MeshWarp;
 
 /// Neighbours come from places this many of their own distances apart where something is hidden between them; elsewhere one
 /// runs on into the other. At twice as many, colours are mixed in full.
-const HIDDEN: f32 = 3.0;
+const HIDDEN: f32 = 1.5;
 
 /// The pixels of the edge of `mask`, a mask of `warp`, where it hides something: columns and rows of the warp, with both
 /// colours. `colour` says what was drawn at a column and row, `step` how many photo pixels lie between two pixels.
@@ -80,12 +80,12 @@ mod tests {
         assert_eq!(row(&warp(&[255, 255, 191, 0, 0], 20.0)), [(2, 150)]);
         assert_eq!(row(&warp(&[255, 255, 64, 0, 0], 20.0)), [(2, 50)]);
         // Half way to being sure that something is hidden: half the change from 200 to 150.
-        assert_eq!(row(&warp(&[255, 255, 191, 0, 0], 7.0)), [(2, 175)]);
+        assert_eq!(row(&warp(&[255, 255, 191, 0, 0], 2.5)), [(2, 175)]);
     }
 
     #[test]
     fn where_the_face_runs_on_nothing_changes() {
-        assert_eq!(row(&warp(&[255, 255, 191, 0, 0], 2.0)), []);
+        assert_eq!(row(&warp(&[255, 255, 191, 0, 0], 1.0)), []);
         assert_eq!(row(&warp(&[255, 255, 0, 0], 20.0)), []);
     }
 }

@@ -20,6 +20,9 @@ pub(super) const LEFT_UPPER_LID: [usize; 9] = [362, 398, 384, 385, 386, 387, 388
 /// Its lower lid.
 pub(super) const LEFT_LOWER_LID: [usize; 9] = [362, 382, 381, 380, 374, 373, 390, 249, 263];
 
+/// Edges from the oval to the innermost vertices of [`Mesh::rim`].
+const RIM: usize = 3;
+
 /// Twice the area is the cross product; positive for a triangle that runs clockwise on the screen (y down).
 pub(super) fn signed_area([a, b, c]: [Vector2<f32>; 3]) -> f32 {
     0.5 * (b - a).perp(&(c - a))
@@ -44,6 +47,9 @@ pub(super) struct Mesh {
     pub(super) on_oval: Vec<bool>,
     /// `[468]` whether a vertex shares a triangle with the oval: these become the outline of a turned head.
     pub(super) near_oval: Vec<bool>,
+    /// `[468]` for a vertex at most [`RIM`] edges away from the oval (cheeks, temples and forehead, no feature) the nearest
+    /// vertex of the oval, counted along it.
+    pub(super) rim: Vec<Option<usize>>,
     /// Outlines of the holes, oriented like the triangles.
     pub(super) mouth: Vec<usize>,
     pub(super) right_eye: Vec<usize>,
@@ -76,14 +82,17 @@ pub(super) static MESH: LazyLock<Mesh> = LazyLock::new(|| {
     for &i in &oval {
         on_oval[i] = true;
     }
-    let mut near_oval = on_oval.clone();
-    for triangle in triangles.iter().filter(|t| t.iter().any(|&i| on_oval[i])) {
-        for &i in triangle {
-            near_oval[i] = true;
-        }
-    }
+    let near_oval = grown(&on_oval, &triangles);
+    let rim = (1..RIM).fold(near_oval.clone(), |rim, _| grown(&rim, &triangles));
+    let nearest = |vertex: usize| {
+        let place = TOPOLOGY.vertices[vertex];
+        let distance = |&at: &usize| (TOPOLOGY.vertices[oval[at]] - place).norm();
+        (0..oval.len()).min_by(|a, b| distance(a).total_cmp(&distance(b)))
+    };
+    let rim = (0..MESH_POINTS).map(|i| nearest(i).filter(|_| rim[i])).collect();
     Mesh {
         near_oval,
+        rim,
         triangles,
         edges,
         oval,
@@ -93,6 +102,17 @@ pub(super) static MESH: LazyLock<Mesh> = LazyLock::new(|| {
         left_eye: ring(&LEFT_UPPER_LID, &LEFT_LOWER_LID),
     }
 });
+
+/// With all vertices that share a triangle with one of them.
+fn grown(vertices: &[bool], triangles: &[[usize; 3]]) -> Vec<bool> {
+    let mut grown = vertices.to_vec();
+    for triangle in triangles.iter().filter(|t| t.iter().any(|&i| vertices[i])) {
+        for &i in triangle {
+            grown[i] = true;
+        }
+    }
+    grown
+}
 
 /// Out along the upper edge, back along the lower: clockwise on the screen.
 fn ring(upper: &[usize], lower: &[usize]) -> Vec<usize> {

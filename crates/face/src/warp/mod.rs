@@ -17,10 +17,11 @@ mod aperture;
 mod coverage;
 mod look;
 mod mesh;
+mod outline;
 mod raster;
 mod surround;
 
-use nalgebra::Vector2;
+use nalgebra::{Vector2, Vector3};
 use rayon::prelude::*;
 
 pub use aperture::Aperture;
@@ -30,6 +31,7 @@ use crate::{HeadPose, Landmarks};
 use coverage::Coverage;
 use look::Look;
 use mesh::{MESH, signed_area};
+use outline::Detour;
 use raster::{Band, Vertex};
 use surround::{Residuals, Surround};
 
@@ -124,7 +126,8 @@ struct Scratch {
     vertices: Vec<Vertex>,
     area: Vec<f32>,
     far_to_near: Vec<(f32, u16)>,
-    outline: Vec<[Vector2<f32>; 2]>,
+    outline: Vec<[usize; 2]>,
+    normals: Vec<Vector3<f32>>,
     coverage: Vec<f32>,
 }
 
@@ -151,6 +154,8 @@ pub struct SourceMesh {
     surround: Surround,
     /// `[468]` area of the triangles around each vertex in the photo, back-facing ones counted negative.
     area: Vec<f32>,
+    /// `[468]`
+    detours: Vec<Detour>,
     right_eye: Aperture,
     left_eye: Aperture,
     mouth: Aperture,
@@ -173,6 +178,7 @@ impl SourceMesh {
             right_eye: Aperture::right_eye(&landmarks, pose.scale),
             left_eye: Aperture::left_eye(&landmarks, pose.scale),
             mouth: Aperture::mouth(&landmarks, pose.scale),
+            detours: outline::detours(&landmarks, surround::face_width(&pose)),
             landmarks,
             pose,
             surround,
@@ -243,7 +249,7 @@ impl SourceMesh {
                     band.draw_over(corners);
                 }
                 let mut coverage = Coverage { top: index * rows, width: view.width, sums: coverage };
-                coverage.fill(outline.iter().copied(), face);
+                coverage.fill(outline.iter().map(|edge| edge.map(|i| vertices[i].position)), face);
                 self.draw_holes(driving, &frame, &looks, view, &mut band, &mut coverage, mouth, eyes);
                 band.displace_to_photo(view);
             });
@@ -252,40 +258,33 @@ impl SourceMesh {
 
     /// Moves nodes and vertices to their driving positions and sorts the visible triangles.
     fn prepare(&self, driving: &Landmarks, pose: &HeadPose, view: &View, scratch: &mut Scratch) -> Frame {
-        let Scratch { residuals, nodes, vertices, area, far_to_near, outline, .. } = scratch;
-        self.surround.place(driving, pose, view, residuals, nodes);
+        let Scratch { residuals, nodes, vertices, area, far_to_near, outline, normals, .. } = scratch;
+        outline.clear();
+        outline.extend(outline::edges(driving));
+        self.surround.place(driving, outline, pose, view, residuals, nodes);
         area.clear();
         area.resize(MESH_POINTS, 0.0);
         vertex_areas(area, |i| driving.xy(i));
+        outline::normals(driving, normals);
         vertices.clear();
         vertices.extend((0..MESH_POINTS).map(|i| {
             let (from, to) = (self.landmarks.xy(i), driving.xy(i));
             Vertex {
                 position: view.to_output(to),
-                displacement: from - to,
+                displacement: from - to + self.detours[i].towards(normals[i]),
                 validity: ratio(self.area[i], area[i].abs()),
                 inside: if MESH.on_oval[i] { 0.0 } else { 1.0 },
             }
         }));
-        let front = |triangle: usize| signed_area(MESH.triangles[triangle].map(|i| driving.xy(i))) > 0.0;
         far_to_near.clear();
-        far_to_near.extend((0..MESH.triangles.len()).filter(|&t| front(t)).map(|t| {
+        let front = (0..MESH.triangles.len()).filter(|&t| outline::faces_camera(driving, t));
+        far_to_near.extend(front.map(|t| {
             let depth: f32 = MESH.triangles[t].iter().map(|&i| driving.points[i].z).sum();
             (depth, t as u16)
         }));
         far_to_near.sort_unstable_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
-        outline.clear();
-        for edge in &MESH.edges {
-            let [left, right] = edge.triangles.map(|t| t.is_some_and(|t| front(usize::from(t))));
-            let [a, b] = edge.vertices.map(|i| vertices[i].position);
-            match (left, right) {
-                (true, false) => outline.push([a, b]),
-                (false, true) => outline.push([b, a]),
-                _ => continue,
-            }
-            for i in edge.vertices.into_iter().filter(|&i| MESH.near_oval[i]) {
-                vertices[i].inside = 0.0;
-            }
+        for i in outline.as_flattened().iter().copied().filter(|&i| MESH.near_oval[i]) {
+            vertices[i].inside = 0.0;
         }
         Frame {
             right_eye: Aperture::right_eye(driving, pose.scale),
@@ -355,9 +354,9 @@ fn spread(landmarks: &Landmarks) -> f32 {
 
 /// A face that stands in for unusable landmarks, so that everything derived from it is finite.
 fn canonical_landmarks() -> Landmarks {
-    let mut landmarks = Landmarks { points: [nalgebra::Vector3::zeros(); crate::LANDMARKS] };
+    let mut landmarks = Landmarks { points: [Vector3::zeros(); crate::LANDMARKS] };
     for (point, v) in landmarks.points.iter_mut().zip(&TOPOLOGY.vertices) {
-        *point = nalgebra::Vector3::new(v.x, -v.y, -v.z);
+        *point = Vector3::new(v.x, -v.y, -v.z);
     }
     landmarks
 }

@@ -6,7 +6,7 @@
 //!
 //! where `S` is how the outline of a skull moves: it follows the centre of the head, rolls and grows with it, but a
 //! turn slides it along itself (the outline of an ellipsoid does not shrink when it turns). `w` is 1 on the head and
-//! falls to 0 down the neck and towards the region's border. The second term adds what the face oval does beyond
+//! falls to 0 down the neck and towards the region's border. The second term adds what the face's outline does beyond
 //! that (parallax, jaw), `r_j`, by radial basis functions that vanish within the region (Wendland's C2, compactly
 //! supported; Wendland 1995). Nodes and basis stand still in the *photo*, so `B` is computed once and a frame costs
 //! one small matrix product; the grid is then drawn forward, which cannot tear.
@@ -14,6 +14,7 @@
 use nalgebra::{DMatrix, Vector2, Vector3};
 
 use super::mesh::MESH;
+use super::outline::{self, Place};
 use super::raster::{Band, Clip, Vertex};
 use super::{MotionRegion, View, ratio};
 use crate::topology::{TOPOLOGY, point};
@@ -48,8 +49,10 @@ pub(super) struct Surround {
     weight: Vec<f32>,
     /// `[4225]` how freely each node may move along x and y.
     freedom: Vec<Vector2<f32>>,
-    /// `[72]` positions along the face oval, photo pixels, and their `w`.
+    /// `[72]` where the photo shows the outline of the face, photo pixels, and its `w`.
     controls: Vec<(Vector2<f32>, f32)>,
+    /// `[72]` how far each of them lies outside of the oval, which a turned head hides; photo pixels.
+    hidden: Vec<f32>,
     /// `[4225 * 72]` `B`, row by row.
     basis: Vec<f32>,
     pose: HeadPose,
@@ -64,7 +67,11 @@ impl Surround {
         let nodes: Vec<_> = (0..NODES * NODES)
             .map(|i| corner + Vector2::new((i % NODES) as f32, (i / NODES) as f32).component_mul(&step))
             .collect();
-        let controls: Vec<_> = oval_points(landmarks).map(|p| (p, head.weight(p))).collect();
+        let edges: Vec<_> = outline::edges(landmarks).collect();
+        let (controls, hidden): (Vec<_>, Vec<_>) = outline_points(landmarks, &edges)
+            .map(|(oval, place)| (oval + place.outwards * place.depth, place.depth))
+            .map(|(p, hidden)| ((p, head.weight(p)), hidden))
+            .unzip();
         let basis = basis(&nodes, &controls, SUPPORT * head.face_width);
         let photo = Vector2::new(photo_size.0 as f32, photo_size.1 as f32);
         let freedom = nodes
@@ -80,6 +87,7 @@ impl Surround {
             nodes,
             freedom,
             controls,
+            hidden,
             basis,
             pose: pose.clone(),
         }
@@ -103,17 +111,21 @@ impl Surround {
         }
     }
 
-    /// Moves the nodes with the head.
+    /// Moves the nodes with the head, whose outline has these `edges` in the driving pose.
     pub(super) fn place(
         &self,
         driving: &Landmarks,
+        edges: &[[usize; 2]],
         pose: &HeadPose,
         view: &View,
         residuals: &mut Residuals,
         out: &mut Vec<Vertex>,
     ) {
         let skull = SkullMotion::new(&self.pose, pose);
-        for (k, (to, &(from, weight))) in oval_points(driving).zip(&self.controls).enumerate() {
+        let outline = outline_points(driving, edges).zip(&self.hidden);
+        // What lies beside the oval is hidden with it when the head turns further away than in the photo.
+        let outline = outline.map(|((oval, place), &hidden)| oval + place.outwards * place.depth.min(hidden));
+        for (k, (to, &(from, weight))) in outline.zip(&self.controls).enumerate() {
             let residual = (to - from) - weight * skull.displacement(from);
             (residuals.x[k], residuals.y[k]) = (residual.x, residual.y);
         }
@@ -201,6 +213,15 @@ fn oval_points(landmarks: &Landmarks) -> impl Iterator<Item = Vector2<f32>> + '_
     })
 }
 
+/// The oval's points and how they lie to the outline of the face, whose `edges` these are.
+fn outline_points<'a>(
+    landmarks: &'a Landmarks,
+    edges: &'a [[usize; 2]],
+) -> impl Iterator<Item = (Vector2<f32>, Place)> + 'a {
+    let place = outline::places(landmarks, edges);
+    oval_points(landmarks).map(move |point| (point, place(point)))
+}
+
 /// `B = K(nodes, controls) K(controls, controls)^-1`.
 fn basis(nodes: &[Vector2<f32>], controls: &[(Vector2<f32>, f32)], support: f32) -> Vec<f32> {
     let kernel = |a: Vector2<f32>, b: Vector2<f32>| {
@@ -262,6 +283,12 @@ impl SkullMotion {
     }
 }
 
+/// How wide a face in this pose is where it is turned to the camera, pixels; at least 1.
+pub(super) fn face_width(pose: &HeadPose) -> f32 {
+    let canonical_width = (TOPOLOGY.vertices[point::FACE_LEFT] - TOPOLOGY.vertices[point::FACE_RIGHT]).norm();
+    (pose.scale * canonical_width).max(1.0)
+}
+
 /// The head's own axes in the photo.
 struct HeadFrame {
     centre: Vector2<f32>,
@@ -275,9 +302,7 @@ struct HeadFrame {
 
 impl HeadFrame {
     fn new(landmarks: &Landmarks, pose: &HeadPose) -> Self {
-        let canonical_width =
-            (TOPOLOGY.vertices[point::FACE_LEFT] - TOPOLOGY.vertices[point::FACE_RIGHT]).norm();
-        let face_width = (pose.scale * canonical_width).max(1.0);
+        let face_width = face_width(pose);
         let rotation = pose.rotation.matrix();
         let roll = (rotation.m21 - rotation.m12).atan2(rotation.m11 + rotation.m22);
         let right = Vector2::new(roll.cos(), -roll.sin());
