@@ -1,11 +1,18 @@
 //! The photo's grain: film grain, brush strokes, cracked varnish, noise. What is painted where the photo shows nothing gets
 //! as much of it as the skin has, or it looks like a sticker.
 
+use gioconda_face::Landmarks;
+use gioconda_face::topology::point;
 use image::RgbImage;
 use nalgebra::Vector2;
 
 use crate::colour::{luma, patch};
 
+/// Cheeks: what is grainy there is the picture, not the face.
+const ON_CHEEKS: [usize; 5] = [50, 280, 101, 330, 205];
+/// Side of the square that grain is taken from, in distances of the eyes' outer corners, and its limits in pixels.
+const SIDE: f32 = 0.2;
+const SIDE_PIXELS: (f32, f32) = (4.0, 96.0);
 /// More than this share of the brightness is no grain but an edge, a mole, a hair.
 const MOST: f32 = 0.15;
 /// Below this brightness, 0..255, shares of it say nothing.
@@ -19,9 +26,16 @@ pub(crate) struct Grain {
 }
 
 impl Grain {
+    /// The grain of the face at `landmarks`, photo pixels.
+    pub(crate) fn of_face(photo: &RgbImage, landmarks: &Landmarks) -> Self {
+        let eyes = (landmarks.xy(point::RIGHT_EYE_OUTER) - landmarks.xy(point::LEFT_EYE_OUTER)).norm();
+        let side = (SIDE * eyes).clamp(SIDE_PIXELS.0, SIDE_PIXELS.1) as usize;
+        Self::new(photo, ON_CHEEKS.map(|i| landmarks.xy(i)), side)
+    }
+
     /// Of the squares of `side` pixels around `places`, photo pixels, the one whose grain is the median: no mole, no hair,
     /// no blurred corner.
-    pub(crate) fn new<const N: usize>(photo: &RgbImage, places: [Vector2<f32>; N], side: usize) -> Self {
+    fn new<const N: usize>(photo: &RgbImage, places: [Vector2<f32>; N], side: usize) -> Self {
         let mut squares = places.map(|place| Self::around(photo, place, side));
         squares.sort_by(|a, b| a.strength().total_cmp(&b.strength()));
         squares.into_iter().nth(N / 2).expect("grain is looked for somewhere")

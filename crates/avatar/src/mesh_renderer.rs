@@ -2,10 +2,11 @@
 //!
 //! For each view of the photo everything that stands still is prepared once: the background at the view's
 //! resolution, and a texture of the moving region on the same pixel grid. A frame then costs the warp of the
-//! region, one bicubic sample per pixel, the interior of the mouth painted where the photo shows none, and smooth
-//! edges where a turned cheek or a lid hides something ([`silhouette`]).
+//! region, one bicubic sample per pixel, the interior of the mouth painted where the photo shows none, skin that is drawn
+//! out mixed across ([`streaks`]), and smooth edges where a turned cheek or a lid hides something ([`silhouette`]).
 
 mod silhouette;
+mod streaks;
 mod texture;
 
 use std::sync::Arc;
@@ -16,8 +17,10 @@ use image::{Rgb, RgbImage};
 use nalgebra::Vector2;
 use rayon::prelude::*;
 
+use crate::grain::Grain;
 use crate::mouth_paint::MouthPaint;
 use silhouette::soft_edge;
+use streaks::mixed_streaks;
 use texture::{Grid, Texture, resample};
 
 /// Draws a photo in driven poses.
@@ -26,10 +29,12 @@ pub struct MeshRenderer {
     mesh: SourceMesh,
     /// `None`: the mouth is left as the mesh makes it.
     mouth: Option<MouthPaint>,
+    /// What is made up gets as much of it as the photo's skin has.
+    grain: Grain,
     warp: MeshWarp,
     stage: Option<Stage>,
-    /// Pixels of edges, columns and rows of the warp, and their colours; kept from frame to frame.
-    softened: Vec<((usize, usize), [u8; 3])>,
+    /// Pixels to change, columns and rows of the warp, and their colours; kept from frame to frame.
+    touches: Vec<((usize, usize), [u8; 3])>,
 }
 
 /// What a view shows when nothing moves, and what is needed to move it.
@@ -79,8 +84,9 @@ impl MeshRenderer {
     /// Prepares a photo whose face has the given landmarks (photo pixels).
     pub fn new(photo: Arc<RgbImage>, landmarks: &Landmarks) -> Self {
         let mesh = SourceMesh::new(photo.dimensions(), landmarks);
-        let mouth = MouthPaint::new(&photo, mesh.landmarks()).with_grain(&photo, mesh.landmarks());
-        Self { photo, mesh, mouth: Some(mouth), warp: MeshWarp::default(), stage: None, softened: Vec::new() }
+        let mouth = Some(MouthPaint::new(&photo, mesh.landmarks()));
+        let grain = Grain::of_face(&photo, mesh.landmarks());
+        Self { photo, mesh, mouth, grain, warp: MeshWarp::default(), stage: None, touches: Vec::new() }
     }
 
     /// The same without the mouth's inside painted where the photo shows none: lips are stretched over it instead.
@@ -106,11 +112,10 @@ impl MeshRenderer {
     /// same view after it allocate nothing. A view of no pixels or of no area gives an empty picture.
     pub fn render(&mut self, driving: &Landmarks, view: &View, out: &mut RgbImage) {
         self.draw(driving, view, out);
-        self.soften_edges(out);
+        self.finish(out);
     }
 
-    /// [`render`](MeshRenderer::render) with edges that hide something still in steps: corrections must come before both sides
-    /// of an edge are mixed.
+    /// [`render`](MeshRenderer::render) without its last touches: corrections must come before these.
     pub(crate) fn draw(&mut self, driving: &Landmarks, view: &View, out: &mut RgbImage) {
         if !is_drawable(view) {
             *out = RgbImage::new(view.width as u32, view.height as u32);
@@ -136,25 +141,41 @@ impl MeshRenderer {
         self.stage = Some(stage);
     }
 
-    /// Mixes the colours of what covers and of what is covered along the face's outline and the lids in `out`, the frame that
-    /// was drawn last.
-    pub(crate) fn soften_edges(&mut self, out: &mut RgbImage) {
-        let Self { warp, stage: Some(stage), softened, .. } = self else { return };
+    /// Gives `out`, the frame that was drawn last, its last touches: skin without streaks, and mixed colours of what covers
+    /// and of what is covered along the face's outline and the lids.
+    pub(crate) fn finish(&mut self, out: &mut RgbImage) {
+        let Self { mesh, grain, warp, stage: Some(stage), touches, .. } = self else { return };
         if !stage.moves() {
             return;
         }
         let (column, row) = stage.window;
         let at = |(x, y): (usize, usize)| ((column + x) as u32, (row + y) as u32);
+        let step = stage.view.scale().max();
+        let put = |touches: &mut Vec<((usize, usize), [u8; 3])>, out: &mut RgbImage| {
+            for (position, colour) in touches.drain(..) {
+                let (x, y) = at(position);
+                out.put_pixel(x, y, Rgb(colour));
+            }
+        };
+        // Grain moves with the mouth's corners, which is to say with the head.
+        let lighter = |(x, y): (usize, usize)| {
+            let position = stage.window_view.to_photo(Vector2::new(x as f32 + 0.5, y as f32 + 0.5));
+            let (along, above) =
+                warp.opening.as_ref().map_or((0.0, 0.0), |mouth| mouth.coordinates(position));
+            1.0 + grain.at(mesh.mouth().position(along, above))
+        };
+        let drawn = |position: (usize, usize)| {
+            let (x, y) = at(position);
+            out.get_pixel(x, y).0
+        };
+        touches.extend(mixed_streaks(warp, step, drawn, lighter));
+        put(touches, out);
         for mask in [&warp.face, &warp.eyes] {
-            softened.clear();
-            softened.extend(soft_edge(warp, mask, stage.view.scale().max(), |position| {
+            touches.extend(soft_edge(warp, mask, step, |position| {
                 let (x, y) = at(position);
                 out.get_pixel(x, y).0
             }));
-            for (position, colour) in softened.iter() {
-                let (x, y) = at(*position);
-                out.put_pixel(x, y, Rgb(*colour));
-            }
+            put(touches, out);
         }
     }
 
@@ -190,7 +211,15 @@ impl MeshRenderer {
                 for (x, &covered) in warp.mouth[at].iter().enumerate().filter(|(_, covered)| **covered > 0) {
                     let position = stage.window_view.to_photo(Vector2::new(x as f32 + 0.5, y as f32 + 0.5));
                     let share = f32::from(covered) / 255.0;
-                    mouth.paint(self.mesh.mouth(), opening, position, share, &mut pixels[x], sample);
+                    mouth.paint(
+                        self.mesh.mouth(),
+                        opening,
+                        position,
+                        share,
+                        &mut pixels[x],
+                        Some(&self.grain),
+                        sample,
+                    );
                 }
             },
         );

@@ -5,7 +5,6 @@
 //! painting keeps its palette. So does its grain.
 
 use gioconda_face::Landmarks;
-use gioconda_face::topology::point;
 use gioconda_face::warp::Aperture;
 use image::RgbImage;
 use nalgebra::Vector2;
@@ -19,19 +18,11 @@ const ACROSS_LIPS: [(usize, usize); 8] =
 /// Well-lit skin: cheeks, bridge of the nose, forehead, chin.
 const ON_SKIN: [usize; 8] = [50, 280, 101, 330, 5, 151, 9, 200];
 
-/// Cheeks: what is grainy there is the picture, not the face.
-const ON_CHEEKS: [usize; 5] = [50, 280, 101, 330, 205];
-/// Side of the square that grain is taken from, in distances of the eyes' outer corners, and its limits in pixels.
-const GRAIN_SIDE: f32 = 0.2;
-const GRAIN_PIXELS: (f32, f32) = (4.0, 96.0);
-
 /// The colours of one photo's mouth.
 pub(crate) struct MouthPaint {
     cavity: Colour,
     tongue: Colour,
     teeth: Colour,
-    /// Laid over what is painted, where wanted.
-    grain: Option<Grain>,
 }
 
 impl MouthPaint {
@@ -51,21 +42,13 @@ impl MouthPaint {
             cavity: lips.map(|v| 0.22 * v),
             tongue: lips.map(|v| 0.62 * v),
             teeth: skin.map(|v| (0.75 * v * per_light + 0.25 * light).min(255.0)),
-            grain: None,
         }
-    }
-
-    /// The same with the photo's grain: for frames that people see. Networks are shown paint without, as they were trained.
-    #[must_use]
-    pub(crate) fn with_grain(self, photo: &RgbImage, landmarks: &Landmarks) -> Self {
-        let eyes = (landmarks.xy(point::RIGHT_EYE_OUTER) - landmarks.xy(point::LEFT_EYE_OUTER)).norm();
-        let side = (GRAIN_SIDE * eyes).clamp(GRAIN_PIXELS.0, GRAIN_PIXELS.1) as usize;
-        Self { grain: Some(Grain::new(photo, ON_CHEEKS.map(|i| landmarks.xy(i)), side)), ..self }
     }
 
     /// Paints over `pixel`, at `position` (photo pixels), the `share` of it that lies between the driving lips, when
     /// they open wider than the photo's. What the photo shows of its own mouth hangs from the upper lip, as the upper
-    /// teeth do, and `sample` gives it (photo pixels); the rest is painted.
+    /// teeth do, and `sample` gives it (photo pixels); the rest is painted, with the photo's `grain` in frames that people
+    /// see. Networks are shown paint without, as they were trained.
     pub(crate) fn paint(
         &self,
         photo: &Aperture,
@@ -73,6 +56,7 @@ impl MouthPaint {
         position: Vector2<f32>,
         share: f32,
         pixel: &mut [u8; 3],
+        grain: Option<&Grain>,
         sample: impl Fn(Vector2<f32>) -> [u8; 3],
     ) {
         let (along, above) = driving.coordinates(position);
@@ -85,7 +69,7 @@ impl MouthPaint {
         let from_upper = upper - above;
         let seen = step(0.08, 0.25, open_photo);
         let mut colour = self.colour(along, above - lower, from_upper, driving.widest(), 1.0 - seen);
-        if let Some(grain) = &self.grain {
+        if let Some(grain) = grain {
             // Hangs from the upper lip, too, in the photo's own pixels.
             let lighter = 1.0 + grain.at(photo.position(along, photo.edges(along).1 - from_upper));
             colour = colour.map(|v| v * lighter);

@@ -96,7 +96,7 @@ impl NeuralRenderer {
 
         let (corrections, region, tone) = (&*corrections, *region, tone.as_ref());
         mesh.retouch(frame, |room, mut row| corrections.apply(&region, tone, room, &mut row));
-        mesh.soften_edges(frame);
+        mesh.finish(frame);
         Ok(())
     }
 }
