@@ -66,13 +66,14 @@ impl Grain {
         let first = position.map(f32::floor);
         let part = position - first;
         let mirrored = |at: f32| {
-            let at = (at as i64).rem_euclid(2 * self.side as i64) as usize;
+            let at = (at as i32).rem_euclid(2 * self.side as i32) as usize;
             at.min(2 * self.side - 1 - at)
         };
-        let share =
-            |dx: f32, dy: f32| self.shares[mirrored(first.y + dy) * self.side + mirrored(first.x + dx)];
-        let upper = share(0.0, 0.0) + (share(1.0, 0.0) - share(0.0, 0.0)) * part.x;
-        let lower = share(0.0, 1.0) + (share(1.0, 1.0) - share(0.0, 1.0)) * part.x;
+        let columns = [first.x, first.x + 1.0].map(mirrored);
+        let rows = [first.y, first.y + 1.0].map(mirrored);
+        let share = |x: usize, y: usize| self.shares[rows[y] * self.side + columns[x]];
+        let upper = share(0, 0) + (share(1, 0) - share(0, 0)) * part.x;
+        let lower = share(0, 1) + (share(1, 1) - share(0, 1)) * part.x;
         upper + (lower - upper) * part.y
     }
 }

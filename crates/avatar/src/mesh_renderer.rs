@@ -29,13 +29,16 @@ pub struct MeshRenderer {
     mesh: SourceMesh,
     /// `None`: the mouth is left as the mesh makes it.
     mouth: Option<MouthPaint>,
-    /// What is made up gets as much of it as the photo's skin has.
+    /// What is made up gets as much grain as the photo's skin has.
     grain: Grain,
     warp: MeshWarp,
     stage: Option<Stage>,
-    /// Pixels to change, columns and rows of the warp, and their colours; kept from frame to frame.
-    touches: Vec<((usize, usize), [u8; 3])>,
+    /// Kept from frame to frame.
+    touches: Vec<Touch>,
 }
+
+/// A pixel to change, column and row of the warp, and its colour.
+type Touch = ((usize, usize), [u8; 3]);
 
 /// What a view shows when nothing moves, and what is needed to move it.
 struct Stage {
@@ -109,7 +112,7 @@ impl MeshRenderer {
     ///
     /// `out` takes the view's size if it has another. What does not move is the same in every frame, and where the
     /// view shows the photo pixel for pixel it is the photo's. The first frame of a view prepares it; frames of the
-    /// same view after it allocate nothing. A view of no pixels or of no area gives an empty picture.
+    /// same view after it allocate next to nothing. A view of no pixels or of no area gives an empty picture.
     pub fn render(&mut self, driving: &Landmarks, view: &View, out: &mut RgbImage) {
         self.draw(driving, view, out);
         self.finish(out);
@@ -150,31 +153,26 @@ impl MeshRenderer {
         }
         let (column, row) = stage.window;
         let at = |(x, y): (usize, usize)| ((column + x) as u32, (row + y) as u32);
-        let step = stage.view.scale().max();
-        let put = |touches: &mut Vec<((usize, usize), [u8; 3])>, out: &mut RgbImage| {
+        let colour = |out: &RgbImage, position: (usize, usize)| {
+            let (x, y) = at(position);
+            out.get_pixel(x, y).0
+        };
+        let put = |touches: &mut Vec<Touch>, out: &mut RgbImage| {
             for (position, colour) in touches.drain(..) {
                 let (x, y) = at(position);
                 out.put_pixel(x, y, Rgb(colour));
             }
         };
-        // Grain moves with the mouth's corners, which is to say with the head.
+        let undriven = mesh.undriven(warp.pose.as_ref().unwrap_or(mesh.pose()));
         let lighter = |(x, y): (usize, usize)| {
-            let position = stage.window_view.to_photo(Vector2::new(x as f32 + 0.5, y as f32 + 0.5));
-            let (along, above) =
-                warp.opening.as_ref().map_or((0.0, 0.0), |mouth| mouth.coordinates(position));
-            1.0 + grain.at(mesh.mouth().position(along, above))
+            let place = stage.window_view.to_photo(Vector2::new(x as f32 + 0.5, y as f32 + 0.5));
+            1.0 + grain.at(undriven(place))
         };
-        let drawn = |position: (usize, usize)| {
-            let (x, y) = at(position);
-            out.get_pixel(x, y).0
-        };
-        touches.extend(mixed_streaks(warp, step, drawn, lighter));
+        let scale = stage.view.scale();
+        touches.par_extend(mixed_streaks(warp, scale, |position| colour(out, position), lighter));
         put(touches, out);
         for mask in [&warp.face, &warp.eyes] {
-            touches.extend(soft_edge(warp, mask, step, |position| {
-                let (x, y) = at(position);
-                out.get_pixel(x, y).0
-            }));
+            touches.extend(soft_edge(warp, mask, scale.max(), |position| colour(out, position)));
             put(touches, out);
         }
     }

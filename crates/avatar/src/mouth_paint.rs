@@ -49,6 +49,7 @@ impl MouthPaint {
     /// they open wider than the photo's. What the photo shows of its own mouth hangs from the upper lip, as the upper
     /// teeth do, and `sample` gives it (photo pixels); the rest is painted, with the photo's `grain` in frames that people
     /// see. Networks are shown paint without, as they were trained.
+    #[allow(clippy::too_many_arguments, reason = "one pixel and all that it depends on")]
     pub(crate) fn paint(
         &self,
         photo: &Aperture,

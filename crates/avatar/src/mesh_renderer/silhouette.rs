@@ -6,6 +6,8 @@
 
 use gioconda_face::warp::MeshWarp;
 
+use super::Touch;
+
 /// Neighbours come from places this many of their own distances apart where something is hidden between them; elsewhere one
 /// runs on into the other. At twice as many, colours are mixed in full.
 const HIDDEN: f32 = 1.5;
@@ -17,7 +19,7 @@ pub(super) fn soft_edge(
     mask: &[u8],
     step: f32,
     colour: impl Fn((usize, usize)) -> [u8; 3],
-) -> impl Iterator<Item = ((usize, usize), [u8; 3])> {
+) -> impl Iterator<Item = Touch> {
     let (width, height) = (warp.width, warp.height);
     let covered = move |(x, y): (usize, usize)| mask[y * width + x];
     let apart = move |(x, y): (usize, usize), (u, v): (usize, usize)| {
@@ -85,7 +87,7 @@ mod tests {
 
     #[test]
     fn where_the_face_runs_on_nothing_changes() {
-        assert_eq!(row(&warp(&[255, 255, 191, 0, 0], 1.0)), []);
+        assert_eq!(row(&warp(&[255, 255, 191, 0, 0], 0.5)), []);
         assert_eq!(row(&warp(&[255, 255, 0, 0], 20.0)), []);
     }
 }

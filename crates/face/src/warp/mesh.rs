@@ -47,8 +47,8 @@ pub(super) struct Mesh {
     pub(super) on_oval: Vec<bool>,
     /// `[468]` whether a vertex shares a triangle with the oval: these become the outline of a turned head.
     pub(super) near_oval: Vec<bool>,
-    /// `[468]` for a vertex at most [`RIM`] edges away from the oval (cheeks, temples and forehead, no feature) the nearest
-    /// vertex of the oval, counted along it.
+    /// `[468]` for a vertex at most [`RIM`] edges away from the oval, but for brows (which leaves cheeks, temples and forehead),
+    /// the nearest vertex of the oval, counted along it.
     pub(super) rim: Vec<Option<usize>>,
     /// Outlines of the holes, oriented like the triangles.
     pub(super) mouth: Vec<usize>,
@@ -89,7 +89,9 @@ pub(super) static MESH: LazyLock<Mesh> = LazyLock::new(|| {
         let distance = |&at: &usize| (TOPOLOGY.vertices[oval[at]] - place).norm();
         (0..oval.len()).min_by(|a, b| distance(a).total_cmp(&distance(b)))
     };
-    let rim = (0..MESH_POINTS).map(|i| nearest(i).filter(|_| rim[i])).collect();
+    let brows = [&TOPOLOGY.contours.right_eyebrow, &TOPOLOGY.contours.left_eyebrow];
+    let is_brow = |i: usize| brows.iter().any(|brow| brow.as_flattened().contains(&i));
+    let rim = (0..MESH_POINTS).map(|i| nearest(i).filter(|_| rim[i] && !is_brow(i))).collect();
     Mesh {
         near_oval,
         rim,

@@ -7,6 +7,7 @@
 //!    near it, less along the neck, not at all at the border of the [`MotionRegion`]. The grid is drawn first.
 //! 2. The face mesh is drawn over the grid from far to near (`raster`), piecewise affine. Along its
 //!    oval it starts with the grid's own displacement, so there is no seam.
+//!    What the photo hides behind its outline and a turn brings forward takes the skin inside the outline (`outline`).
 //! 3. Inside the eyes the texture does not stretch with the lids: lids close *over* the eye, and the iris stays round and
 //!    follows the driving gaze (`look`).
 //!
@@ -33,7 +34,7 @@ use look::Look;
 use mesh::{MESH, signed_area};
 use outline::Detour;
 use raster::{Band, Vertex};
-use surround::{Residuals, Surround};
+use surround::{Residuals, SkullMotion, Surround};
 
 /// Which rectangle of the photo's frame an output shows, and at which size.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -115,6 +116,8 @@ pub struct MeshWarp {
     pub eyes: Vec<u8>,
     /// The driving mouth; `None` before the first warp.
     pub opening: Option<Aperture>,
+    /// The driving head; `None` before the first warp.
+    pub pose: Option<HeadPose>,
     scratch: Scratch,
 }
 
@@ -154,7 +157,7 @@ pub struct SourceMesh {
     surround: Surround,
     /// `[468]` area of the triangles around each vertex in the photo, back-facing ones counted negative.
     area: Vec<f32>,
-    /// `[468]`
+    /// `[468]` where vertices take their colours from that the photo does not show.
     detours: Vec<Detour>,
     right_eye: Aperture,
     left_eye: Aperture,
@@ -178,7 +181,7 @@ impl SourceMesh {
             right_eye: Aperture::right_eye(&landmarks, pose.scale),
             left_eye: Aperture::left_eye(&landmarks, pose.scale),
             mouth: Aperture::mouth(&landmarks, pose.scale),
-            detours: outline::detours(&landmarks, surround::face_width(&pose)),
+            detours: outline::detours(&landmarks, &pose),
             landmarks,
             pose,
             surround,
@@ -205,6 +208,13 @@ impl SourceMesh {
     /// The photo's own mouth opening.
     pub fn mouth(&self) -> &Aperture {
         &self.mouth
+    }
+
+    /// From places on a head in the pose `driving` to places on the photo's, photo pixels: shifted, rolled and scaled, but not
+    /// turned. For what moves with a head whatever its face does.
+    pub fn undriven(&self, driving: &HeadPose) -> impl Fn(Vector2<f32>) -> Vector2<f32> + use<> {
+        let skull = SkullMotion::new(driving, &self.pose);
+        move |place| place + skull.displacement(place)
     }
 
     /// Draws the flow that moves the photo's face to `driving` (pixels, in the photo's frame) as seen in `view`.
@@ -254,6 +264,7 @@ impl SourceMesh {
                 band.displace_to_photo(view);
             });
         warp.opening = Some(frame.mouth);
+        warp.pose = Some(pose);
     }
 
     /// Moves nodes and vertices to their driving positions and sorts the visible triangles.

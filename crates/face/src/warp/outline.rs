@@ -3,8 +3,9 @@
 use nalgebra::{Vector2, Vector3};
 
 use super::mesh::{MESH, signed_area};
-use crate::Landmarks;
+use super::surround::{face_width, head_centre};
 use crate::topology::MESH_POINTS;
+use crate::{HeadPose, Landmarks};
 
 /// What the photo shows within this share of a face's width of its outline may be hair as well as skin: landmarks are
 /// not more exact there, and pixels of an edge show both sides.
@@ -33,7 +34,7 @@ pub(super) fn edges(landmarks: &Landmarks) -> impl Iterator<Item = [usize; 2]> +
     })
 }
 
-/// How a point lies to the outline, seen from the middle of the face.
+/// How a point lies to the outline, seen from the middle of the head.
 pub(super) struct Place {
     /// Away from the middle; of length 1, or zero in the middle itself.
     pub(super) outwards: Vector2<f32>,
@@ -41,21 +42,21 @@ pub(super) struct Place {
     pub(super) depth: f32,
 }
 
-/// Says of points how they lie to the outline of a face with these `edges`.
+/// Says of points how they lie to the outline of a face with these `edges`. Between the ears, where the middle of a head
+/// is, one looks at both of them the right way however it is turned; the middle of a face's landmarks moves past the far one.
 pub(super) fn places<'a>(
     landmarks: &'a Landmarks,
     edges: &'a [[usize; 2]],
+    pose: &HeadPose,
 ) -> impl Fn(Vector2<f32>) -> Place + 'a {
-    let middle = (0..MESH_POINTS).map(|i| landmarks.xy(i)).sum::<Vector2<f32>>() / MESH_POINTS as f32;
+    let middle = head_centre(pose);
     move |point| {
         let outwards = (point - middle).try_normalize(f32::EPSILON).unwrap_or_default();
         let crossings = edges.iter().filter_map(|edge| {
             let [a, b] = edge.map(|i| landmarks.xy(i));
-            let turn = outwards.perp(&(b - a));
-            let along = (a - middle).perp(&outwards) / turn;
-            let distance = (a - middle).perp(&(b - a)) / turn;
+            let along = (a - middle).perp(&outwards) / outwards.perp(&(b - a));
             // Also false for an edge that is seen end-on, where nothing is a number.
-            (0.0..=1.0).contains(&along).then_some(distance)
+            (0.0..=1.0).contains(&along).then(|| (a + (b - a) * along - middle).dot(&outwards))
         });
         let furthest = crossings.fold(0.0, f32::max);
         Place { outwards, depth: (furthest - (point - middle).norm()).max(0.0) }
@@ -79,14 +80,15 @@ impl Detour {
     }
 }
 
-/// `[468]` the detours of a photo's face that is `face_width` pixels wide.
+/// `[468]` the detours of a photo's face.
 ///
 /// There are some only where the photo hides the oval. There, the outline passes hair or background to what is behind, and
 /// what is behind lies, folded over, somewhere in the face: taken as they are, both would be drawn into a cheek. They take
 /// the skin inside the outline instead.
-pub(super) fn detours(landmarks: &Landmarks, face_width: f32) -> Vec<Detour> {
+pub(super) fn detours(landmarks: &Landmarks, pose: &HeadPose) -> Vec<Detour> {
+    let face_width = face_width(pose);
     let edges: Vec<_> = edges(landmarks).collect();
-    let place = places(landmarks, &edges);
+    let place = places(landmarks, &edges, pose);
     let behind = BEHIND * face_width;
     let hidden: Vec<_> =
         MESH.oval.iter().map(|&i| (place(landmarks.xy(i)).depth / behind).min(1.0)).collect();
@@ -131,47 +133,66 @@ mod tests {
             .map(|point| turn * (point * (100.0 / 15.0)) + Vector3::new(100.0, 100.0, 0.0))
     }
 
+    /// The point of the oval that lies deepest behind the outline, and how it does.
+    fn deepest(landmarks: &Landmarks) -> (Vector2<f32>, Place) {
+        let edges: Vec<_> = edges(landmarks).collect();
+        let place = places(landmarks, &edges, &HeadPose::fit(landmarks));
+        let places = MESH.oval.iter().map(|&i| (landmarks.xy(i), place(landmarks.xy(i))));
+        places.max_by(|a, b| a.1.depth.total_cmp(&b.1.depth)).expect("an oval has vertices")
+    }
+
     #[test]
     fn the_ovals_depth_is_how_far_a_turn_hides_it() {
-        let deepest = |landmarks: &Landmarks| {
-            let edges: Vec<_> = edges(landmarks).collect();
-            let place = places(landmarks, &edges);
-            let deepest = MESH
-                .oval
-                .iter()
-                .max_by(|a, b| place(landmarks.xy(**a)).depth.total_cmp(&place(landmarks.xy(**b)).depth));
-            let at = landmarks.xy(*deepest.expect("an oval has vertices"));
-            (at, place(at))
+        let unhidden = deepest(&turned(0.0)).1.depth;
+        assert!(unhidden < 1.0, "{unhidden}");
+        for yaw in [30.0, 45.0, 60.0] {
+            let landmarks = turned(yaw);
+            let (at, Place { outwards, depth }) = deepest(&landmarks);
+            assert!(depth > 5.0, "{yaw}: {depth}");
+            // The far cheek is to the right, and its outline is the rightmost vertex about that high.
+            assert!(outwards.x > 0.7, "{yaw}: {outwards}");
+            let edge = at + outwards * depth;
+            let rightmost = (0..MESH_POINTS)
+                .map(|i| landmarks.xy(i))
+                .filter(|p| (p.y - edge.y).abs() < 8.0)
+                .map(|p| p.x)
+                .fold(f32::MIN, f32::max);
+            assert!((edge.x - rightmost).abs() < 3.0, "{yaw}: {} {rightmost}", edge.x);
+            // On the outline and outside of it nothing is hidden.
+            let edges: Vec<_> = edges(&landmarks).collect();
+            let place = places(&landmarks, &edges, &HeadPose::fit(&landmarks));
+            assert!(place(edge).depth < 0.01);
+            assert_eq!(place(edge + outwards * 5.0).depth, 0.0);
+        }
+    }
+
+    #[test]
+    fn depths_grow_steadily_with_the_turn() {
+        let depths = |yaw: f32| {
+            let landmarks = turned(yaw);
+            let edges: Vec<_> = edges(&landmarks).collect();
+            let place = places(&landmarks, &edges, &HeadPose::fit(&landmarks));
+            MESH.oval.iter().map(|&i| place(landmarks.xy(i)).depth).collect::<Vec<_>>()
         };
-        assert!(deepest(&turned(0.0)).1.depth < 1.0, "{}", deepest(&turned(0.0)).1.depth);
-        let landmarks = turned(30.0);
-        let (at, Place { outwards, depth }) = deepest(&landmarks);
-        assert!(depth > 5.0, "{depth}");
-        // The far cheek is to the right, and its outline is the rightmost vertex about that high.
-        assert!(outwards.x > 0.7, "{outwards}");
-        let edge = at + outwards * depth;
-        let rightmost = (0..MESH_POINTS)
-            .map(|i| landmarks.xy(i))
-            .filter(|p| (p.y - edge.y).abs() < 8.0)
-            .map(|p| p.x)
-            .fold(f32::MIN, f32::max);
-        assert!((edge.x - rightmost).abs() < 2.0, "{} {rightmost}", edge.x);
-        // On the outline and outside of it nothing is hidden.
-        let edges: Vec<_> = edges(&landmarks).collect();
-        let place = places(&landmarks, &edges);
-        assert!(place(edge).depth < 0.01);
-        assert_eq!(place(edge + outwards * 5.0).depth, 0.0);
+        for half_degrees in 0..120 {
+            let yaw = half_degrees as f32 / 2.0;
+            for (before, after) in depths(yaw).into_iter().zip(depths(yaw + 0.5)) {
+                assert!((before - after).abs() < 4.0, "from {yaw} degrees on: {before} {after}");
+            }
+        }
     }
 
     #[test]
     fn only_what_is_hidden_takes_its_colour_from_elsewhere() {
         let (photo, frontal) = (turned(30.0), turned(0.0));
-        let detours = detours(&photo, 100.0);
+        let pose = HeadPose::fit(&photo);
+        let detours = detours(&photo, &pose);
         let (mut as_photographed, mut facing) = (Vec::new(), Vec::new());
         normals(&photo, &mut as_photographed);
         normals(&frontal, &mut facing);
         let edges: Vec<_> = edges(&photo).collect();
-        let place = places(&photo, &edges);
+        let place = places(&photo, &edges, &pose);
+        let edge = EDGE * face_width(&pose);
         let mut hidden = 0;
         for i in 0..MESH_POINTS {
             assert_eq!(detours[i].towards(as_photographed[i]), Vector2::zeros());
@@ -180,13 +201,11 @@ mod tests {
                 assert!(way.norm() < 0.01, "{i} is on the near side: {way}");
             }
             // What is hidden takes what lies from one to two edges' widths inside the outline.
-            if MESH.on_oval[i]
-                && place(photo.xy(i)).depth > 1.0
-                && facing[i].z < as_photographed[i].z - REVEALED
-            {
+            let revealed = facing[i].z < as_photographed[i].z - REVEALED;
+            if MESH.on_oval[i] && revealed && place(photo.xy(i)).depth > 1.0 {
                 hidden += 1;
                 let depth = place(photo.xy(i) + way).depth;
-                assert!((3.9..=8.1).contains(&depth), "{i}: {depth}");
+                assert!((0.99 * edge..=2.01 * edge).contains(&depth), "{i}: {depth}");
             }
         }
         assert!(hidden > 5, "{hidden}");

@@ -23,7 +23,7 @@ use crate::{HeadPose, Landmarks};
 /// Cells of the grid per side.
 const CELLS: usize = 64;
 const NODES: usize = CELLS + 1;
-/// Points along the face oval that steer the grid: its 36 vertices and the middles between them.
+/// Points along the face's outline that steer the grid: for the oval's 36 vertices and the middles between them.
 const CONTROLS: usize = 72;
 /// The head's centre in the canonical frame, centimetres: between the ears.
 const HEAD_CENTRE: Vector3<f32> = Vector3::new(0.0, 2.0, -4.0);
@@ -68,7 +68,7 @@ impl Surround {
             .map(|i| corner + Vector2::new((i % NODES) as f32, (i / NODES) as f32).component_mul(&step))
             .collect();
         let edges: Vec<_> = outline::edges(landmarks).collect();
-        let (controls, hidden): (Vec<_>, Vec<_>) = outline_points(landmarks, &edges)
+        let (controls, hidden): (Vec<_>, Vec<_>) = outline_points(landmarks, &edges, pose)
             .map(|(oval, place)| (oval + place.outwards * place.depth, place.depth))
             .map(|(p, hidden)| ((p, head.weight(p)), hidden))
             .unzip();
@@ -122,7 +122,7 @@ impl Surround {
         out: &mut Vec<Vertex>,
     ) {
         let skull = SkullMotion::new(&self.pose, pose);
-        let outline = outline_points(driving, edges).zip(&self.hidden);
+        let outline = outline_points(driving, edges, pose).zip(&self.hidden);
         // What lies beside the oval is hidden with it when the head turns further away than in the photo.
         let outline = outline.map(|((oval, place), &hidden)| oval + place.outwards * place.depth.min(hidden));
         for (k, (to, &(from, weight))) in outline.zip(&self.controls).enumerate() {
@@ -176,7 +176,7 @@ impl Surround {
     }
 }
 
-/// What the face oval does beyond the skull's motion, at its control points; pixels.
+/// What the face's outline does beyond the skull's motion, at its control points; pixels.
 #[derive(Clone, Debug)]
 pub(super) struct Residuals {
     x: [f32; CONTROLS],
@@ -217,8 +217,9 @@ fn oval_points(landmarks: &Landmarks) -> impl Iterator<Item = Vector2<f32>> + '_
 fn outline_points<'a>(
     landmarks: &'a Landmarks,
     edges: &'a [[usize; 2]],
+    pose: &HeadPose,
 ) -> impl Iterator<Item = (Vector2<f32>, Place)> + 'a {
-    let place = outline::places(landmarks, edges);
+    let place = outline::places(landmarks, edges, pose);
     oval_points(landmarks).map(move |point| (point, place(point)))
 }
 
@@ -254,7 +255,7 @@ fn smooth(t: f32) -> f32 {
 }
 
 /// How the outline of the skull moves from one pose to another: a similarity of the picture.
-struct SkullMotion {
+pub(super) struct SkullMotion {
     centre: Vector2<f32>,
     shift: Vector2<f32>,
     /// `scale * cos - 1` and `scale * sin` of the roll, which are 0 for equal poses to the last bit.
@@ -263,24 +264,29 @@ struct SkullMotion {
 }
 
 impl SkullMotion {
-    fn new(from: &HeadPose, to: &HeadPose) -> Self {
-        let centre = from.from_canonical(HEAD_CENTRE).xy();
+    pub(super) fn new(from: &HeadPose, to: &HeadPose) -> Self {
+        let centre = head_centre(from);
         let relative = to.rotation.matrix() * from.rotation.matrix().transpose();
         let angle = (relative.m21 - relative.m12).atan2(relative.m11 + relative.m22);
         let scale = to.scale / from.scale;
         Self {
             centre,
-            shift: to.from_canonical(HEAD_CENTRE).xy() - centre,
+            shift: head_centre(to) - centre,
             stretch: scale * angle.cos() - 1.0,
             turn: scale * angle.sin(),
         }
     }
 
-    fn displacement(&self, p: Vector2<f32>) -> Vector2<f32> {
+    pub(super) fn displacement(&self, p: Vector2<f32>) -> Vector2<f32> {
         let d = p - self.centre;
         // The pose's y axis points up, the picture's down: a positive roll is counter-clockwise on the screen.
         self.shift + Vector2::new(self.stretch * d.x + self.turn * d.y, self.stretch * d.y - self.turn * d.x)
     }
+}
+
+/// Where the middle of a head in this pose is seen, pixels.
+pub(super) fn head_centre(pose: &HeadPose) -> Vector2<f32> {
+    pose.from_canonical(HEAD_CENTRE).xy()
 }
 
 /// How wide a face in this pose is where it is turned to the camera, pixels; at least 1.
