@@ -6,6 +6,8 @@
 //!
 //! `frame = m · photo(flow₀ + Δflow) + (1 - m) · tanh(colour + atanh(photo(flow₀)))`
 //!
+//! where channels that are bright already are darkened more evenly than that ([`blend`]).
+//!
 //! The mouth that [`MeshRenderer`] paints where a photo shows none is there for networks that were trained to paint
 //! on it ([`GeneratorConfig::painted_mouth`](gioconda_networks::GeneratorConfig::painted_mouth)), and left out for others.
 

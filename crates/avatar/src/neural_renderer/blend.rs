@@ -14,6 +14,10 @@ pub(super) type Correction = [f32; 8];
 /// Colours are kept this far from ±1, where atanh is infinite (`gioconda_networks::compose`).
 const COLOUR_MARGIN: f32 = 1e-4;
 
+/// Above this brightness of a channel, -1..1, an offset changes it by as much as at this brightness. In tanh space a channel near
+/// its end hardly moves: darkened yellow, whose red is there and whose green is not, turns orange.
+const EVEN: f32 = 0.5;
+
 #[inline(always)]
 fn mixed(a: &Correction, b: &Correction, share: f32) -> Correction {
     let mut mixed = [0.0; 8];
@@ -72,7 +76,8 @@ impl SimdOp for Along<'_> {
 }
 
 /// Blends a row of the bare warp with the corrected warp and the painted colour:
-/// `m · warped + (1 - m) · tanh(offset + atanh(bare))`. What is painted keeps to `tone`.
+/// `m · warped + (1 - m) · (tanh(offset + atanh(even)) + bare - even)`, `even` being no brighter than [`EVEN`]. What is painted keeps
+/// to `tone`.
 pub(super) struct Blend<'a> {
     pub(super) corrections: &'a [Correction],
     /// The photo along the mesh's and the residual flow.
@@ -95,8 +100,9 @@ impl SimdOp for Blend<'_> {
             for i in 0..4 {
                 let base = (bare[i] / 127.5 - 1.0).clamp(COLOUR_MARGIN - 1.0, 1.0 - COLOUR_MARGIN);
                 let offset = correction[4 + i];
+                let even = base.min(EVEN);
                 // tanh(a + b) from the tangents of a and b.
-                painted[i] = ((offset + base) / (1.0 + offset * base) + 1.0) * 127.5;
+                painted[i] = ((offset + even) / (1.0 + offset * even) + (base - even) + 1.0) * 127.5;
             }
             if let Some(tone) = self.tone {
                 let [r, g, b, _] = painted;
