@@ -162,7 +162,7 @@ mod tests {
             let edges: Vec<_> = edges(&landmarks).collect();
             let place = places(&landmarks, &edges, &HeadPose::fit(&landmarks));
             assert!(place(edge).depth < 0.01);
-            assert_eq!(place(edge + outwards * 5.0).depth, 0.0);
+            assert!(place(edge + outwards * 5.0).depth <= 0.0);
         }
     }
 
