@@ -7,7 +7,7 @@
 use nalgebra::{Matrix3, Rotation3, UnitQuaternion, Vector3};
 
 use crate::Landmarks;
-use crate::topology::TOPOLOGY;
+use crate::topology::{TOPOLOGY, point};
 
 /// The pose of a head in a picture.
 #[derive(Clone, Debug, PartialEq)]
@@ -86,6 +86,12 @@ impl HeadPose {
     /// The inverse of [`HeadPose::to_canonical`].
     pub fn from_canonical(&self, point: Vector3<f32>) -> Vector3<f32> {
         flip(self.scale * (self.rotation * point) + self.translation)
+    }
+
+    /// How wide the face would be if it looked straight into the camera, pixels.
+    pub fn face_width(&self) -> f32 {
+        let vertices = &TOPOLOGY.vertices;
+        self.scale * (vertices[point::FACE_LEFT] - vertices[point::FACE_RIGHT]).norm()
     }
 
     /// Yaw (positive: the person turns to their own left), pitch (positive: looks up) and roll (positive: the head

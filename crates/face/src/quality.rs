@@ -8,7 +8,7 @@ use nalgebra::Vector2;
 use crate::features::{Side, eye_opening, mouth_opening};
 use crate::landmark_model::landmark_region;
 use crate::region::{Border, Region, sample};
-use crate::topology::{MESH_POINTS, TOPOLOGY, point};
+use crate::topology::MESH_POINTS;
 use crate::{HeadPose, Landmarks};
 
 /// What can be said about a face before animating it.
@@ -87,8 +87,7 @@ const OPEN_MOUTH: f32 = 0.15;
 impl Quality {
     /// Looks at the face with these landmarks in `picture`.
     pub fn measure(picture: &RgbImage, landmarks: &Landmarks, pose: &HeadPose) -> Self {
-        let vertices = &TOPOLOGY.vertices;
-        let face_width = pose.scale * (vertices[point::FACE_LEFT] - vertices[point::FACE_RIGHT]).norm();
+        let face_width = pose.face_width();
         let yaw_pitch_roll @ [yaw, pitch, _] = pose.yaw_pitch_roll();
         let sharpness = sharpness(picture, landmarks);
         let size = Vector2::new(picture.width() as f32, picture.height() as f32);

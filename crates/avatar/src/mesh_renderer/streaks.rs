@@ -78,11 +78,10 @@ impl Streaks<'_> {
             let (before, after) = (own - self.place(before), self.place(after) - own);
             ((after - before).norm() < APART).then(|| (before + after) / 2.0)
         };
-        let (right, down) = (change((x - 1, y), (x + 1, y))?, change((x, y - 1), (x, y + 1))?);
+        let around @ [left, right, above, below] = [(x - 1, y), (x + 1, y), (x, y - 1), (x, y + 1)];
+        let (right, down) = (change(left, right)?, change(above, below)?);
         let drawn_out = share(DRAWN_OUT, right.perp(&down).abs());
-        if drawn_out <= 0.0
-            || ![(x - 1, y), (x + 1, y), (x, y - 1), (x, y + 1)].iter().all(|&at| self.is_skin(at))
-        {
+        if drawn_out <= 0.0 || !around.into_iter().all(|at| self.is_skin(at)) {
             return None;
         }
         // The square of how far one gets in the photo in each direction, and its extremes.

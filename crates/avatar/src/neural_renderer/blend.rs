@@ -102,7 +102,8 @@ impl SimdOp for Blend<'_> {
                 let offset = correction[4 + i];
                 let even = base.min(EVEN);
                 // tanh(a + b) from the tangents of a and b.
-                painted[i] = ((offset + even) / (1.0 + offset * even) + (base - even) + 1.0) * 127.5;
+                let changed = (offset + even) / (1.0 + offset * even) + (base - even);
+                painted[i] = ((changed + 1.0) * 127.5).min(255.0);
             }
             if let Some(tone) = self.tone {
                 let [r, g, b, _] = painted;
@@ -122,4 +123,41 @@ impl SimdOp for Blend<'_> {
 #[inline(always)]
 fn levels([r, g, b]: [u8; 3]) -> [f32; 4] {
     [f32::from(r), f32::from(g), f32::from(b), 0.0]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// One pixel where the photo has `bare`, changed by an offset of this tanh in all channels.
+    fn blended(bare: [u8; 3], warped: [u8; 3], mask: f32, offset: f32) -> [u8; 3] {
+        let mut row = [bare];
+        let corrections = [[0.0, 0.0, mask, 0.0, offset, offset, offset, 0.0]];
+        Blend { corrections: &corrections, warped: &[warped], tone: None, row: &mut row }.dispatch();
+        row[0]
+    }
+
+    #[test]
+    fn without_an_offset_colours_stay() {
+        for value in [1, 60, 128, 191, 230, 254] {
+            assert_eq!(blended([value; 3], [0; 3], 0.0, 0.0), [value; 3]);
+        }
+    }
+
+    #[test]
+    fn darkened_yellow_is_yellow() {
+        // In tanh space it would become [210, 109, 24]: orange.
+        let [red, green, _] = blended([242, 191, 76], [0; 3], 0.0, -0.6).map(f32::from);
+        assert!(red < 170.0, "{red}");
+        assert!(red / green < 1.7, "{red} {green}");
+        // Channels that are not bright change as the network learned it: -0.2 becomes -0.2 (+) -0.6.
+        let [dark, ..] = blended([102; 3], [0; 3], 0.0, -0.6);
+        assert_eq!(dark, ((1.0 - 0.8 / 1.12) * 127.5 + 0.5) as u8);
+    }
+
+    #[test]
+    fn what_is_painted_is_no_brighter_than_white() {
+        assert_eq!(blended([250; 3], [0; 3], 0.0, 0.9), [255; 3]);
+        assert_eq!(blended([250; 3], [0; 3], 0.5, 0.9), [128; 3]);
+    }
 }

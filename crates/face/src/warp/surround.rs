@@ -17,7 +17,6 @@ use super::mesh::MESH;
 use super::outline::{self, Place};
 use super::raster::{Band, Clip, Vertex};
 use super::{MotionRegion, View, ratio};
-use crate::topology::{TOPOLOGY, point};
 use crate::{HeadPose, Landmarks};
 
 /// Cells of the grid per side.
@@ -289,10 +288,9 @@ pub(super) fn head_centre(pose: &HeadPose) -> Vector2<f32> {
     pose.from_canonical(HEAD_CENTRE).xy()
 }
 
-/// How wide a face in this pose is where it is turned to the camera, pixels; at least 1.
+/// [`HeadPose::face_width`], at least a pixel: what lengths are counted in.
 pub(super) fn face_width(pose: &HeadPose) -> f32 {
-    let canonical_width = (TOPOLOGY.vertices[point::FACE_LEFT] - TOPOLOGY.vertices[point::FACE_RIGHT]).norm();
-    (pose.scale * canonical_width).max(1.0)
+    pose.face_width().max(1.0)
 }
 
 /// The head's own axes in the photo.
