@@ -24,11 +24,14 @@ after(async () => {
   await studio.stop();
 });
 
-/** Presses Tab until what has the focus says `text`. */
+/** Presses Tab until what has the focus says `text`; where nothing has it, that is the whole page, which says everything. */
 async function tabTo(page: Page, text: string): Promise<void> {
   for (let step = 0; step < 30; step++) {
     await page.keyboard.press("Tab");
-    const said = await page.evaluate(() => document.activeElement?.textContent ?? "");
+    const said = await page.evaluate(() => {
+      const focused = document.activeElement;
+      return focused === document.body ? "" : (focused?.textContent ?? "");
+    });
     if (said.includes(text)) return;
   }
   assert.fail(`no way to “${text}” by Tab`);
@@ -51,8 +54,10 @@ test("a visitor changes the language, chooses a figure and lets it speak, by key
   await page.getByRole("heading", { name: "La Gioconda" }).waitFor();
   assert.equal(await page.evaluate(() => document.activeElement?.tagName), "H1");
 
+  await page.getByRole("button", { name: "Parlare" }).waitFor();
   await tabTo(page, "Parlare");
   await page.keyboard.press("Enter");
+  await page.getByText("Un attimo…").waitFor();
   const film = page.locator(".exhibit video");
   await film.waitFor({ timeout: 120_000 });
   assert.ok((await movement(film)) > MOVES, "the figure does not move");
