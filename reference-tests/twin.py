@@ -11,6 +11,7 @@ from torch.nn.utils.parametrizations import spectral_norm
 EPS = 1e-4
 FLOW_RANGE = 0.25
 COLOUR_MARGIN = 1e-4
+EVEN = 0.5
 
 
 def normalized(layer, on):
@@ -179,7 +180,9 @@ def compose(output, photo, grid):
     if output.shape[2:] != grid.shape[1:3]:
         output = F.interpolate(output, grid.shape[1:3], mode='bilinear', align_corners=False)
     flow, mask, offset = output[:, :2].permute(0, 2, 3, 1), output[:, 2:3], output[:, 3:]
-    colour = (offset + sample(photo, grid).clamp(COLOUR_MARGIN - 1, 1 - COLOUR_MARGIN).atanh()).tanh()
+    base = sample(photo, grid).clamp(COLOUR_MARGIN - 1, 1 - COLOUR_MARGIN)
+    even = base.clamp(max=EVEN)
+    colour = (offset + even.atanh()).tanh() + (base - even)
     warped = sample(photo, grid + flow)
     return mask * warped + (1 - mask) * colour, warped, colour
 

@@ -6,7 +6,11 @@ use burn::tensor::module::interpolate;
 use burn::tensor::ops::{GridSampleOptions, GridSamplePaddingMode, InterpolateMode, InterpolateOptions};
 
 /// The photo's colours are held this far away from ±1, where atanh is infinite.
-const COLOUR_MARGIN: f32 = 1e-4;
+pub const COLOUR_MARGIN: f32 = 1e-4;
+
+/// A channel brighter than this, -1..1, is changed by an offset as much as one of this brightness. In tanh space a channel near
+/// its end hardly moves: darkened yellow, whose red is there and whose green is not, would turn orange.
+pub const EVEN: f32 = 0.5;
 
 /// The face mesh warp of a photo, as the generator's input and as what its output is blended with.
 #[derive(Clone, Debug)]
@@ -39,17 +43,17 @@ impl Warp {
 /// A composed frame and what it is made of: training looks at the parts as well (PROTOTYPE.md, losses).
 #[derive(Clone, Debug)]
 pub struct Composition {
-    /// The frame, `[B, 3, H, W]` in -1..1.
+    /// The frame, `[B, 3, H, W]`, in -1..1 but where [`colour`](Self::colour) exceeds it.
     pub frame: Tensor<4>,
     /// The photo sampled at flow₀ + Δflow, `[B, 3, H, W]`.
     pub warped: Tensor<4>,
-    /// The painted colour, `[B, 3, H, W]` in -1..1.
+    /// The painted colour, `[B, 3, H, W]` from -1; where a bright photo is made brighter it may exceed 1.
     pub colour: Tensor<4>,
     /// The share of `warped` in the frame, `[B, 1, H, W]` in 0..1.
     pub mask: Tensor<4>,
 }
 
-/// Blends the warped photo with the painted colour.
+/// Blends the warped photo with the painted colour, `tanh(offset + atanh(photo))` where the photo is no brighter than [`EVEN`].
 ///
 /// `output`: the generator's six channels `[B, 6, h, w]`. The frame has the size of `warp.grid`: where that is larger,
 /// flow, mask and colour are enlarged bilinearly, so that the frame keeps the sharpness of the photo.
@@ -61,7 +65,8 @@ pub fn compose(output: Tensor<4>, warp: &Warp) -> Composition {
     let offset = output.narrow(1, 3, 3);
 
     let base = warp.warped().clamp(COLOUR_MARGIN - 1.0, 1.0 - COLOUR_MARGIN);
-    let colour = (offset + base.atanh()).tanh();
+    let even = base.clone().clamp_max(EVEN);
+    let colour = (offset + even.clone().atanh()).tanh() + (base - even);
     let warped = sample(warp.photo.clone(), warp.grid.clone() + flow);
     let frame = colour.clone() + mask.clone() * (warped.clone() - colour.clone());
     Composition { frame, warped, colour, mask }

@@ -3,6 +3,7 @@
 //! What works on a row is inlined into [`SimdOp::eval`]: only code inside it is compiled for the instruction set found.
 #![allow(clippy::inline_always)]
 
+use gioconda_networks::{COLOUR_MARGIN, EVEN};
 use rten_simd::{Isa, SimdOp};
 
 use super::tone::Tone;
@@ -10,13 +11,6 @@ use super::tone::Tone;
 /// Residual flow x and y, in units of half the network's square; blend mask; nothing; tanh of the colour offset r, g, b;
 /// nothing.
 pub(super) type Correction = [f32; 8];
-
-/// Colours are kept this far from ±1, where atanh is infinite (`gioconda_networks::compose`).
-const COLOUR_MARGIN: f32 = 1e-4;
-
-/// Above this brightness of a channel, -1..1, an offset changes it by as much as at this brightness. In tanh space a channel near
-/// its end hardly moves: darkened yellow, whose red is there and whose green is not, turns orange.
-const EVEN: f32 = 0.5;
 
 #[inline(always)]
 fn mixed(a: &Correction, b: &Correction, share: f32) -> Correction {
