@@ -19,7 +19,7 @@ pub static PORTRAIT_NETWORK: ModelCard = ModelCard {
     name: "portrait",
     file: "portrait.safetensors",
     bytes: include_bytes!("../../../models/portrait.safetensors"),
-    sha256: "0ca071737ae35ec66107c9d9204e46cf50340b6fa70bc322d762351ce15982d3",
+    sha256: "dd5875080fc1d283861734eb7cf86d3a20d4cf90614bd6fcd20bd5ed74df461d",
     licence: "research use",
     source: "this project, from research clips; see models/portrait.md",
     input: "embedder: [1, K, 3, 128, 128] photos and their landmark pictures in -1..1; generator: [1, 10, 256, 256] warped \
