@@ -47,7 +47,8 @@ pub struct Composition {
     pub frame: Tensor<4>,
     /// The photo sampled at flow₀ + Δflow, `[B, 3, H, W]`.
     pub warped: Tensor<4>,
-    /// The painted colour, `[B, 3, H, W]` from -1; where a bright photo is made brighter it may exceed 1.
+    /// The painted colour, `[B, 3, H, W]` from -1; where a bright photo is made brighter it may exceed 1, which the
+    /// renderer cuts.
     pub colour: Tensor<4>,
     /// The share of `warped` in the frame, `[B, 1, H, W]` in 0..1.
     pub mask: Tensor<4>,
