@@ -1,7 +1,7 @@
 // The studio's pages, in the browser.
 
 import { render } from "preact";
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import * as api from "./api/client";
 import type { Info, LanguageCode } from "./api/types";
 import { Animate } from "./pages/animate";
@@ -39,7 +39,7 @@ function Studio() {
 
   // After a step to another page, keyboards and screen readers go on at its heading.
   const visited = useRef(path);
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (visited.current === path) return;
     visited.current = path;
     scrollTo(0, 0);

@@ -1,6 +1,6 @@
 // A portrait performs a motion: choose both, adjust, make the film, watch and download it.
 
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import * as api from "../api/client";
 import { ended } from "../api/jobs";
 import type { AnimateResult, Format, Gains, Info, Options } from "../api/types";
@@ -67,7 +67,7 @@ export function Animate({ info, search }: { info: Info; search: URLSearchParams 
   // The button that was pressed is gone when the film is there: keyboards and screen readers go on at its heading.
   const finished = useRef<HTMLHeadingElement>(null);
   const done = job?.state === "done";
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (done) finished.current?.focus();
   }, [done]);
 

@@ -1,6 +1,6 @@
 // A figure of the gallery: the picture, its card, and big buttons that let it move. Always labelled as animated.
 
-import { useEffect, useRef } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
 import * as api from "../api/client";
 import { ended, share } from "../api/jobs";
 import type { Figure, Options } from "../api/types";
@@ -33,7 +33,8 @@ export function FigureCard({ figure, kiosk, onBack }: FigureCardProps) {
   const film = useFigureFilm(figure.id, { ...options, size: FILM_SIZE });
   const live = useLive({ figure: figure.id }, { ...options, crop: true }, LIVE_SIZE);
 
-  useEffect(() => {
+  // With the card, not after it is painted: keys pressed at once are the card's.
+  useLayoutEffect(() => {
     heading.current?.focus();
     const escape = (event: KeyboardEvent) => event.key === "Escape" && onBack();
     addEventListener("keydown", escape);
