@@ -48,6 +48,9 @@ const BRIGHT: f32 = 0.1;
 const WIDER: f32 = 0.3;
 /// How far an iris can be trusted where it was taken from elsewhere around its middle.
 const TURNED: f32 = 0.8;
+/// All white above and below an iris is of the side that shows more, where that is three times as much as on the other: their
+/// difference is then half of their sum.
+const LEAN: f32 = 2.0;
 /// Beyond this `along` the corners' skin begins.
 const CORNER: f32 = 0.48;
 
@@ -167,7 +170,8 @@ impl<'a> Look<'a> {
     }
 
     /// The photo's `along` for a driving position beside, above or below the iris: on either side the white reaches from the
-    /// corner to the iris, however wide that is at this height. Where the iris was and is no more, white of both sides meets.
+    /// corner to the iris, however wide that is at this height. Where the iris was and is no more, white of both sides meets:
+    /// beside the iris if the photo shows much more of it on one side, which then has shown how it is lit.
     fn beside_iris(&self, along: f32, above: f32, above_photo: f32) -> f32 {
         let Iris { photo, driving, radius, white: [left, right], .. } = self.iris;
         let chord = |above: f32| {
@@ -175,7 +179,7 @@ impl<'a> Look<'a> {
             (radius * radius - y * y).max(0.0).sqrt()
         };
         let (here, there) = (chord(above - driving.y), chord(above_photo - photo.y));
-        let meet = driving.x + there * (left - right) / (left + right);
+        let meet = driving.x + radius * (LEAN * (left - right) / (left + right)).clamp(-1.0, 1.0);
         let (corner, iris, iris_photo) = if along < meet {
             (-0.5, (driving.x - here).min(meet).max(-CORNER), (photo.x - there).max(-CORNER))
         } else {
