@@ -11,7 +11,7 @@ from torch.nn.utils.parametrizations import spectral_norm
 EPS = 1e-4
 FLOW_RANGE = 0.25
 COLOUR_MARGIN = 1e-4
-EVEN = 0.5
+BRIGHT = 0.4, 0.8
 
 
 def normalized(layer, on):
@@ -181,8 +181,10 @@ def compose(output, photo, grid):
         output = F.interpolate(output, grid.shape[1:3], mode='bilinear', align_corners=False)
     flow, mask, offset = output[:, :2].permute(0, 2, 3, 1), output[:, 2:3], output[:, 3:]
     base = sample(photo, grid).clamp(COLOUR_MARGIN - 1, 1 - COLOUR_MARGIN)
-    even = base.clamp(max=EVEN)
-    colour = (offset + even.atanh()).tanh() + (base - even)
+    moves = (offset + base.atanh()).tanh() - base
+    others = (moves.sum(1, keepdim=True) - moves.amax(1, keepdim=True)) / 2
+    bright = ((base - BRIGHT[0]) / (BRIGHT[1] - BRIGHT[0])).clamp(0, 1)
+    colour = base + moves + bright * (others - moves).clamp(max=0)
     warped = sample(photo, grid + flow)
     return mask * warped + (1 - mask) * colour, warped, colour
 

@@ -6,7 +6,7 @@
 //!
 //! `frame = m · photo(flow₀ + Δflow) + (1 - m) · tanh(colour + atanh(photo(flow₀)))`
 //!
-//! where an offset changes channels that are bright already more evenly than that ([`blend`]).
+//! where bright channels are darkened as the others are ([`blend`]).
 //!
 //! The mouth that [`MeshRenderer`] paints where a photo shows none is there for networks that were trained to paint
 //! on it ([`GeneratorConfig::painted_mouth`](gioconda_networks::GeneratorConfig::painted_mouth)), and left out for others.

@@ -8,9 +8,10 @@ use burn::tensor::ops::{GridSampleOptions, GridSamplePaddingMode, InterpolateMod
 /// The photo's colours are held this far away from ±1, where atanh is infinite.
 pub const COLOUR_MARGIN: f32 = 1e-4;
 
-/// A channel brighter than this, -1..1, is changed by an offset as much as one of this brightness. In tanh space a channel near
-/// its end hardly moves: darkened yellow, whose red is there and whose green is not, would turn orange.
-pub const EVEN: f32 = 0.5;
+/// Channels of this brightness, -1..1, begin to be darkened as the other two are, and from the second on they are. In tanh space a
+/// channel near its end hardly moves: darkened yellow, whose red is there and whose green is not, would turn orange. A highlight,
+/// all of whose channels are there, stays one.
+pub const BRIGHT: [f32; 2] = [0.4, 0.8];
 
 /// The face mesh warp of a photo, as the generator's input and as what its output is blended with.
 #[derive(Clone, Debug)]
@@ -47,14 +48,15 @@ pub struct Composition {
     pub frame: Tensor<4>,
     /// The photo sampled at flow₀ + Δflow, `[B, 3, H, W]`.
     pub warped: Tensor<4>,
-    /// The painted colour, `[B, 3, H, W]` from -1; where a bright photo is made brighter it may exceed 1, which the
-    /// renderer cuts.
+    /// The painted colour, `[B, 3, H, W]` up to 1; where a bright photo is made very dark it may fall below -1, which the renderer
+    /// cuts.
     pub colour: Tensor<4>,
     /// The share of `warped` in the frame, `[B, 1, H, W]` in 0..1.
     pub mask: Tensor<4>,
 }
 
-/// Blends the warped photo with the painted colour, `tanh(offset + atanh(photo))` where the photo is no brighter than [`EVEN`].
+/// Blends the warped photo with the painted colour, `tanh(offset + atanh(photo))`, whose [`BRIGHT`] channels become darker by no
+/// less than the mean of the two that become darkest.
 ///
 /// `output`: the generator's six channels `[B, 6, h, w]`. The frame has the size of `warp.grid`: where that is larger,
 /// flow, mask and colour are enlarged bilinearly, so that the frame keeps the sharpness of the photo.
@@ -66,8 +68,11 @@ pub fn compose(output: Tensor<4>, warp: &Warp) -> Composition {
     let offset = output.narrow(1, 3, 3);
 
     let base = warp.warped().clamp(COLOUR_MARGIN - 1.0, 1.0 - COLOUR_MARGIN);
-    let even = base.clone().clamp_max(EVEN);
-    let colour = (offset + even.clone().atanh()).tanh() + (base - even);
+    let moves = (offset + base.clone().atanh()).tanh() - base.clone();
+    let others = (moves.clone().sum_dim(1) - moves.clone().max_dim(1)) * 0.5; // [B, 1, H, W]
+    let [from, full] = BRIGHT;
+    let bright = ((base.clone() - from) / (full - from)).clamp(0.0, 1.0);
+    let colour = base + moves.clone() + bright * (others - moves).clamp_max(0.0);
     let warped = sample(warp.photo.clone(), warp.grid.clone() + flow);
     let frame = colour.clone() + mask.clone() * (warped.clone() - colour.clone());
     Composition { frame, warped, colour, mask }

@@ -30,7 +30,7 @@ pub use attention::SelfAttention;
 pub use block::{BlockConfig, Norm, Resample, ResidualBlock};
 pub use burn;
 pub use burn::tensor::Device;
-pub use composition::{COLOUR_MARGIN, Composition, EVEN, Warp, compose};
+pub use composition::{BRIGHT, COLOUR_MARGIN, Composition, Warp, compose};
 pub use cpu::convolve;
 pub use critics::{
     Critics, FaceSquares, IDENTITY_FILE, IDENTITY_SHA256, IdentityCritic, JudgedLandmarks, JudgedOpening,

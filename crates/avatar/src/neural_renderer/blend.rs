@@ -3,7 +3,7 @@
 //! What works on a row is inlined into [`SimdOp::eval`]: only code inside it is compiled for the instruction set found.
 #![allow(clippy::inline_always)]
 
-use gioconda_networks::{COLOUR_MARGIN, EVEN};
+use gioconda_networks::{BRIGHT, COLOUR_MARGIN};
 use rten_simd::{Isa, SimdOp};
 
 use super::tone::Tone;
@@ -70,8 +70,8 @@ impl SimdOp for Along<'_> {
 }
 
 /// Blends a row of the bare warp with the corrected warp and the painted colour:
-/// `m · warped + (1 - m) · (tanh(offset + atanh(even)) + bare - even)`, `even` being no brighter than [`EVEN`]. What is painted keeps
-/// to `tone`.
+/// `m · warped + (1 - m) · tanh(offset + atanh(bare))`, where [`BRIGHT`] channels become darker by no less than the mean of the two
+/// that become darkest. What is painted keeps to `tone`.
 pub(super) struct Blend<'a> {
     pub(super) corrections: &'a [Correction],
     /// The photo along the mesh's and the residual flow.
@@ -90,14 +90,21 @@ impl SimdOp for Blend<'_> {
         for (pixel, (correction, warped)) in self.row.iter_mut().zip(sources) {
             let (bare, warped) = (levels(*pixel), levels(*warped));
             let mask = correction[2];
+            let (mut base, mut moves) = ([0.0_f32; 4], [0.0_f32; 4]);
+            for i in 0..4 {
+                base[i] = (bare[i] / 127.5 - 1.0).clamp(COLOUR_MARGIN - 1.0, 1.0 - COLOUR_MARGIN);
+                let offset = correction[4 + i];
+                // tanh(a + b) from the tangents of a and b.
+                moves[i] = (offset + base[i]) / (1.0 + offset * base[i]) - base[i];
+            }
+            let [r, g, b, _] = moves;
+            let others = (r + g + b - r.max(g).max(b)) / 2.0;
+            let [from, full] = BRIGHT;
             let mut painted = [0.0; 4];
             for i in 0..4 {
-                let base = (bare[i] / 127.5 - 1.0).clamp(COLOUR_MARGIN - 1.0, 1.0 - COLOUR_MARGIN);
-                let offset = correction[4 + i];
-                let even = base.min(EVEN);
-                // tanh(a + b) from the tangents of a and b.
-                let changed = (offset + even) / (1.0 + offset * even) + (base - even);
-                painted[i] = ((changed + 1.0) * 127.5).min(255.0);
+                let bright = ((base[i] - from) / (full - from)).clamp(0.0, 1.0);
+                let moved = moves[i] + bright * (others - moves[i]).min(0.0);
+                painted[i] = ((base[i] + moved + 1.0) * 127.5).max(0.0);
             }
             if let Some(tone) = self.tone {
                 let [r, g, b, _] = painted;
@@ -142,7 +149,7 @@ mod tests {
     fn darkened_yellow_is_yellow() {
         // In tanh space it would become [210, 109, 24]: orange.
         let [red, green, _] = blended([242, 191, 76], [0; 3], 0.0, -0.6).map(f32::from);
-        assert!(red < 170.0, "{red}");
+        assert!(red < 180.0, "{red}");
         assert!(red / green < 1.7, "{red} {green}");
         // Channels that are not bright change as the network learned it: -0.2 becomes -0.2 (+) -0.6.
         let [dark, ..] = blended([102; 3], [0; 3], 0.0, -0.6);
@@ -150,8 +157,16 @@ mod tests {
     }
 
     #[test]
-    fn what_is_painted_is_no_brighter_than_white() {
-        assert_eq!(blended([250; 3], [0; 3], 0.0, 0.9), [255; 3]);
-        assert_eq!(blended([250; 3], [0; 3], 0.5, 0.9), [128; 3]);
+    fn a_highlight_stays_one() {
+        // Skin that the photo shows as nearly white is not greyed by a shade.
+        let shaded = blended([253, 251, 236], [0; 3], 0.0, -0.35);
+        assert!(shaded.into_iter().all(|value| value > 215), "{shaded:?}");
+        assert!(shaded[0] >= shaded[1] && shaded[1] > shaded[2], "{shaded:?}");
+    }
+
+    #[test]
+    fn what_is_painted_is_a_colour() {
+        assert_eq!(blended([255; 3], [0; 3], 0.0, 0.9), [255; 3]);
+        assert_eq!(blended([204, 255, 255], [0; 3], 0.0, -0.999_999)[0], 0);
     }
 }
