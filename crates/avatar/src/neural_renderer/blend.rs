@@ -166,6 +166,7 @@ mod tests {
 
     #[test]
     fn what_is_painted_is_a_colour() {
+        assert_eq!(blended([250; 3], [0; 3], 0.0, 0.9), [255; 3]);
         assert_eq!(blended([255; 3], [0; 3], 0.0, 0.9), [255; 3]);
         assert_eq!(blended([204, 255, 255], [0; 3], 0.0, -0.999_999)[0], 0);
     }

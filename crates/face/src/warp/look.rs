@@ -171,7 +171,7 @@ impl<'a> Look<'a> {
 
     /// The photo's `along` for a driving position beside, above or below the iris: on either side the white reaches from the
     /// corner to the iris, however wide that is at this height. Where the iris was and is no more, white of both sides meets:
-    /// beside the iris if the photo shows much more of it on one side, which then has shown how it is lit.
+    /// beside the iris if the photo shows much more of it on one side.
     fn beside_iris(&self, along: f32, above: f32, above_photo: f32) -> f32 {
         let Iris { photo, driving, radius, white: [left, right], .. } = self.iris;
         let chord = |above: f32| {
