@@ -1,8 +1,9 @@
 //! The convolution itself.
 
+use crate::correlation::{Sizes, Tap};
 use crate::geometry::{Convolution, area};
 use crate::pack::Weight;
-use crate::plan::{Plan, Sizes, Tap};
+use crate::plan::Plan;
 
 impl Convolution {
     /// `x`: `[batch, inputs, height, width]`; `weight`: `[outputs, inputs, kernel height, kernel width]`; `bias`: one

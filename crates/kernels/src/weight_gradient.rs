@@ -4,13 +4,12 @@ use std::cell::RefCell;
 use std::ops::Range;
 
 use rayon::prelude::*;
-use rten_simd::ops::BitOps;
-use rten_simd::{Isa, SimdOp};
 
 use crate::geometry::{Convolution, area};
-use crate::minimal::{self, Tiling};
+use crate::microkernel::{COLUMNS, GRADIENTS, Steps, inner_products};
 use crate::pack::{Picture, Window, reused};
-use crate::tile::{COLUMNS, GRADIENTS, Steps, inner_products};
+use crate::simd::{BitOps, Isa, SimdOp};
+use crate::winograd::{self, Tiling};
 
 /// Output pixels over which sums stay in registers: enough that adding up the lanes at their end costs little, few
 /// enough for the cache. Small pictures are taken together, large ones in bands.
@@ -30,7 +29,7 @@ impl Convolution {
         assert_eq!(gradient.len(), self.output_len(), "output gradient of {self:?}");
         let bands = self.bands();
         let share = bands.len().div_ceil(rayon::current_num_threads()).max(1);
-        let tiling = Tiling::of(&self.sizes(), &[vec![self.taps()]], minimal::SMALL);
+        let tiling = Tiling::of(&self.sizes(), &[vec![self.taps()]], winograd::SMALL);
         let Some(tiling) = tiling else {
             return sum_of_shares(self.weight_len(), bands.par_chunks(share), |bands, sums| {
                 SCRATCH.with_borrow_mut(|scratch| {
@@ -42,17 +41,17 @@ impl Convolution {
         let sums = sum_of_shares(transformed, bands.par_chunks(share), |bands, sums| {
             TILED_SCRATCH.with_borrow_mut(|scratch| {
                 let tiling = &tiling;
-                minimal::Share { convolution: self, tiling, x, gradient, bands, sums, scratch }.dispatch();
+                winograd::Share { convolution: self, tiling, x, gradient, bands, sums, scratch }.dispatch();
             });
         });
-        minimal::weight(self, &tiling, &sums)
+        winograd::weight(self, &tiling, &sums)
     }
 
     /// Picture and output rows of every band.
     fn bands(&self) -> Vec<(usize, Range<usize>)> {
         let [height, width] = self.output_size();
         let for_all_threads = (self.batch * height).div_ceil(rayon::current_num_threads());
-        let rows = (PIXELS_TOGETHER / width.max(1)).min(for_all_threads).next_multiple_of(minimal::OUTPUTS);
+        let rows = (PIXELS_TOGETHER / width.max(1)).min(for_all_threads).next_multiple_of(winograd::OUTPUTS);
         let rows = rows.clamp(1, height.max(1));
         let of_picture = |picture| {
             (0..height).step_by(rows).map(move |first| (picture, first..(first + rows).min(height)))
@@ -91,7 +90,7 @@ struct Scratch {
 
 thread_local! {
     static SCRATCH: RefCell<Scratch> = RefCell::default();
-    static TILED_SCRATCH: RefCell<minimal::Scratch> = RefCell::default();
+    static TILED_SCRATCH: RefCell<winograd::Scratch> = RefCell::default();
 }
 
 /// The bands of one thread.

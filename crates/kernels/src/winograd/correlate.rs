@@ -1,14 +1,13 @@
 //! Forward and input gradient in tiles.
 
 use rayon::prelude::*;
-use rten_simd::Isa;
-use rten_simd::ops::{BitOps, NumOps};
 
-use super::Square;
+use super::tiling::Square;
 use super::transform::{output_line, transform_source, transform_weight};
+use crate::correlation::{Pass, Sizes};
+use crate::microkernel::{CHANNELS, VECTORS, product};
 use crate::pack::Weight;
-use crate::plan::{Pass, Sizes};
-use crate::tile::{CHANNELS, VECTORS, product};
+use crate::simd::{BitOps, Isa, NumOps};
 
 /// The pass with its taps replaced by the points of its tiles, square by square, and its weight transformed:
 /// `[outputs / CHANNELS, points, squares, inputs, CHANNELS]`.

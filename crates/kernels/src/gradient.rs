@@ -1,8 +1,9 @@
 //! What a loss's gradient with respect to a convolution's output says about its input, weight and bias.
 
+use crate::correlation::{Sizes, Tap};
 use crate::geometry::{Convolution, area};
 use crate::pack::Weight;
-use crate::plan::{Plan, Sizes, Tap};
+use crate::plan::Plan;
 
 impl Convolution {
     /// Gradient with respect to the input, `[batch, inputs, height, width]`. `gradient` is with respect to the output.

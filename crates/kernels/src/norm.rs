@@ -1,10 +1,9 @@
 //! Instance norm with scale and bias, and the activation behind it, in one go.
 
 use rayon::prelude::*;
-use rten_simd::ops::{BitOps, NumOps};
-use rten_simd::{Isa, SimdOp};
 
 use crate::pack::Activation;
+use crate::simd::{BitOps, Isa, NumOps, SimdOp};
 
 /// Instance norm of pictures in NCHW order: every channel of every picture to mean 0 and variance 1, then scaled and
 /// shifted, then cut off at 0 where `relu` says so.

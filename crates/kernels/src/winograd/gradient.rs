@@ -3,14 +3,13 @@
 use std::ops::Range;
 
 use rayon::prelude::*;
-use rten_simd::ops::BitOps;
-use rten_simd::{Isa, SimdOp};
 
+use super::tiling::{OUTPUTS, Square, Tiling};
 use super::transform::{transform_back, transform_gradient, transform_source};
-use super::{OUTPUTS, Square, Tiling};
 use crate::geometry::{Convolution, area};
+use crate::microkernel::{COLUMNS, GRADIENTS, Steps, inner_products};
 use crate::pack::{Picture, Window, reused};
-use crate::tile::{COLUMNS, GRADIENTS, Steps, inner_products};
+use crate::simd::{BitOps, Isa, SimdOp};
 
 /// Bytes of one point of sources and gradients, which are read again and again and should stay in a core's second-level cache.
 const POINT_BYTES: usize = 192 << 10;

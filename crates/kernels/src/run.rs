@@ -1,31 +1,57 @@
-//! One band of a [`Plan`], on the widest vectors that the machine turns out to have.
+//! Carrying out a [`Plan`], a band at a time, on the widest vectors that the machine turns out to have.
 //!
 //! Everything is inlined into [`Run::eval`]: only code inside it is compiled for the instruction set that was found.
 
-use rten_simd::ops::BitOps;
-use rten_simd::{Isa, Simd, SimdOp};
+use std::cell::RefCell;
 
-use crate::minimal;
-use crate::pack::{Picture, Window, reused};
-use crate::plan::{Band, Method, Plan, Sizes};
-use crate::tile::{CHANNELS, Source, VECTORS, correlate};
+use rayon::prelude::*;
+
+use crate::correlation::Sizes;
+use crate::microkernel::{CHANNELS, Source, VECTORS, correlate};
+use crate::pack::{Activation, Picture, Window, reused};
+use crate::plan::{Band, Method, Plan};
+use crate::simd::{BitOps, Isa, Simd, SimdOp};
+use crate::winograd;
 
 /// Channels at a multiple of this distance compete for the same places of the first-level cache.
 const ALIAS: usize = 2048;
 
 /// A thread's buffers, kept from one convolution to the next.
 #[derive(Default)]
-pub(crate) struct Scratch {
+struct Scratch {
     window: Vec<f32>,
     staged: Vec<f32>,
     transformed: Vec<f32>,
 }
 
-pub(crate) struct Run<'a, 'b> {
-    pub(crate) plan: &'a Plan,
-    pub(crate) band: Band<'b>,
-    pub(crate) bias: &'a [f32],
-    pub(crate) scratch: &'a mut Scratch,
+thread_local! {
+    static SCRATCH: RefCell<Scratch> = RefCell::default();
+}
+
+impl Plan {
+    /// `source`: `[batch, inputs, height, width]`; `bias`: one per output or empty; out `[batch, outputs, height, width]`.
+    pub(crate) fn run(&self, source: &[f32], bias: &[f32]) -> Vec<f32> {
+        let mut out = vec![0.0; self.output_len()];
+        self.run_into(source, &[], bias, &mut out);
+        out
+    }
+
+    /// As [`run`](Self::run), of the activated source if there are `activations`, one for each channel of each picture.
+    pub(crate) fn run_into(&self, source: &[f32], activations: &[Activation], bias: &[f32], out: &mut [f32]) {
+        if out.is_empty() {
+            return;
+        }
+        self.bands(source, activations, out).into_par_iter().for_each(|band| {
+            SCRATCH.with_borrow_mut(|scratch| Run { plan: self, band, bias, scratch }.dispatch());
+        });
+    }
+}
+
+struct Run<'a, 'b> {
+    plan: &'a Plan,
+    band: Band<'b>,
+    bias: &'a [f32],
+    scratch: &'a mut Scratch,
 }
 
 impl SimdOp for Run<'_, '_> {
@@ -133,7 +159,7 @@ impl Passes<'_> {
         let Self { plan, y, width, .. } = *self;
         let lanes = isa.f32().len();
         let rows = band.rows.len();
-        let tiles = |x: usize| minimal::Tiles {
+        let tiles = |x: usize| winograd::Tiles {
             points: &self.offsets[x],
             inputs: plan.sizes.inputs,
             plane: self.window.plane(),
@@ -160,7 +186,7 @@ impl Passes<'_> {
                         starts[down][right] = place(down, x + right * single_x, 0);
                     }
                 }
-                let mut parts = minimal::Parts { values: &mut *staged, starts, plane };
+                let mut parts = winograd::Parts { values: &mut *staged, starts, plane };
                 tiles(x).convolve::<I, SIDE, OUT>(isa, weight, transformed, bias, &mut parts);
             }
             for down in 0..OUT {

@@ -1,24 +1,7 @@
-//! Winograd's minimal filtering: a 3x3 convolution with 4 or 2.25 times fewer products, a 2x2 one with 1.78 times fewer.
-//!
-//! Outputs are made in tiles of 4x4 or 2x2. The source that a tile reads is transformed, so is the weight; between the two stands one
-//! product for each pair of channels at each of the 6x6 (4x4, 3x3) points, and the sums over channels are transformed back. The
-//! weight's gradient is the same, read backwards, in tiles of 2x2 only.
-//! Lavin and Gray, *Fast Algorithms for Convolutional Neural Networks* (2016), F(4x4, 3x3) and F(2x2, 3x3); F(2x2, 2x2) is Karatsuba's.
-//!
-//! A convolution with stride is dealt out into the phases of its source, a transposed one has a pass for each phase of
-//! its output: a 4x4 kernel with stride 2 falls into four 2x2 kernels either way.
+//! How the taps of a correlation fall into tiles, and whether that pays.
 
-mod correlate;
-mod gradient;
-mod transform;
-
-use rten_simd::ops::BitOps;
-use rten_simd::{Isa, SimdOp};
-
-pub(crate) use correlate::{Parts, Tiles, pass};
-pub(crate) use gradient::{Scratch, Share, weight};
-
-use crate::plan::{Sizes, Tap};
+use crate::correlation::{Sizes, Tap};
+use crate::simd::lanes;
 
 /// Outputs of a small tile along an axis, the only ones that a weight's gradient is summed over.
 pub(crate) const OUTPUTS: usize = 2;
@@ -56,7 +39,7 @@ pub(crate) struct Square {
     /// Where the first tap reads.
     origin: [isize; 2],
     /// Places in the kernel, row by row.
-    taps: Vec<usize>,
+    pub(super) taps: Vec<usize>,
 }
 
 impl Tiling {
@@ -78,7 +61,7 @@ impl Tiling {
 
 impl Square {
     /// What the points of the first tile read.
-    fn points(&self, side: usize, advance: [usize; 2]) -> impl Iterator<Item = [isize; 2]> {
+    pub(super) fn points(&self, side: usize, advance: [usize; 2]) -> impl Iterator<Item = [isize; 2]> {
         let advance = advance.map(usize::cast_signed);
         (0..side * side).map(move |point| {
             let [y, x] = [point / side, point % side].map(usize::cast_signed);
@@ -128,19 +111,4 @@ fn outputs(sizes: &Sizes) -> [usize; 2] {
 fn points(sizes: &Sizes, side: usize) -> usize {
     let [rows, columns] = outputs(sizes).map(|outputs| outputs.div_ceil(outputs_of(side)));
     rows * columns.next_multiple_of(lanes()) * side.pow(2)
-}
-
-/// Numbers in a vector of this machine.
-pub(crate) fn lanes() -> usize {
-    Lanes.dispatch()
-}
-
-struct Lanes;
-
-impl SimdOp for Lanes {
-    type Output = usize;
-
-    fn eval<I: Isa>(self, isa: I) -> usize {
-        isa.f32().len()
-    }
 }

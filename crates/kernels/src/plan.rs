@@ -1,19 +1,16 @@
-//! Correlating pictures with a packed weight: what forward and input gradient have in common.
+//! How pictures are correlated with a packed weight: what forward and input gradient have in common.
 //!
 //! Forward is one [`Pass`]. The input gradient of a convolution with stride s falls apart into s·s passes, each with
 //! the taps that reach the rows and columns of one remainder, each writing every s-th row and column.
 //!
-//! A pass makes one output per place, or a tile of 2x2 or 4x4 of them where [that saves products](crate::minimal).
-use std::cell::RefCell;
+//! A pass makes one output per place, or a tile of 2x2 or 4x4 of them where [that saves products](crate::winograd).
 
-use rayon::prelude::*;
-use rten_simd::SimdOp;
-
+use crate::correlation::{Pass, Sizes, Tap};
 use crate::geometry::area;
-use crate::minimal::{self, Square, Tiling};
+use crate::microkernel::{CHANNELS, VECTORS};
 use crate::pack::{Activation, Weight, pack_weight};
-use crate::run::{Run, Scratch};
-use crate::tile::{CHANNELS, VECTORS};
+use crate::simd::lanes;
+use crate::winograd::{self, Square, Tiling};
 
 /// Bytes of a packed band: it is read once per block of outputs and should stay in a core's second-level cache.
 const BAND_BYTES: usize = 192 << 10;
@@ -21,46 +18,13 @@ const BAND_BYTES: usize = 192 << 10;
 /// Tasks for each thread, at least, so that a thread that is held up does not keep the others waiting for long.
 const TASKS_PER_THREAD: usize = 2;
 
-/// A tap of a kernel.
-#[derive(Clone, Copy)]
-pub(crate) struct Tap {
-    /// Source row and column that it reads for a pass's output row 0 and column 0.
-    pub(crate) place: [isize; 2],
-    /// Its place in the kernel, row by row.
-    pub(crate) at: usize,
-}
-
-/// The outputs of one remainder of rows and one of columns.
-pub(crate) struct Pass {
-    /// Source row and column that each tap, or each point of a tile, reads for the pass's output row 0 and column 0.
-    pub(crate) taps: Vec<[isize; 2]>,
-    /// [`pack_weight`] of the taps; that of tiles is described where it is made.
-    pub(crate) weight: Vec<f32>,
-}
-
 /// How a pass makes its outputs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Method {
     /// One by one.
     Direct,
-    /// In tiles with so many points along an axis, one of [`minimal::ALL`].
+    /// In tiles with so many points along an axis, one of [`winograd::ALL`].
     Tiled(usize),
-}
-
-/// Everything about a correlation but its weight and the pictures.
-#[derive(Clone, Copy)]
-pub(crate) struct Sizes {
-    pub(crate) batch: usize,
-    pub(crate) inputs: usize,
-    pub(crate) outputs: usize,
-    /// Height and width of the sources.
-    pub(crate) source: [usize; 2],
-    /// Height and width of the outputs.
-    pub(crate) size: [usize; 2],
-    /// Distance in the source of what neighbouring outputs, or tiles of outputs, of a pass read.
-    pub(crate) advance: [usize; 2],
-    /// Distance of neighbouring outputs, or tiles of outputs, of a pass.
-    pub(crate) step: [usize; 2],
 }
 
 /// Everything about a correlation but the pictures.
@@ -83,23 +47,19 @@ pub(crate) struct Band<'a> {
     pub(crate) planes: Vec<&'a mut [f32]>,
 }
 
-thread_local! {
-    static SCRATCH: RefCell<Scratch> = RefCell::default();
-}
-
 impl Plan {
     /// `sizes` and `passes` as of single outputs.
     pub(crate) fn new(sizes: Sizes, passes: &[Vec<Vec<Tap>>], weight: Weight) -> Self {
-        match Tiling::of(&sizes, passes, minimal::ALL) {
+        match Tiling::of(&sizes, passes, winograd::ALL) {
             Some(tiling) => Self::tiled(sizes, &tiling, weight),
             None => Self::direct(sizes, passes, weight),
         }
     }
 
     fn tiled(sizes: Sizes, tiling: &Tiling, weight: Weight) -> Self {
-        let pass = |squares: &Vec<Square>| minimal::pass(&sizes, squares, tiling.side, weight);
+        let pass = |squares: &Vec<Square>| winograd::pass(&sizes, squares, tiling.side, weight);
         let passes = tiling.passes.iter().map(|row| row.iter().map(pass).collect()).collect();
-        let outputs = minimal::outputs_of(tiling.side);
+        let outputs = winograd::outputs_of(tiling.side);
         let [advance, step] =
             [sizes.advance, sizes.step].map(|distance| distance.map(|distance| outputs * distance));
         Self { sizes: Sizes { advance, step, ..sizes }, method: Method::Tiled(tiling.side), passes }
@@ -114,23 +74,6 @@ impl Plan {
         };
         let passes = passes.iter().map(|row| row.iter().map(pass).collect()).collect();
         Self { sizes, method: Method::Direct, passes }
-    }
-
-    /// `source`: `[batch, inputs, height, width]`; `bias`: one per output or empty; out `[batch, outputs, height, width]`.
-    pub(crate) fn run(&self, source: &[f32], bias: &[f32]) -> Vec<f32> {
-        let mut out = vec![0.0; self.output_len()];
-        self.run_into(source, &[], bias, &mut out);
-        out
-    }
-
-    /// As [`run`](Self::run), of the activated source if there are `activations`, one for each channel of each picture.
-    pub(crate) fn run_into(&self, source: &[f32], activations: &[Activation], bias: &[f32], out: &mut [f32]) {
-        if out.is_empty() {
-            return;
-        }
-        self.bands(source, activations, out).into_par_iter().for_each(|band| {
-            SCRATCH.with_borrow_mut(|scratch| Run { plan: self, band, bias, scratch }.dispatch());
-        });
     }
 
     pub(crate) fn output_len(&self) -> usize {
@@ -151,13 +94,13 @@ impl Plan {
             Method::Tiled(_) => {
                 let points: usize = self.passes[0].iter().map(|pass| pass.taps.len()).sum();
                 let columns = size[1].div_ceil(step[1]);
-                let whole = (VECTORS * minimal::lanes()).div_ceil(columns.max(1));
+                let whole = (VECTORS * lanes()).div_ceil(columns.max(1));
                 (size_of::<f32>() * inputs * points * columns, whole)
             }
         }
     }
 
-    fn bands<'a>(
+    pub(crate) fn bands<'a>(
         &self,
         source: &'a [f32],
         activations: &'a [Activation],

@@ -4,11 +4,10 @@
 //! inside the slices it was given.
 #![allow(unsafe_code)]
 
+use crate::simd::{BitOps, Isa, NumOps};
+
 // `array::map` and `array::from_fn` are not used: now and then the compiler does not inline their closures, and what is not inlined
 // is not compiled for the instruction set that was found.
-
-use rten_simd::Isa;
-use rten_simd::ops::{BitOps, NumOps};
 
 /// Output channels of a tile. 6 x 2 sums leave AVX2's sixteen registers room for the two vectors and for two weights on
 /// their way; with 4 x 3 the compiler keeps one sum in memory, which halves the speed.

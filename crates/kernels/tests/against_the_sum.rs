@@ -1,6 +1,6 @@
 //! Forward and gradients against the written-out sums, in f64, over random sizes.
 
-use gioconda_convolution::Convolution;
+use gioconda_kernels::Convolution;
 
 /// Every product of the convolution: calls `each` with the indices of output, input (none in the padding) and weight.
 fn products(c: &Convolution, mut each: impl FnMut(usize, Option<usize>, usize)) {

@@ -1,10 +1,8 @@
 //! The transforms of minimal filtering. Each acts on one axis and is applied to both.
 
-use rten_simd::Isa;
-use rten_simd::ops::{BitOps, NumOps};
-
-use super::{OUTPUTS, kernel_of};
-use crate::tile::{CHANNELS, gather, scatter};
+use super::tiling::{OUTPUTS, kernel_of};
+use crate::microkernel::{CHANNELS, gather, scatter};
+use crate::simd::{BitOps, Isa, NumOps};
 
 /// The transformed weights of a block of outputs at the points of a tile, row by row; `tap(lane, number)` is a weight.
 pub(super) fn transform_weight(side: usize, tap: impl Fn(usize, usize) -> f32) -> [[[f32; CHANNELS]; 6]; 6] {

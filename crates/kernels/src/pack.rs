@@ -1,6 +1,6 @@
 //! Bringing a picture and a weight into the order in which the innermost loop reads them.
 
-use crate::tile::CHANNELS;
+use crate::microkernel::CHANNELS;
 
 /// A picture `[channels, height, width]`.
 #[derive(Clone, Copy)]

@@ -1,8 +1,9 @@
 //! Convolutions for inference: the weight is packed once, the output goes where the caller says.
 
+use crate::correlation::Sizes;
 use crate::geometry::Convolution;
 use crate::pack::Activation;
-use crate::plan::{Plan, Sizes};
+use crate::plan::Plan;
 
 /// A convolution, or a transposed one, with its weight.
 pub struct Prepared {
