@@ -13,6 +13,7 @@ pub enum Error {
         /// The input.
         path: PathBuf,
         /// What the operating system says.
+        #[source]
         cause: io::Error,
     },
     /// The output cannot be created, written or moved into place. Nothing is left behind.
@@ -21,6 +22,7 @@ pub enum Error {
         /// The output that was asked for.
         path: PathBuf,
         /// What the operating system says.
+        #[source]
         cause: io::Error,
     },
     /// The content is no format this crate knows.
@@ -94,6 +96,36 @@ pub enum Error {
         /// The last line ffmpeg said.
         message: String,
     },
+    /// A file that is sound, and costs more than the [`Budget`](crate::Budget) allows.
+    #[error("{}: {what}", path.display())]
+    Limit {
+        /// The input.
+        path: PathBuf,
+        /// The limit that is broken, and what to do.
+        what: String,
+    },
+    /// A decoding thread of this program died. What was read so far is not the whole clip.
+    #[error("{}: {what}; this is a fault of this program, please report it with the file", path.display())]
+    Internal {
+        /// The input.
+        path: PathBuf,
+        /// What died.
+        what: String,
+    },
+    /// The caller raised the flag of [`ClipReader::stop_when`](crate::ClipReader::stop_when).
+    #[error("{}: reading was stopped", path.display())]
+    Stopped {
+        /// The clip.
+        path: PathBuf,
+    },
+    /// What the child process says that decodes the file, or what became of that process.
+    #[error("{}: {what}", path.display())]
+    Isolated {
+        /// The input.
+        path: PathBuf,
+        /// One line.
+        what: String,
+    },
     /// An output that this crate does not write, or an option out of range.
     #[error("{}: {what}", path.display())]
     Output {
@@ -119,6 +151,10 @@ impl Error {
 
     pub(crate) fn damaged(path: &Path, what: impl Into<String>) -> Self {
         Self::Damaged { path: path.into(), what: what.into() }
+    }
+
+    pub(crate) fn limit(path: &Path, what: impl Into<String>) -> Self {
+        Self::Limit { path: path.into(), what: what.into() }
     }
 
     pub(crate) fn output(path: &Path, what: impl Into<String>) -> Self {

@@ -6,21 +6,30 @@
 //!
 //! H.264 in mp4 and mov is decoded and encoded by the built-in openh264. Every other codec goes through the `ffmpeg`
 //! program, when it is on PATH. All stages stream: memory does not grow with the length of a clip, except for the
-//! sample tables (some 30 bytes a frame).
+//! sample tables (some 30 bytes a frame). What one file may cost stands in [`Budget`], and every reader is under it.
 
+mod bounded;
+mod budget;
 mod error;
+#[doc(hidden)]
+pub mod fuzz;
+pub mod isolation;
+mod one_line;
 mod partial;
 pub mod photo;
 mod read;
 mod sniff;
+mod unfinished;
 mod write;
 
+pub use bounded::read_at_most;
+pub use budget::{Budget, Limit};
 pub use error::Error;
+pub use one_line::{Lines, OneLine, is_unprintable};
 pub use photo::{Photo, PhotoInfo};
-#[doc(hidden)]
-pub use read::fuzz_mp4;
-pub use read::{AudioInfo, ClipInfo, ClipReader, ReadOptions, pictures_in};
+pub use read::{AudioInfo, ClipInfo, ClipReader, ReadOptions, key_frames, pictures_in};
 pub use sniff::{InputKind, sniff};
+pub use unfinished::{Unfinished, remove_unfinished};
 pub use write::{ClipWriter, MP4_MAX_LONG_SIDE, MP4_MAX_SHORT_SIDE, Seal, Sound, WriteOptions, Written};
 
 use fast_image_resize::images::{TypedImage, TypedImageRef};
@@ -31,6 +40,13 @@ use image::{ExtendedColorType, ImageEncoder, RgbImage};
 use std::io::Write;
 use std::path::Path;
 use std::time::Duration;
+
+/// How often a flag that stops the work is looked at while something else is waited for.
+pub(crate) const POLL_INTERVAL: Duration = Duration::from_millis(50);
+
+/// Entries of a folder among which a small file looks for what a killed program left of it: writing many files into one
+/// folder must not take the square of their number.
+const LEFTOVER_ENTRIES: usize = 1000;
 
 /// One decoded picture with its time from the start of the selected range.
 #[derive(Debug, Clone, Default)]
@@ -67,14 +83,12 @@ pub fn resize(image: &RgbImage, width: u32, height: u32) -> RgbImage {
 /// Writes `image` as a PNG at `path`, whole or not at all.
 pub fn save_png(path: &Path, image: &RgbImage) -> Result<(), Error> {
     let png = encode_png(path, image, CompressionType::Default)?;
-    let mut file = partial::PartialFile::create(path)?;
-    file.writer().write_all(&png).map_err(Error::write(path))?;
-    file.finish()?;
-    Ok(())
+    save_bytes(path, &png)
 }
 
 /// Writes a file of any kind at `path`, whole or not at all.
 pub fn save_bytes(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+    partial::remove_leftovers(path, LEFTOVER_ENTRIES);
     let mut file = partial::PartialFile::create(path)?;
     file.writer().write_all(bytes).map_err(Error::write(path))?;
     file.finish()?;

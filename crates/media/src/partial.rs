@@ -1,10 +1,14 @@
-//! Outputs that are whole or absent: everything is written to `.<name>.partial-<random>` beside the target and
-//! renamed when it is finished. Dropping a partial output removes it, so an error or Ctrl-C leaves nothing behind.
+//! Outputs that are whole or absent: everything is written to `.<name>.partial-<random>` beside the target, brought to
+//! the disk (fsync) and renamed when it is finished. Dropping a partial output removes it, so an error or Ctrl-C leaves
+//! nothing behind.
+//!
+//! A killed program does leave its partial output. Every living one is locked, so whoever writes the same output next
+//! tells the dead by their locks and removes them.
 
-use crate::{Error, Seal};
+use crate::{Error, Seal, Unfinished};
 use std::ffi::OsString;
 use std::fs::{self, File};
-use std::io::BufWriter;
+use std::io::{self, BufWriter};
 use std::path::{Path, PathBuf};
 use tempfile::{Builder, NamedTempFile, TempDir};
 
@@ -12,6 +16,7 @@ use tempfile::{Builder, NamedTempFile, TempDir};
 pub(crate) struct PartialFile {
     file: BufWriter<NamedTempFile>,
     target: PathBuf,
+    unfinished: Unfinished,
 }
 
 impl PartialFile {
@@ -19,12 +24,8 @@ impl PartialFile {
         if fs::metadata(target).is_ok_and(|existing| !existing.is_file()) {
             return Err(Error::output(target, "exists and is not a regular file; choose another name"));
         }
-        let mut builder = Builder::new();
-        let prefix = partial_prefix(target)?;
-        builder.prefix(&prefix);
-        readable_by_umask(&mut builder, 0o666);
-        let file = builder.tempfile_in(parent(target)).map_err(Error::write(target))?;
-        Ok(Self { file: BufWriter::with_capacity(1 << 16, file), target: target.into() })
+        let (file, unfinished) = create_locked(target, 0o666)?;
+        Ok(Self { file: BufWriter::with_capacity(1 << 16, file), target: target.into(), unfinished })
     }
 
     pub(crate) fn writer(&mut self) -> &mut BufWriter<NamedTempFile> {
@@ -42,8 +43,12 @@ impl PartialFile {
         let file = self.file.into_inner().map_err(|e| Error::write(&target)(e.into_error()))?;
         seal(file.path()).map_err(|what| Error::output(&target, what))?;
         // By its name: sealing may have put another file in its place.
-        let bytes = fs::metadata(file.path()).map_err(Error::write(&target))?.len();
+        let sealed = open_for_sync(file.path()).map_err(Error::write(&target))?;
+        sealed.sync_all().map_err(Error::write(&target))?;
+        let bytes = sealed.metadata().map_err(Error::write(&target))?.len();
         file.persist(&target).map_err(|e| Error::write(&target)(e.error))?;
+        drop(self.unfinished);
+        sync_folder(parent(&target));
         Ok(bytes)
     }
 }
@@ -52,6 +57,9 @@ impl PartialFile {
 pub(crate) struct PartialFolder {
     folder: TempDir,
     target: PathBuf,
+    unfinished: Unfinished,
+    /// Holds the lock.
+    _lock: Option<File>,
 }
 
 impl PartialFolder {
@@ -64,8 +72,16 @@ impl PartialFolder {
         let prefix = partial_prefix(target)?;
         builder.prefix(&prefix);
         readable_by_umask(&mut builder, 0o777);
-        let folder = builder.tempdir_in(parent(target)).map_err(Error::write(target))?;
-        Ok(Self { folder, target: target.into() })
+        loop {
+            let created =
+                Unfinished::create(|| builder.tempdir_in(parent(target)), |folder| folder.path().to_owned());
+            let (folder, unfinished) = created.map_err(Error::write(target))?;
+            let lock = File::open(folder.path()).ok();
+            let taken = lock.as_ref().is_some_and(is_taken);
+            if !taken && folder.path().exists() {
+                return Ok(Self { folder, target: target.into(), unfinished, _lock: lock });
+            }
+        }
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -77,9 +93,12 @@ impl PartialFolder {
         if self.target.exists() {
             fs::remove_dir(&self.target).map_err(Error::write(&self.target))?;
         }
+        sync_folder(self.folder.path());
         fs::rename(self.folder.path(), &self.target).map_err(Error::write(&self.target))?;
+        sync_folder(parent(&self.target));
         // The folder lives on under its new name.
         let _moved_away = self.folder.keep();
+        drop(self.unfinished);
         Ok(())
     }
 }
@@ -87,6 +106,114 @@ impl PartialFolder {
 /// An unnamed scratch file on the disk of `target`, gone when it is closed.
 pub(crate) fn scratch_beside(target: &Path) -> Result<File, Error> {
     tempfile::tempfile_in(parent(target)).map_err(Error::write(target))
+}
+
+/// A named scratch file beside `target`, removed when it is dropped. Private to this user.
+pub(crate) fn scratch_named_beside(target: &Path) -> Result<Scratch, Error> {
+    let (file, unfinished) = create_locked(target, 0o600)?;
+    Ok(Scratch { file, _unfinished: unfinished })
+}
+
+/// See [`scratch_named_beside`].
+pub(crate) struct Scratch {
+    file: NamedTempFile,
+    _unfinished: Unfinished,
+}
+
+impl Scratch {
+    pub(crate) fn path(&self) -> &Path {
+        self.file.path()
+    }
+}
+
+/// Brings the file at `path` to the disk.
+pub(crate) fn sync_file(path: &Path) -> io::Result<()> {
+    open_for_sync(path)?.sync_all()
+}
+
+/// Windows syncs only what is open for writing.
+fn open_for_sync(path: &Path) -> io::Result<File> {
+    File::options().read(true).write(true).open(path)
+}
+
+/// Brings the names in a folder to the disk, where the system can.
+fn sync_folder(folder: &Path) {
+    // Some file systems refuse; their names are as safe as they get.
+    if let Ok(folder) = File::open(folder) {
+        let _ = folder.sync_all();
+    }
+}
+
+/// Creates a partial file and locks it. Between the two, someone who looks for leftovers may have removed it: then
+/// another one is made.
+fn create_locked(target: &Path, mode: u32) -> Result<(NamedTempFile, Unfinished), Error> {
+    let mut builder = Builder::new();
+    let prefix = partial_prefix(target)?;
+    builder.prefix(&prefix);
+    readable_by_umask(&mut builder, mode);
+    loop {
+        let created =
+            Unfinished::create(|| builder.tempfile_in(parent(target)), |file| file.path().to_owned());
+        let (file, unfinished) = created.map_err(Error::write(target))?;
+        if !is_taken(file.as_file()) && file.path().exists() {
+            return Ok((file, unfinished));
+        }
+    }
+}
+
+/// Takes the lock of a file until it is closed; whether somebody else has it. A file system without locks has no owner
+/// to be told of.
+#[cfg(unix)]
+fn is_taken(file: &File) -> bool {
+    matches!(file.try_lock(), Err(fs::TryLockError::WouldBlock))
+}
+
+/// Locks elsewhere keep others from reading and writing, and sealing does both.
+#[cfg(not(unix))]
+fn is_taken(_file: &File) -> bool {
+    false
+}
+
+/// Removes the partial outputs of this target that dead programs of this user left behind, among the first `most`
+/// entries of its folder.
+#[cfg(unix)]
+pub(crate) fn remove_leftovers(target: &Path, most: usize) {
+    use std::os::unix::fs::MetadataExt;
+    let Ok(prefix) = partial_prefix(target) else { return };
+    let Ok(entries) = fs::read_dir(parent(target)) else { return };
+    let leftovers: Vec<PathBuf> = entries
+        .take(most)
+        .filter_map(Result::ok)
+        .filter(|entry| is_partial_name(&entry.file_name(), &prefix))
+        .map(|entry| entry.path())
+        .collect();
+    if leftovers.is_empty() {
+        return;
+    }
+    let mine = tempfile::tempfile_in(parent(target)).and_then(|file| file.metadata());
+    let Ok(mine) = mine else { return };
+    for path in leftovers {
+        // Whatever cannot be told or removed stays: it is in nobody's way.
+        let Ok(found) = fs::symlink_metadata(&path) else { continue };
+        if found.uid() != mine.uid() || !(found.is_file() || found.is_dir()) {
+            continue;
+        }
+        let Ok(file) = File::open(&path) else { continue };
+        if file.try_lock().is_ok() {
+            let _ = if found.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
+        }
+    }
+}
+
+#[cfg(not(unix))]
+pub(crate) fn remove_leftovers(_target: &Path, _most: usize) {}
+
+/// `prefix` and what tempfile puts behind it.
+#[cfg(unix)]
+fn is_partial_name(name: &std::ffi::OsStr, prefix: &std::ffi::OsStr) -> bool {
+    const RANDOM: usize = 6;
+    let random = name.as_encoded_bytes().strip_prefix(prefix.as_encoded_bytes());
+    random.is_some_and(|random| random.len() == RANDOM && random.iter().all(u8::is_ascii_alphanumeric))
 }
 
 fn parent(target: &Path) -> &Path {
@@ -114,3 +241,62 @@ fn readable_by_umask(builder: &mut Builder<'_, '_>, mode: u32) {
 
 #[cfg(not(unix))]
 fn readable_by_umask(_builder: &mut Builder<'_, '_>, _mode: u32) {}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+    use std::io::Write;
+
+    fn names(folder: &Path) -> Vec<String> {
+        let entries = fs::read_dir(folder).unwrap();
+        let mut names: Vec<_> =
+            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn leftovers_of_the_same_output_are_removed_and_no_others() {
+        let folder = tempfile::tempdir().unwrap();
+        let target = folder.path().join("film.mp4");
+        fs::write(folder.path().join(".film.mp4.partial-Ab3dEf"), "dead").unwrap();
+        fs::create_dir(folder.path().join(".film.mp4.partial-0aB1cD")).unwrap();
+        fs::write(folder.path().join(".film.mp4.partial-0aB1cD/000001.png"), "dead").unwrap();
+        let kept = [
+            ".film.mp4.partial-mine",
+            ".film.mp4.partial-Ab3dEf9",
+            ".other.mp4.partial-Ab3dEf",
+            "film.mp4.partial-Ab3dEf",
+        ];
+        for name in kept {
+            fs::write(folder.path().join(name), "not ours").unwrap();
+        }
+        let link = folder.path().join(".film.mp4.partial-LiNkLi");
+        std::os::unix::fs::symlink(folder.path().join(kept[2]), &link).unwrap();
+        remove_leftovers(&target, usize::MAX);
+        let mut file = PartialFile::create(&target).unwrap();
+        file.writer().write_all(b"film").unwrap();
+        // While it lives, it is no leftover.
+        remove_leftovers(&target, usize::MAX);
+        let second = PartialFile::create(&target).unwrap();
+        assert_eq!(file.finish().unwrap(), 4);
+        drop(second);
+        let mut expected = kept.map(str::to_owned).to_vec();
+        expected.extend([".film.mp4.partial-LiNkLi".to_owned(), "film.mp4".to_owned()]);
+        expected.sort();
+        assert_eq!(names(folder.path()), expected);
+    }
+
+    #[test]
+    fn a_living_folder_is_no_leftover() {
+        let folder = tempfile::tempdir().unwrap();
+        let target = folder.path().join("frames");
+        let first = PartialFolder::create(&target).unwrap();
+        remove_leftovers(&target, usize::MAX);
+        let second = PartialFolder::create(&target).unwrap();
+        assert!(first.path().is_dir() && second.path().is_dir());
+        second.finish().unwrap();
+        drop(first);
+        assert_eq!(names(folder.path()), ["frames"]);
+    }
+}

@@ -1,8 +1,7 @@
 //! What a file is, by its first bytes. Extensions lie: a "jpg" is often a PNG, an "mp4" an error page.
 
 use crate::Error;
-use image::AnimationDecoder;
-use image::codecs::gif::GifDecoder;
+use crate::read::gif_moves;
 use std::fs::{self, File};
 use std::io::{BufReader, Read};
 use std::path::Path;
@@ -56,7 +55,8 @@ pub(crate) fn content(path: &Path) -> Result<Content, Error> {
         return Ok(Content::Clip(container));
     }
     if is_picture(&head) {
-        let animated_gif = head.starts_with(b"GIF8") && gif_moves(path)?;
+        let animated_gif =
+            head.starts_with(b"GIF8") && gif_moves(path, &mut BufReader::new(open_regular(path)?));
         return Ok(if animated_gif { Content::Clip(Container::AnimatedGif) } else { Content::Photo });
     }
     let what = match brand(&head) {
@@ -74,8 +74,16 @@ pub(crate) fn looks_like_picture(path: &Path) -> bool {
 
 fn head(path: &Path) -> Result<Vec<u8>, Error> {
     let mut head = Vec::with_capacity(512);
-    File::open(path).and_then(|file| file.take(512).read_to_end(&mut head)).map_err(Error::read(path))?;
+    open_regular(path)?.take(512).read_to_end(&mut head).map_err(Error::read(path))?;
     Ok(head)
+}
+
+/// Opens the file at `path`. Opening a pipe may wait for ever, and reading a device may never end: both are refused.
+pub(crate) fn open_regular(path: &Path) -> Result<File, Error> {
+    if !fs::metadata(path).map_err(Error::read(path))?.is_file() {
+        return Err(Error::Format { path: path.into(), what: "is not a regular file".into() });
+    }
+    File::open(path).map_err(Error::read(path))
 }
 
 fn is_picture(head: &[u8]) -> bool {
@@ -139,12 +147,6 @@ fn clip_container(head: &[u8]) -> Option<Container> {
         }
         _ => None,
     }
-}
-
-fn gif_moves(path: &Path) -> Result<bool, Error> {
-    let file = File::open(path).map_err(Error::read(path))?;
-    let Ok(decoder) = GifDecoder::new(BufReader::new(file)) else { return Ok(false) };
-    Ok(decoder.into_frames().take(2).flatten().count() == 2)
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Real clips, clips made by ffmpeg, and files that are none.
 
 use gioconda_media::{ClipReader, ClipWriter, Error, Frame, ReadOptions, Sound, WriteOptions};
+use gioconda_testkit::has_ffmpeg;
 use image::RgbImage;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -29,14 +30,6 @@ fn validation_clips() -> Vec<(PathBuf, u64)> {
             (shared("data").join(file), row["frames"].as_u64().unwrap())
         })
         .collect()
-}
-
-fn has_ffmpeg() -> bool {
-    let found = Command::new("ffmpeg").arg("-version").output().is_ok();
-    if !found {
-        println!("skipped: ffmpeg is not on PATH");
-    }
-    found
 }
 
 /// Runs ffmpeg with space-separated arguments; `None` when this ffmpeg cannot do it.
@@ -165,7 +158,7 @@ fn clips_of_every_kind_keep_their_frames() {
         assert_eq!((info.width, info.height), size, "{name}");
         assert!(read.len().abs_diff(frames) <= 1, "{name}: {} frames", read.len());
         assert!((reader.fps() - 25.0).abs() < 1e-6 && !info.variable_rate, "{name}: {} fps", reader.fps());
-        let late = ReadOptions { start: Duration::from_millis(1480), duration: None, fps: None };
+        let late = ReadOptions { start: Duration::from_millis(1480), ..ReadOptions::default() };
         let (_, tail) = read_all(&path, &late).unwrap();
         assert!(tail.len().abs_diff(13) <= 1, "{name}: {} frames from 1.48 s", tail.len());
         let difference = mean_difference(&tail[0], &read[37]);

@@ -105,7 +105,8 @@ fn ranges_and_rates_select_the_right_frames() {
     for name in ["clip.mp4", "clip.webp", "clip"] {
         let path = folder.path().join(name);
         write(&path, 25.0, &frames);
-        let range = ReadOptions { start: second * 3 / 5, duration: Some(second * 4 / 5), fps: None };
+        let range =
+            ReadOptions { start: second * 3 / 5, duration: Some(second * 4 / 5), ..ReadOptions::default() };
         let (_, part) = read(&path, &range);
         assert_eq!(part.len(), 20, "{name}");
         for (frame, original) in part.iter().zip(&frames[15..]) {

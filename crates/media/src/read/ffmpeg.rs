@@ -1,20 +1,34 @@
 //! Everything the built-in decoder does not know, through the `ffmpeg` and `ffprobe` programs.
 //!
-//! ffmpeg runs as a child process and writes raw RGB frames at the output rate into a pipe; the pipe's size is all
-//! that is ever decoded ahead. It may open the named file and nothing else: a playlist in disguise cannot make it
-//! fetch addresses or read other files.
+//! ffmpeg runs as a child process and writes raw RGB frames at the output rate into a pipe; what the pipe and a few
+//! chunks hold is all that is ever decoded ahead. It may open files and nothing else (`-protocol_whitelist`), and only
+//! as the container that the content was recognised as (`-format_whitelist`): a playlist in disguise cannot make it
+//! fetch addresses or read other files. Its pictures (`-max_pixels`), its time and the length of what it delivers are
+//! bounded by the budget. Tested with ffmpeg 5.1.
 
 use super::h264::set_size;
-use super::{AudioInfo, ClipInfo, Pictures, ReadOptions, SourceError, nearest_standard_rate};
-use crate::Error;
+use super::process::{Process, Timeouts};
+use super::{AudioInfo, ClipInfo, Pictures, ReadOptions, SourceError, Stop, nearest_standard_rate};
+use crate::sniff::Container;
+use crate::{Budget, Error};
 use image::RgbImage;
 use serde::Deserialize;
 use std::ffi::{OsStr, OsString};
-use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::Command;
 use std::time::Duration;
+
+/// Most bytes of an answer of ffprobe: some thousand streams.
+const PROBE_BYTES: usize = 4_000_000;
+/// Most bytes of packet times: some ten thousand packets a second, more than any clip has.
+const TIMES_BYTES: usize = 1_000_000;
+/// Longest time for bringing a clip's sound to AAC.
+const SOUND_TIME: Duration = Duration::from_mins(10);
+/// Largest AAC file that is made of a clip's sound: more than twelve hours.
+const SOUND_BYTES: &str = "1000000000";
+/// Above this many pixels of a picture ffmpeg decodes on few threads, each of which holds pictures of its own.
+const LARGE_PICTURE: u64 = 4096 * 2304;
+const THREADS_FOR_LARGE: &str = "2";
 
 /// The two programs.
 #[derive(Debug, Clone)]
@@ -34,33 +48,32 @@ impl Ffmpeg {
     }
 
     /// What the clip holds, and ffmpeg's name of its colour matrix where the stream tells none that it acts on.
-    pub(super) fn probe(&self, path: &Path) -> Result<(ClipInfo, Option<&'static str>), Error> {
-        let output = Command::new(&self.ffprobe)
-            .args(["-v", "error", "-protocol_whitelist", "file", "-of", "json"])
-            .args(["-show_streams", "-show_format", "-i"])
-            .arg(file_url(path))
-            .stdin(Stdio::null())
-            .output()
-            .map_err(Error::read(path))?;
-        if !output.status.success() {
-            return Err(ffmpeg_error(path, &String::from_utf8_lossy(&output.stderr)));
-        }
-        let probe: Probe = serde_json::from_slice(&output.stdout)
+    pub(super) fn probe(
+        &self,
+        path: &Path,
+        container: Container,
+        budget: &Budget,
+    ) -> Result<(ClipInfo, Option<&'static str>), Error> {
+        let mut command = self.ffprobe(container, budget);
+        command.args(["-of", "json", "-show_streams", "-show_format", "-i"]).arg(file_url(path));
+        let answer = Process::start(command, path, budget.into())?.read_all(PROBE_BYTES)?;
+        let answer = answer.ok_or_else(|| ffmpeg_error(path, "ffprobe says more than a clip can hold"))?;
+        let probe: Probe = serde_json::from_slice(&answer)
             .map_err(|error| ffmpeg_error(path, &format!("ffprobe's answer is unreadable: {error}")))?;
-        let measured = if probe.needs_measuring() { self.measured_rate(path) } else { None };
-        probe.describe(path, measured)
+        let measured =
+            if probe.needs_measuring() { self.measured_rate(path, container, budget) } else { None };
+        probe.describe(path, measured, budget)
     }
 
     /// Frames a second of the first ten seconds, by the times of the packets. Browsers' recordings are `WebM` that says nothing of a rate.
-    fn measured_rate(&self, path: &Path) -> Option<f64> {
-        let output = Command::new(&self.ffprobe)
-            .args(["-v", "error", "-protocol_whitelist", "file", "-select_streams", "v:0"])
-            .args(["-read_intervals", "%+10", "-show_entries", "packet=pts_time", "-of", "csv=p=0", "-i"])
-            .arg(file_url(path))
-            .stdin(Stdio::null())
-            .output()
-            .ok()?;
-        let text = String::from_utf8_lossy(&output.stdout);
+    fn measured_rate(&self, path: &Path, container: Container, budget: &Budget) -> Option<f64> {
+        let mut command = self.ffprobe(container, budget);
+        command
+            .args(["-select_streams", "v:0", "-read_intervals", "%+10"])
+            .args(["-show_entries", "packet=pts_time", "-of", "csv=p=0", "-i"])
+            .arg(file_url(path));
+        let answer = Process::start(command, path, budget.into()).ok()?.read_all(TIMES_BYTES).ok()??;
+        let text = String::from_utf8_lossy(&answer);
         let times = text.lines().filter_map(|line| line.trim_end_matches(',').parse::<f64>().ok());
         let (count, first, last) = times.fold((0_u32, f64::MAX, f64::MIN), |(count, first, last), time| {
             (count + 1, first.min(time), last.max(time))
@@ -72,36 +85,61 @@ impl Ffmpeg {
     pub(crate) fn extract_aac(
         &self,
         clip: &Path,
+        container: Container,
         start: Duration,
         duration: Option<Duration>,
         target: &Path,
     ) -> Result<(), Error> {
-        let mut command = self.ffmpeg();
-        command.arg("-ss").arg(seconds(start));
-        if let Some(duration) = duration {
-            command.arg("-t").arg(seconds(duration));
-        }
-        let output = command
+        let budget = Budget::default();
+        let mut command = self.ffmpeg(container, &budget);
+        command
+            .arg("-ss")
+            .arg(seconds(start))
+            .arg("-t")
+            .arg(seconds(duration.unwrap_or(budget.length).min(budget.length)))
             .arg("-i")
             .arg(file_url(clip))
-            .args(["-map", "0:a:0", "-c:a", "aac", "-b:a", "160k", "-f", "mp4", "-y"])
-            .arg(file_url(target))
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .output()
-            .map_err(Error::read(clip))?;
-        if output.status.success() {
-            Ok(())
-        } else {
-            Err(ffmpeg_error(clip, &String::from_utf8_lossy(&output.stderr)))
-        }
+            .args(["-map", "0:a:0", "-c:a", "aac", "-b:a", "160k", "-fs", SOUND_BYTES])
+            .args(["-progress", "pipe:1", "-f", "mp4", "-y"])
+            .arg(file_url(target));
+        let timeouts = Timeouts { answer: budget.answer_time, total: SOUND_TIME };
+        Process::start(command, clip, timeouts)?.watch()
     }
 
-    fn ffmpeg(&self) -> Command {
+    fn ffmpeg(&self, container: Container, budget: &Budget) -> Command {
         let mut command = Command::new(&self.ffmpeg);
         command.args(["-nostdin", "-v", "error", "-protocol_whitelist", "file,pipe"]);
-        command.stdin(Stdio::null());
+        restrict(&mut command, container, budget);
         command
+    }
+
+    fn ffprobe(&self, container: Container, budget: &Budget) -> Command {
+        let mut command = Command::new(&self.ffprobe);
+        command.args(["-v", "error", "-protocol_whitelist", "file"]);
+        restrict(&mut command, container, budget);
+        command
+    }
+}
+
+/// Input options: only the demuxers of this container, and no larger pictures than the budget allows.
+fn restrict(command: &mut Command, container: Container, budget: &Budget) {
+    command.args(["-format_whitelist", demuxers(container)]);
+    command.arg("-max_pixels").arg(budget.clip_pixels.to_string());
+}
+
+/// ffmpeg's names for what the content was recognised as.
+fn demuxers(container: Container) -> &'static str {
+    match container {
+        Container::Mp4 => "mov",
+        Container::AnimatedGif => "gif",
+        Container::AnimatedWebP => "webp",
+        Container::Other(name) => match name {
+            "webm" | "mkv" => "matroska",
+            "mpg" => "mpeg,mpegvideo",
+            "wmv" => "asf",
+            "ts" => "mpegts",
+            same => same,
+        },
     }
 }
 
@@ -116,8 +154,7 @@ fn seconds(duration: Duration) -> String {
     format!("{:.6}", duration.as_secs_f64())
 }
 
-fn ffmpeg_error(path: &Path, stderr: &str) -> Error {
-    let message = stderr.lines().map(str::trim).rfind(|line| !line.is_empty()).unwrap_or("it gave no reason");
+fn ffmpeg_error(path: &Path, message: &str) -> Error {
     Error::Ffmpeg { path: path.into(), message: message.into() }
 }
 
@@ -174,7 +211,12 @@ impl Probe {
     }
 
     /// `measured`: frames a second, where the container says nothing of them.
-    fn describe(self, path: &Path, measured: Option<f64>) -> Result<(ClipInfo, Option<&'static str>), Error> {
+    fn describe(
+        self,
+        path: &Path,
+        measured: Option<f64>,
+        budget: &Budget,
+    ) -> Result<(ClipInfo, Option<&'static str>), Error> {
         let of_type = |kind: &'static str| {
             move |stream: &&Stream| {
                 stream.codec_type.as_deref() == Some(kind) && stream.disposition.attached_pic == 0
@@ -192,10 +234,8 @@ impl Probe {
         let wide = f64::from(stored_width) * ratio(video.sample_aspect_ratio.as_deref(), ':').unwrap_or(1.0);
         let flat = (wide.round().clamp(1.0, 16384.0) as u32, stored_height);
         let (width, height) = if rotation % 180 == 90 { (flat.1, flat.0) } else { flat };
-        if u64::from(width) * u64::from(height) > crate::photo::MAX_PIXELS {
-            let fault = "are too many for a clip; scale it down".into();
-            return Err(Error::Size { path: path.into(), width, height, fault });
-        }
+        budget.check_clip_size(path, stored_width, stored_height)?;
+        budget.check_clip_size(path, width, height)?;
         let base = ratio(video.r_frame_rate.as_deref(), '/');
         let average = ratio(video.avg_frame_rate.as_deref(), '/').or(measured).or(base).unwrap_or(25.0);
         let duration = video.duration.as_ref().or(self.format.duration.as_ref());
@@ -244,11 +284,7 @@ fn ratio(text: Option<&str>, separator: char) -> Option<f64> {
 
 /// A running ffmpeg.
 pub(super) struct FfmpegSource {
-    path: PathBuf,
-    child: Child,
-    pipe: ChildStdout,
-    /// A file, not a pipe: nobody reads it while frames are read, and a full pipe would stop ffmpeg.
-    stderr: File,
+    process: Process,
     size: (u32, u32),
     fps: f64,
     start: f64,
@@ -261,33 +297,28 @@ impl FfmpegSource {
     pub(super) fn start(
         ffmpeg: &Ffmpeg,
         path: &Path,
+        container: Container,
         info: &ClipInfo,
         range: &ReadOptions,
         fps: f64,
         matrix: Option<&str>,
     ) -> Result<Self, Error> {
-        let stderr = tempfile::tempfile().map_err(Error::read(path))?;
-        let mut command = ffmpeg.ffmpeg();
+        let mut command = ffmpeg.ffmpeg(container, &range.budget);
+        if u64::from(info.width) * u64::from(info.height) > LARGE_PICTURE {
+            command.args(["-threads", THREADS_FOR_LARGE]);
+        }
         command.arg("-ss").arg(seconds(range.start));
         if let Some(duration) = range.duration {
             command.arg("-t").arg(seconds(duration));
         }
         let from = matrix.map(|matrix| format!(":in_color_matrix={matrix}")).unwrap_or_default();
         let filter = format!("fps={fps:.9},scale={}:{}{from},setsar=1", info.width, info.height);
-        let mut child = command
+        command
             .arg("-i")
             .arg(file_url(path))
-            .args(["-map", "0:V:0", "-vf", &filter, "-f", "rawvideo", "-pix_fmt", "rgb24", "pipe:1"])
-            .stdout(Stdio::piped())
-            .stderr(stderr.try_clone().map_err(Error::read(path))?)
-            .spawn()
-            .map_err(Error::read(path))?;
-        let pipe = child.stdout.take().expect("stdout was asked to be piped");
+            .args(["-map", "0:V:0", "-vf", &filter, "-f", "rawvideo", "-pix_fmt", "rgb24", "pipe:1"]);
         Ok(Self {
-            path: path.into(),
-            child,
-            pipe,
-            stderr,
+            process: Process::start(command, path, (&range.budget).into())?,
             size: (info.width, info.height),
             fps,
             start: range.start.as_secs_f64(),
@@ -295,54 +326,22 @@ impl FfmpegSource {
             ended: false,
         })
     }
-
-    /// After the end of the pipe: whether ffmpeg was content.
-    fn check_exit(&mut self) -> Result<(), Error> {
-        self.ended = true;
-        if self.child.wait().map_err(Error::read(&self.path))?.success() {
-            return Ok(());
-        }
-        let mut said = Vec::new();
-        self.stderr
-            .seek(SeekFrom::Start(0))
-            .and_then(|_| (&self.stderr).take(1 << 16).read_to_end(&mut said))
-            .map_err(Error::read(&self.path))?;
-        Err(ffmpeg_error(&self.path, &String::from_utf8_lossy(&said)))
-    }
 }
 
 impl Pictures for FfmpegSource {
-    fn next(&mut self, image: &mut RgbImage) -> Result<Option<f64>, SourceError> {
+    fn next(&mut self, image: &mut RgbImage, stop: &Stop) -> Result<Option<f64>, SourceError> {
         if self.ended {
             return Ok(None);
         }
         set_size(image, self.size.0, self.size.1);
-        let mut filled = 0;
-        while filled < image.len() {
-            match self.pipe.read(&mut image.as_mut()[filled..]) {
-                Ok(0) => break,
-                Ok(read) => filled += read,
-                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-                Err(cause) => return Err(Error::Read { path: self.path.clone(), cause }.into()),
-            }
-        }
-        if filled < image.len() {
-            self.check_exit()?;
+        if self.process.fill(image, stop)? < image.len() {
+            self.ended = true;
+            self.process.end(stop)?;
             return Ok(None);
         }
         let time = self.start + self.frames as f64 / self.fps;
         self.frames += 1;
         Ok(Some(time))
-    }
-}
-
-impl Drop for FfmpegSource {
-    fn drop(&mut self) {
-        if !self.ended {
-            // It may have ended by itself; either way it must be waited for.
-            let _ = self.child.kill();
-            let _ = self.child.wait();
-        }
     }
 }
 
@@ -354,6 +353,40 @@ mod tests {
     fn an_empty_path_holds_no_programs() {
         assert!(Ffmpeg::find(Some(OsStr::new(""))).is_none());
         assert!(Ffmpeg::find(None).is_none());
+    }
+
+    /// ffprobe alone would follow each of these to the other file.
+    #[test]
+    fn playlists_in_disguise_are_not_followed() {
+        let Some(ffmpeg) = Ffmpeg::find(std::env::var_os("PATH").as_deref()) else {
+            println!("skipped: ffmpeg is not on PATH");
+            return;
+        };
+        let folder = tempfile::tempdir().unwrap();
+        let secret = folder.path().join("secret.bmp");
+        RgbImage::new(64, 64).save(&secret).unwrap();
+        let secret = secret.display();
+        let playlists = [
+            format!("ffconcat version 1.0\nfile {secret}\n"),
+            format!("#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\n{secret}\n#EXT-X-ENDLIST\n"),
+            format!(
+                "<?xml version=\"1.0\"?><MPD xmlns=\"urn:mpeg:dash:schema:mpd:2011\" type=\"static\"><Period>\
+                 <AdaptationSet mimeType=\"video/mp4\"><Representation id=\"1\"><BaseURL>{secret}</BaseURL>\
+                 </Representation></AdaptationSet></Period></MPD>"
+            ),
+        ];
+        for (number, playlist) in playlists.iter().enumerate() {
+            let path = folder.path().join(format!("{number}.webm"));
+            std::fs::write(&path, playlist).unwrap();
+            for container in [Container::Other("webm"), Container::Mp4, Container::Other("ts")] {
+                let probed = ffmpeg.probe(&path, container, &Budget::default());
+                let message = probed.unwrap_err().to_string();
+                assert!(message.contains("ffmpeg cannot decode it"), "{message}");
+                let sound = folder.path().join("sound.mp4");
+                let extracted = ffmpeg.extract_aac(&path, container, Duration::ZERO, None, &sound);
+                assert!(extracted.is_err(), "{playlist}");
+            }
+        }
     }
 
     #[test]

@@ -3,27 +3,37 @@
 //! The decoder takes one access unit and gives back pictures in display order, later than they went in by its
 //! reordering delay, without their times. So the times of the units on their way are kept in a heap, and each
 //! picture that comes out bears the smallest of them.
+//!
+//! The decoder allocates what a sequence parameter set says. So every one is read and checked before the decoder sees
+//! it, those between the pictures too.
 
-use super::mp4::{Movie, Sample, Track, describe_audio};
+use super::mp4::{Coding, Movie, Track};
+use super::sample_table::Sample;
 use super::sps::SequenceParameters;
-use super::{AudioInfo, ClipInfo, Pictures, SourceError, nearest_standard_rate};
-use crate::{Error, resize};
+use super::{AudioInfo, ClipInfo, Pictures, SourceError, Stop, nearest_standard_rate};
+use crate::sniff::open_regular;
+use crate::{Budget, Error, resize};
 use image::{RgbImage, imageops};
-use mp4_atom::{Avcc, Codec, Colr};
+use mp4_atom::Colr;
 use openh264::OpenH264API;
-use openh264::decoder::{DecodedYUV, Decoder, DecoderConfig, Flush};
+use openh264::decoder::{DecodeOptions, DecodedYUV, Decoder, DecoderConfig, Flush};
 use openh264::formats::YUVSource;
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, VecDeque};
+use std::collections::BinaryHeap;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use yuv::{YuvPlanarImage, YuvRange, YuvStandardMatrix, yuv420_to_rgb};
 
 const START_CODE: [u8; 4] = [0, 0, 0, 1];
 /// NAL unit type of a slice at which decoding can start with empty reference lists.
 const IDR_SLICE: u8 = 5;
+const SEQUENCE_PARAMETERS: u8 = 7;
+/// Where a seek gives up looking for an IDR picture and decodes from the beginning: samples and bytes looked at.
+const SEEK_SAMPLES: usize = 1000;
+const SEEK_BYTES: u64 = 64_000_000;
 
 /// Decodes the video track of one file.
 pub(super) struct H264Source {
@@ -39,9 +49,7 @@ pub(super) struct H264Source {
     decoder: Decoder,
     /// Presentation times of the units the decoder holds.
     waiting: BinaryHeap<Reverse<i64>>,
-    /// Pictures that came out of the final flush.
-    flushed: VecDeque<(i64, RgbImage)>,
-    drained: bool,
+    budget: Budget,
     unit: Vec<u8>,
     annex_b: Vec<u8>,
     /// SPS and PPS with start codes, sent before the first unit.
@@ -54,34 +62,48 @@ impl H264Source {
     /// does not know.
     pub(super) fn open(
         path: &Path,
-        movie: &Movie,
+        movie: &mut Movie,
         start: Duration,
+        budget: &Budget,
     ) -> Result<Result<(ClipInfo, Self), String>, Error> {
         let Some(track) = &movie.video else {
             return Err(Error::NoVideo { path: path.into(), only: "other data" });
         };
-        let (avcc, colr) = match &track.codec {
-            Some(Codec::Avc1(avc)) => (&avc.avcc, avc.colr.as_ref()),
-            Some(Codec::Avc3(avc)) => (&avc.avcc, avc.colr.as_ref()),
-            other => return Ok(Err(codec_name(other.as_ref()).into())),
+        let (avcc, colr) = match &track.coding {
+            Coding::H264 { avcc, colr } => (avcc, colr.as_ref()),
+            Coding::Other(kind) => return Ok(Err(codec_name(*kind).into())),
+            Coding::Aac(_) | Coding::Sound(..) => return Ok(Err("this video codec".into())),
         };
-        let parameters = avcc.sequence_parameter_sets.first().and_then(|sps| SequenceParameters::parse(sps));
-        let Some(parameters) = parameters else { return Ok(Err("this H.264 stream".into())) };
-        if let Some(codec) = parameters.beyond_built_in() {
-            return Ok(Err(codec));
+        let mut first = None;
+        for nal in &avcc.sequence_parameter_sets {
+            let Some(parameters) = SequenceParameters::parse(nal) else {
+                return Ok(Err("this H.264 stream".into()));
+            };
+            parameters.check(path, budget)?;
+            if let Some(codec) = parameters.beyond_built_in() {
+                return Ok(Err(codec));
+            }
+            first.get_or_insert(parameters);
         }
+        let Some(parameters) = first else { return Ok(Err("this H.264 stream".into())) };
         let converter = Converter::new(&parameters, colr, track.rotation);
-        if converter.display == (0, 0) {
-            return Err(Error::damaged(path, "its pictures have no size"));
-        }
+        let (width, height) = converter.display;
+        budget.check_clip_size(path, width, height)?;
         let config = DecoderConfig::new().flush_after_decode(Flush::NoFlush);
         let decoder = Decoder::with_api_config(OpenH264API::from_source(), config)
             .map_err(|error| Error::damaged(path, format!("the H.264 decoder does not start: {error}")))?;
+        let nals = avcc.sequence_parameter_sets.iter().chain(&avcc.picture_parameter_sets);
+        let mut headers = Vec::new();
+        match append_checked(&mut headers, nals.map(Vec::as_slice), path, budget) {
+            Ok(()) => {}
+            Err(SourceError::Decoder(_)) => return Ok(Err("this H.264 stream".into())),
+            Err(SourceError::Fatal(error)) => return Err(error),
+        }
         let info = clip_info(movie, track, &converter);
         let mut source = Self {
             path: path.into(),
-            file: File::open(path).map_err(Error::read(path))?,
-            samples: track.samples.clone(),
+            file: open_regular(path)?,
+            samples: Vec::new(),
             next: 0,
             timescale: f64::from(track.timescale),
             shift: track.shift,
@@ -89,13 +111,15 @@ impl H264Source {
             length_size: usize::from(avcc.length_size),
             decoder,
             waiting: BinaryHeap::new(),
-            flushed: VecDeque::new(),
-            drained: false,
+            budget: *budget,
             unit: Vec::new(),
             annex_b: Vec::new(),
-            headers: parameter_sets(avcc),
+            headers,
             converter,
         };
+        if let Some(track) = &mut movie.video {
+            source.samples = std::mem::take(&mut track.samples);
+        }
         source.seek(start)?;
         Ok(Ok((info, source)))
     }
@@ -108,8 +132,10 @@ impl H264Source {
             let sample = &self.samples[index];
             sample.sync && sample.composition() + self.shift <= start
         });
-        for index in candidates.collect::<Vec<_>>() {
-            if index == 0 {
+        let mut bytes = 0;
+        for index in candidates.take(SEEK_SAMPLES).collect::<Vec<_>>() {
+            bytes += u64::from(self.samples[index].size);
+            if index == 0 || bytes > SEEK_BYTES {
                 break;
             }
             self.read_unit(index)?;
@@ -140,10 +166,8 @@ impl H264Source {
         self.waiting.push(Reverse(self.samples[index].composition() + self.shift));
         self.annex_b.clear();
         self.annex_b.append(&mut self.headers);
-        for nal in nal_units(&self.unit, self.length_size) {
-            self.annex_b.extend_from_slice(&START_CODE);
-            self.annex_b.extend_from_slice(nal);
-        }
+        let nals = nal_units(&self.unit, self.length_size);
+        append_checked(&mut self.annex_b, nals, &self.path, &self.budget)?;
         match self.decoder.decode(&self.annex_b) {
             Ok(Some(picture)) => {
                 self.converter.convert(&picture, image)?;
@@ -154,42 +178,36 @@ impl H264Source {
         }
     }
 
-    /// After the last unit: takes what the decoder still holds, at most its 16 reference pictures.
-    fn drain(&mut self) -> Result<(), SourceError> {
-        self.drained = true;
-        let rest = self.decoder.flush_remaining().map_err(|error| SourceError::Decoder(error.to_string()))?;
-        for picture in rest {
-            let mut image = RgbImage::default();
-            self.converter.convert(&picture, &mut image)?;
-            if let Some(Reverse(time)) = self.waiting.pop() {
-                self.flushed.push_back((time, image));
-            }
-        }
-        Ok(())
+    /// After the last unit: takes one of the pictures that the decoder still holds, at most its 16 references.
+    fn drain(&mut self, image: &mut RgbImage) -> Result<Option<i64>, SourceError> {
+        let flush = DecodeOptions::new().flush_after_decode(Flush::Flush);
+        let picture = self.decoder.decode_with_options(&[], flush);
+        let Some(picture) = picture.map_err(|error| SourceError::Decoder(error.to_string()))? else {
+            return Ok(None);
+        };
+        self.converter.convert(&picture, image)?;
+        Ok(self.waiting.pop().map(|Reverse(time)| time))
     }
 
-    fn next_timed(&mut self, image: &mut RgbImage) -> Result<Option<i64>, SourceError> {
+    fn next_timed(&mut self, image: &mut RgbImage, stop: &Stop) -> Result<Option<i64>, SourceError> {
         while self.next < self.samples.len() {
+            if stop.load(Ordering::Relaxed) {
+                return Err(Error::Stopped { path: self.path.clone() }.into());
+            }
             if self.decode_unit(image)?
                 && let Some(Reverse(time)) = self.waiting.pop()
             {
                 return Ok(Some(time));
             }
         }
-        if !self.drained {
-            self.drain()?;
-        }
-        Ok(self.flushed.pop_front().map(|(time, picture)| {
-            *image = picture;
-            time
-        }))
+        self.drain(image)
     }
 }
 
 impl Pictures for H264Source {
-    fn next(&mut self, image: &mut RgbImage) -> Result<Option<f64>, SourceError> {
+    fn next(&mut self, image: &mut RgbImage, stop: &Stop) -> Result<Option<f64>, SourceError> {
         loop {
-            match self.next_timed(image)? {
+            match self.next_timed(image, stop)? {
                 // Before zero the edit list hides the picture: it was only needed to decode others.
                 Some(time) if time < 0 => {}
                 Some(time) if time >= self.end => return Ok(None),
@@ -198,6 +216,21 @@ impl Pictures for H264Source {
             }
         }
     }
+}
+
+/// What a decoder that looks for start codes finds in one NAL unit: the unit itself, and what was hidden behind a start
+/// code inside it, which no encoder writes.
+fn pieces(nal: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = Some(nal);
+    std::iter::from_fn(move || {
+        let bytes = rest?;
+        let code = bytes.windows(3).position(|code| code == [0, 0, 1]);
+        rest = code.map(|at| &bytes[at + 3..]);
+        let piece = &bytes[..code.unwrap_or(bytes.len())];
+        // Zeros before a start code belong to it, and zeros at the end mean nothing.
+        let end = piece.iter().rposition(|&byte| byte != 0).map_or(0, |last| last + 1);
+        Some(&piece[..end])
+    })
 }
 
 /// The NAL units of an access unit with length prefixes; stops at the first prefix that lies.
@@ -212,21 +245,42 @@ fn nal_units(unit: &[u8], length_size: usize) -> impl Iterator<Item = &[u8]> {
     })
 }
 
-fn parameter_sets(avcc: &Avcc) -> Vec<u8> {
-    avcc.sequence_parameter_sets
-        .iter()
-        .chain(&avcc.picture_parameter_sets)
-        .flat_map(|nal| START_CODE.iter().chain(nal).copied())
-        .collect()
+/// Appends the NAL units that the decoder needs to `annex_b`, the parameters among them checked.
+fn append_checked<'a>(
+    annex_b: &mut Vec<u8>,
+    nals: impl Iterator<Item = &'a [u8]>,
+    path: &Path,
+    budget: &Budget,
+) -> Result<(), SourceError> {
+    for nal in nals.flat_map(pieces) {
+        match nal.first().map(|header| header & 0x1f) {
+            // Extensions for scalable and multiview video: base decoders pass over them, openh264 would decode them.
+            None | Some(0 | 14 | 15 | 20..) => continue,
+            Some(SEQUENCE_PARAMETERS) => {
+                let Some(parameters) = SequenceParameters::parse(nal) else {
+                    return Err(SourceError::Decoder("unreadable parameters".into()));
+                };
+                parameters.check(path, budget)?;
+                if let Some(codec) = parameters.beyond_built_in() {
+                    return Err(SourceError::Decoder(codec));
+                }
+            }
+            Some(_) => {}
+        }
+        annex_b.extend_from_slice(&START_CODE);
+        annex_b.extend_from_slice(nal);
+    }
+    Ok(())
 }
 
-fn codec_name(codec: Option<&Codec>) -> &'static str {
-    match codec {
-        Some(Codec::Hev1(_) | Codec::Hvc1(_)) => "HEVC (H.265)",
-        Some(Codec::Vp08(_)) => "VP8",
-        Some(Codec::Vp09(_)) => "VP9",
-        Some(Codec::Av01(_)) => "AV1",
-        Some(Codec::Jpeg(_)) => "Motion JPEG",
+/// By the type of the sample entry.
+fn codec_name(kind: [u8; 4]) -> &'static str {
+    match &kind {
+        b"hev1" | b"hvc1" => "HEVC (H.265)",
+        b"vp08" => "VP8",
+        b"vp09" => "VP9",
+        b"av01" => "AV1",
+        b"jpeg" => "Motion JPEG",
         _ => "this video codec",
     }
 }
@@ -237,7 +291,7 @@ fn clip_info(movie: &Movie, track: &Track, converter: &Converter) -> ClipInfo {
         track.samples.iter().filter(shown).map(|sample| sample.composition() + track.shift).collect();
     times.sort_unstable();
     let (fps, variable_rate) = rate(&times, track);
-    let audio = movie.audio.as_ref().and_then(|audio| audio.codec.as_ref()).and_then(describe_audio);
+    let audio = movie.audio.as_ref().and_then(|audio| audio.coding.describe_audio());
     ClipInfo {
         container: "mp4".into(),
         codec: "h264".into(),
@@ -364,5 +418,38 @@ pub(super) fn set_size(image: &mut RgbImage, width: u32, height: u32) {
         let mut samples = std::mem::take(image).into_raw();
         samples.resize(width as usize * height as usize * 3, 0);
         *image = RgbImage::from_raw(width, height, samples).expect("the buffer was sized for the picture");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn start_codes_inside_a_unit_hide_nothing() {
+        let cases: [(&[u8], &[&[u8]]); 5] = [
+            (&[0x65, 1, 2], &[&[0x65, 1, 2]]),
+            (&[0x65, 1, 0, 0, 1, 0x67, 9], &[&[0x65, 1], &[0x67, 9]]),
+            (&[0x65, 1, 0, 0, 0, 0, 1, 0x67, 9, 0, 0], &[&[0x65, 1], &[0x67, 9]]),
+            (&[0, 0, 1, 0x67], &[&[], &[0x67]]),
+            (&[], &[&[]]),
+        ];
+        for (nal, expected) in cases {
+            assert_eq!(pieces(nal).collect::<Vec<_>>(), expected, "{nal:?}");
+        }
+    }
+
+    #[test]
+    fn lengths_that_lie_end_the_unit() {
+        type Case = (&'static [u8], usize, &'static [&'static [u8]]);
+        let cases: [Case; 4] = [
+            (&[0, 0, 0, 2, 0x65, 1, 0, 0, 0, 1, 0x41], 4, &[&[0x65, 1], &[0x41]]),
+            (&[0, 0, 0, 2, 0x65, 1, 0xff, 0xff, 0xff, 0xff, 0x41], 4, &[&[0x65, 1]]),
+            (&[2, 0x65, 1, 9], 1, &[&[0x65, 1]]),
+            (&[0, 0], 4, &[]),
+        ];
+        for (unit, length_size, expected) in cases {
+            assert_eq!(nal_units(unit, length_size).collect::<Vec<_>>(), expected, "{unit:?}");
+        }
     }
 }

@@ -8,29 +8,49 @@
 mod animation;
 mod ffmpeg;
 mod h264;
+mod isolated;
+mod key_frames;
 mod mp4;
+mod outline;
 mod pictures;
+mod process;
+mod sample_table;
 mod sps;
 
 use crate::sniff::{self, Container, Content};
-use crate::{Error, Frame};
+use crate::{Budget, Error, Frame};
 use ffmpeg::{Ffmpeg, FfmpegSource};
 use h264::H264Source;
 use image::RgbImage;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
+pub(crate) use animation::fuzz as fuzz_animation;
 pub(crate) use ffmpeg::Ffmpeg as FfmpegProgram;
-pub(crate) use mp4::{Movie, Sample, Track};
+pub use isolated::serve_clip;
+pub use key_frames::key_frames;
+pub(crate) use mp4::{Movie, Track};
+pub(crate) use outline::{check_still_webp, gif_moves};
 pub use pictures::pictures_in;
+pub(crate) use sample_table::Sample;
+pub(crate) use sps::SequenceParameters;
 
 /// Rate of a folder of pictures when none is given, in frames per second.
 const FOLDER_FPS: f64 = 25.0;
 /// Frame rates outside this range are refused.
 const FPS_RANGE: std::ops::RangeInclusive<f64> = 0.1..=240.0;
 
-/// Which part of a clip to read, and how fast.
+/// ffmpeg may deliver this many times what a clip says of its length, and [`LONGER_SECONDS`] more: lengths are estimates.
+const LONGER: f64 = 2.0;
+const LONGER_SECONDS: f64 = 10.0;
+
+/// Raised when nobody wants the rest of a clip any more.
+type Stop = Arc<AtomicBool>;
+
+/// Which part of a clip to read, how fast, and what it may cost.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct ReadOptions {
     /// Where to start, from the beginning of the clip.
@@ -40,6 +60,8 @@ pub struct ReadOptions {
     /// Output rate in frames per second, 0.1..=240; `None` takes the clip's own average rate. For a folder, which has
     /// no rate of its own, this is the rate its pictures were taken at (25 by default).
     pub fps: Option<f64>,
+    /// What reading may cost; more is an error.
+    pub budget: Budget,
 }
 
 /// What a clip holds.
@@ -88,8 +110,9 @@ fn as_seconds<S: serde::Serializer>(duration: &Duration, serializer: S) -> Resul
 /// A stream of decoded pictures in display order.
 trait Pictures: Send {
     /// Decodes the next picture into `image`, which takes its size, and returns its time in seconds from the beginning
-    /// of the clip; `None` after the last.
-    fn next(&mut self, image: &mut RgbImage) -> Result<Option<f64>, SourceError>;
+    /// of the clip; `None` after the last. A source that may work for long ends with [`Error::Stopped`] soon after `stop`
+    /// was raised.
+    fn next(&mut self, image: &mut RgbImage, stop: &Stop) -> Result<Option<f64>, SourceError>;
 }
 
 /// Why a source stopped.
@@ -137,6 +160,7 @@ pub struct ClipReader {
     expected: Option<i64>,
     /// Whether `expected` is exact, so that the last picture is held until then.
     exact: bool,
+    stop: Stop,
 }
 
 impl ClipReader {
@@ -157,6 +181,10 @@ impl ClipReader {
         if expected == Some(0) {
             return Err(Error::NoFrames { path: path.into() });
         }
+        if let Some(frames) = expected {
+            options.budget.check_length(path, frames as f64 / fps)?;
+            options.budget.check_frames(path, frames as u64)?;
+        }
         let exact = info.decoder != "ffmpeg";
         Ok(Self {
             path: path.into(),
@@ -172,7 +200,13 @@ impl ClipReader {
             emitted: 0,
             expected,
             exact,
+            stop: Stop::default(),
         })
+    }
+
+    /// Makes [`ClipReader::read`] end with [`Error::Stopped`] soon after `flag` was raised, from any thread.
+    pub fn stop_when(&mut self, flag: Arc<AtomicBool>) {
+        self.stop = flag;
     }
 
     /// What the clip holds.
@@ -207,6 +241,7 @@ impl ClipReader {
         if self.next.is_none() && !self.exact && self.emitted > self.current.tick.max(0) {
             return Ok(false);
         }
+        self.check_delivered()?;
         let shown_again = self.next.as_ref().is_none_or(|next| next.tick > self.emitted + 1);
         if shown_again {
             frame.image.clone_from(&self.current.image);
@@ -216,6 +251,20 @@ impl ClipReader {
         frame.time = Duration::from_secs_f64(self.emitted as f64 / self.fps);
         self.emitted += 1;
         Ok(true)
+    }
+
+    /// Refuses what goes on beyond the budget, or far beyond what the clip says of itself.
+    fn check_delivered(&self) -> Result<(), Error> {
+        let seconds = self.emitted as f64 / self.fps;
+        self.options.budget.check_length(&self.path, seconds)?;
+        self.options.budget.check_frames(&self.path, self.emitted as u64)?;
+        let told = self.info.duration.saturating_sub(self.options.start).as_secs_f64();
+        if self.info.duration > Duration::ZERO && seconds > LONGER * told + LONGER_SECONDS {
+            let told = self.info.duration.as_secs_f64();
+            let what = format!("it goes on after {seconds:.1} s, and says that it lasts {told:.1} s");
+            return Err(Error::damaged(&self.path, what));
+        }
+        Ok(())
     }
 
     fn advance(&mut self) -> Result<(), Error> {
@@ -228,12 +277,12 @@ impl ClipReader {
 
     fn decode(&mut self) -> Result<Option<Placed>, Error> {
         let mut image = std::mem::take(&mut self.spare);
-        let time = match self.source.next(&mut image) {
+        let time = match self.source.next(&mut image, &self.stop) {
             Ok(time) => time,
             Err(SourceError::Fatal(error)) => return Err(error),
             Err(SourceError::Decoder(reason)) => {
                 self.fall_back(&reason)?;
-                match self.source.next(&mut image) {
+                match self.source.next(&mut image, &self.stop) {
                     Ok(time) => time,
                     Err(SourceError::Fatal(error)) => return Err(error),
                     Err(SourceError::Decoder(reason)) => return Err(Error::damaged(&self.path, reason)),
@@ -248,7 +297,7 @@ impl ClipReader {
 
     /// Lets the `ffmpeg` program take over where the built-in decoder stopped.
     fn fall_back(&mut self, reason: &str) -> Result<(), Error> {
-        let done = self.decoded.map_or(0, |tick| (tick + 1).max(0));
+        let done = self.decoded.map_or(0, |tick| tick.saturating_add(1).max(0));
         let Some(ffmpeg) = &self.ffmpeg else {
             return Err(if done == 0 {
                 Error::FfmpegMissing {
@@ -265,8 +314,12 @@ impl ClipReader {
             start: self.options.start + lead,
             duration: self.options.duration.map(|duration| duration.saturating_sub(lead)),
             fps: None,
+            budget: self.options.budget,
         };
-        self.source = Box::new(FfmpegSource::start(ffmpeg, &self.path, &self.info, &rest, self.fps, None)?);
+        // Only the built-in H.264 decoder gives up.
+        let container = Container::Mp4;
+        let source = FfmpegSource::start(ffmpeg, &self.path, container, &self.info, &rest, self.fps, None)?;
+        self.source = Box::new(source);
         self.info.decoder = "ffmpeg";
         Ok(())
     }
@@ -284,8 +337,11 @@ fn selected_frames(info: &ClipInfo, options: &ReadOptions, fps: f64) -> Option<i
 }
 
 fn open_source(path: &Path, options: &ReadOptions, ffmpeg: Option<&Ffmpeg>) -> Result<Opened, Error> {
+    if let Some(isolation) = crate::isolation::in_force() {
+        return isolated::open(isolation, path, options);
+    }
     let container = match sniff::content(path)? {
-        Content::Folder => return pictures::open(path, options.fps.unwrap_or(FOLDER_FPS), options.start),
+        Content::Folder => return pictures::open(path, options),
         Content::Photo => {
             return Err(Error::Format { path: path.into(), what: "is a still picture, not a clip".into() });
         }
@@ -293,31 +349,32 @@ fn open_source(path: &Path, options: &ReadOptions, ffmpeg: Option<&Ffmpeg>) -> R
     };
     match container {
         Container::Mp4 => open_mp4(path, options, ffmpeg),
-        Container::AnimatedGif | Container::AnimatedWebP => animation::open(path, container),
-        Container::Other(name) => open_with_ffmpeg(path, options, ffmpeg, name),
+        Container::AnimatedGif | Container::AnimatedWebP => animation::open(path, container, &options.budget),
+        Container::Other(name) => open_with_ffmpeg(path, container, options, ffmpeg, name),
     }
 }
 
 fn open_mp4(path: &Path, options: &ReadOptions, ffmpeg: Option<&Ffmpeg>) -> Result<Opened, Error> {
-    let movie = Movie::open(path)?;
+    let mut movie = Movie::open(path, &options.budget)?;
     let Some(video) = movie.video.as_ref() else {
         let only = if movie.audio.is_some() { "sound" } else { "other data" };
         return Err(Error::NoVideo { path: path.into(), only });
     };
     if movie.fragmented || !video.plain_edits {
-        return open_with_ffmpeg(path, options, ffmpeg, "a fragmented or edited mp4");
+        return open_with_ffmpeg(path, Container::Mp4, options, ffmpeg, "a fragmented or edited mp4");
     }
     if video.samples.is_empty() {
         return Err(Error::NoFrames { path: path.into() });
     }
-    match H264Source::open(path, &movie, options.start)? {
+    match H264Source::open(path, &mut movie, options.start, &options.budget)? {
         Ok((info, source)) => Ok(Opened { info, source: Box::new(source) }),
-        Err(codec) => open_with_ffmpeg(path, options, ffmpeg, &codec),
+        Err(codec) => open_with_ffmpeg(path, Container::Mp4, options, ffmpeg, &codec),
     }
 }
 
 fn open_with_ffmpeg(
     path: &Path,
+    container: Container,
     options: &ReadOptions,
     ffmpeg: Option<&Ffmpeg>,
     codec: &str,
@@ -325,9 +382,9 @@ fn open_with_ffmpeg(
     let Some(ffmpeg) = ffmpeg else {
         return Err(Error::FfmpegMissing { path: path.into(), codec: codec.into() });
     };
-    let (info, matrix) = ffmpeg.probe(path)?;
+    let (info, matrix) = ffmpeg.probe(path, container, &options.budget)?;
     let fps = options.fps.unwrap_or(info.fps);
-    let source = FfmpegSource::start(ffmpeg, path, &info, options, fps, matrix)?;
+    let source = FfmpegSource::start(ffmpeg, path, container, &info, options, fps, matrix)?;
     Ok(Opened { info, source: Box::new(source) })
 }
 
@@ -337,18 +394,6 @@ fn nearest_standard_rate(fps: f64) -> f64 {
     let standard =
         [24.0 * NTSC, 24.0, 25.0, 30.0 * NTSC, 30.0, 48.0, 50.0, 60.0 * NTSC, 60.0, 12.0, 15.0, 10.0];
     standard.into_iter().find(|rate| (fps / rate - 1.0).abs() < 5e-4).unwrap_or(fps)
-}
-
-/// Parses `bytes` as an mp4 and its H.264 parameters: the front end that hostile files meet first.
-#[doc(hidden)]
-pub fn fuzz_mp4(bytes: &[u8]) {
-    let length = bytes.len() as u64;
-    if let Ok(movie) = Movie::parse(Path::new("fuzz.mp4"), &mut std::io::Cursor::new(bytes), length) {
-        for parameters in movie.video.iter().flat_map(Track::sequence_parameters) {
-            let _ = sps::SequenceParameters::parse(parameters);
-        }
-    }
-    let _ = sps::SequenceParameters::parse(bytes);
 }
 
 #[cfg(test)]

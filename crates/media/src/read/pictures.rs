@@ -1,7 +1,7 @@
 //! A folder of pictures as a clip, in natural order: `frame2.png` comes before `frame10.png`.
 
-use super::{ClipInfo, Opened, Pictures, SourceError};
-use crate::{Error, photo, sniff};
+use super::{ClipInfo, FOLDER_FPS, Opened, Pictures, ReadOptions, SourceError, Stop};
+use crate::{Budget, Error, photo, sniff};
 use image::RgbImage;
 use std::cmp::Ordering;
 use std::fs;
@@ -9,10 +9,21 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// The pictures directly in `folder`, by content, in natural order of their names. Never empty.
+///
+/// Refuses a folder of more than 250,000 entries. What is no regular file, or a link to one, is passed over.
 pub fn pictures_in(folder: &Path) -> Result<Vec<PathBuf>, Error> {
+    pictures_within(folder, &Budget::default())
+}
+
+fn pictures_within(folder: &Path, budget: &Budget) -> Result<Vec<PathBuf>, Error> {
     let entries = fs::read_dir(folder).map_err(Error::read(folder))?;
     let mut pictures = Vec::new();
-    for entry in entries {
+    for (count, entry) in entries.enumerate() {
+        if count as u64 >= budget.folder_entries {
+            let most = budget.folder_entries;
+            let what = format!("the folder holds more than {most} files; divide it");
+            return Err(Error::limit(folder, what));
+        }
         let path = entry.map_err(Error::read(folder))?.path();
         if sniff::looks_like_picture(&path) {
             pictures.push(path);
@@ -61,11 +72,14 @@ struct Folder {
     next: usize,
     fps: f64,
     size: (u32, u32),
+    budget: Budget,
 }
 
-pub(super) fn open(folder: &Path, fps: f64, start: Duration) -> Result<Opened, Error> {
-    let pictures = pictures_in(folder)?;
+pub(super) fn open(folder: &Path, options: &ReadOptions) -> Result<Opened, Error> {
+    let (fps, start) = (options.fps.unwrap_or(FOLDER_FPS), options.start);
+    let pictures = pictures_within(folder, &options.budget)?;
     let first = photo::info(&pictures[0])?;
+    options.budget.check_clip_size(&pictures[0], first.width, first.height)?;
     let info = ClipInfo {
         container: "folder".into(),
         codec: first.format.into(),
@@ -80,14 +94,15 @@ pub(super) fn open(folder: &Path, fps: f64, start: Duration) -> Result<Opened, E
         audio: None,
     };
     let next = ((start.as_secs_f64() * fps).round() as usize).min(pictures.len());
-    let source = Folder { pictures, next, fps, size: (first.width, first.height) };
+    let (size, budget) = ((first.width, first.height), options.budget);
+    let source = Folder { pictures, next, fps, size, budget };
     Ok(Opened { info, source: Box::new(source) })
 }
 
 impl Pictures for Folder {
-    fn next(&mut self, image: &mut RgbImage) -> Result<Option<f64>, SourceError> {
+    fn next(&mut self, image: &mut RgbImage, _stop: &Stop) -> Result<Option<f64>, SourceError> {
         let Some(path) = self.pictures.get(self.next) else { return Ok(None) };
-        *image = photo::read(path)?.image;
+        *image = photo::read_within(path, &self.budget)?.image;
         if image.dimensions() != self.size {
             let (width, height) = self.size;
             let fault =

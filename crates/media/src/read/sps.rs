@@ -2,6 +2,12 @@
 //!
 //! Syntax from ITU-T H.264 (08/2021), 7.3.2.1.1 and Annex E.1.1.
 
+use crate::{Budget, Error};
+use std::path::Path;
+
+/// Pictures that openh264 keeps beside the references: the current one, and some for reordering.
+const DECODER_PICTURES: u64 = 2;
+
 /// The fields that decide who can decode the stream and what its samples mean.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct SequenceParameters {
@@ -9,6 +15,10 @@ pub(crate) struct SequenceParameters {
     /// 0 grey, 1 is 4:2:0, 2 is 4:2:2, 3 is 4:4:4.
     pub(crate) chroma_format: u32,
     pub(crate) bit_depth: u32,
+    /// Pixels of a stored picture before cropping: what a decoder allocates.
+    pub(crate) coded: (u32, u32),
+    /// Pictures that the decoder keeps for reference, 0..=16.
+    pub(crate) references: u32,
     /// Progressive: no fields, no macroblock-adaptive interlacing.
     pub(crate) frames_only: bool,
     /// After cropping.
@@ -47,7 +57,7 @@ impl SequenceParameters {
         }
         bits.golomb()?; // log2_max_frame_num
         skip_picture_order(&mut bits)?;
-        bits.golomb()?; // reference frames
+        let references = bits.golomb().filter(|&references| references <= 16)?;
         bits.take(1)?; // gaps allowed
         let (mbs_across, map_units_down) = (bits.golomb()?.checked_add(1)?, bits.golomb()?.checked_add(1)?);
         let frames_only = bits.flag()?;
@@ -60,6 +70,7 @@ impl SequenceParameters {
         let unit_y = fields * if chroma_format == 1 { 2 } else { 1 };
         let mut width = mbs_across.checked_mul(16)?;
         let mut height = map_units_down.checked_mul(16 * fields)?;
+        let coded = (width, height);
         if bits.flag()? {
             let (left, right, top, bottom) = (bits.golomb()?, bits.golomb()?, bits.golomb()?, bits.golomb()?);
             width = width.checked_sub(left.checked_add(right)?.checked_mul(unit_x)?)?;
@@ -70,6 +81,8 @@ impl SequenceParameters {
             profile,
             chroma_format,
             bit_depth,
+            coded,
+            references,
             frames_only,
             width,
             height,
@@ -77,6 +90,25 @@ impl SequenceParameters {
             matrix: usability.matrix,
             full_range: usability.full_range,
         })
+    }
+
+    /// Refuses pictures that are empty or too large for `budget`, and references that are too large together. Checked before the
+    /// decoder sees the parameters: it allocates whatever they say.
+    pub(crate) fn check(&self, path: &Path, budget: &Budget) -> Result<(), Error> {
+        let (width, height) = self.coded;
+        budget.check_clip_size(path, width, height)?;
+        budget.check_clip_size(path, self.width, self.height)?;
+        let picture = u64::from(width) * u64::from(height) * 3 / 2;
+        let kept = (u64::from(self.references) + DECODER_PICTURES) * picture;
+        if kept > budget.decoder_bytes {
+            let most = budget.decoder_bytes / 1_000_000;
+            let what = format!(
+                "{} reference pictures of {width}x{height} pixels take more than {most} MB; encode it again with fewer",
+                self.references
+            );
+            return Err(Error::limit(path, what));
+        }
+        Ok(())
     }
 
     /// Why openh264 cannot decode the stream, in the words of users; `None` when it can.
@@ -254,6 +286,7 @@ impl Bits<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use gioconda_testkit::baseline_sps as baseline;
 
     #[test]
     fn reads_an_sps_written_by_x264() {
@@ -264,9 +297,37 @@ mod tests {
         ];
         let parameters = SequenceParameters::parse(&sps).unwrap();
         assert_eq!((parameters.width, parameters.height), (1920, 1080));
+        assert_eq!(parameters.coded, (1920, 1088));
         assert_eq!((parameters.profile, parameters.chroma_format, parameters.bit_depth), (100, 1, 8));
         assert!(parameters.frames_only);
         assert_eq!(parameters.beyond_built_in(), None);
+    }
+
+    #[test]
+    fn sizes_are_checked_before_a_decoder_sees_them() {
+        let cases = [
+            (baseline(1, (120, 68), None), None),
+            // A large picture cropped to a small one costs what the large one costs.
+            (baseline(1, (4096, 4096), Some([0, 32_000, 0, 32_000])), Some("65536x65536 pixels")),
+            (baseline(1, (1, 1), Some([4, 4, 0, 0])), Some("have no size")),
+            (baseline(1, (4_000_000, 1), None), Some("64000000x16 pixels")),
+            (baseline(16, (480, 270), None), Some("16 reference pictures of 7680x4320 pixels")),
+        ];
+        for (nal, expected) in cases {
+            let parameters = SequenceParameters::parse(&nal).unwrap();
+            let checked = parameters.check(Path::new("a.mp4"), &Budget::default());
+            match expected {
+                None => assert!(checked.is_ok(), "{checked:?}"),
+                Some(expected) => {
+                    let message = checked.unwrap_err().to_string();
+                    assert!(message.contains(expected), "{message}");
+                }
+            }
+        }
+        // More than 16 references, and crops beyond the picture.
+        assert_eq!(SequenceParameters::parse(&baseline(17, (4, 4), None)), None);
+        assert_eq!(SequenceParameters::parse(&baseline(1, (4, 4), Some([0, 33, 0, 0]))), None);
+        assert_eq!(SequenceParameters::parse(&baseline(1, (4, 4), Some([u32::MAX - 1, 2, 0, 0]))), None);
     }
 
     #[test]

@@ -281,7 +281,21 @@ impl Palette {
 
 fn gif_error(target: &Path, error: EncodingError) -> Error {
     match error {
-        EncodingError::Io(cause) => Error::Write { path: target.into(), cause },
+        EncodingError::Io(cause) => Error::write(target)(cause),
         other => Error::output(target, other.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Temporary files name themselves in their errors, and studios show errors to their visitors.
+    #[test]
+    fn errors_name_the_output_alone() {
+        let full =
+            std::io::Error::new(std::io::ErrorKind::StorageFull, "no room at /secret/.out.gif.partial-x");
+        let line = gif_error(Path::new("out.gif"), EncodingError::Io(full)).to_string();
+        assert!(line.starts_with("out.gif: ") && !line.contains("secret"), "{line}");
     }
 }

@@ -7,7 +7,7 @@ mod mp4;
 mod sound;
 mod webp;
 
-use crate::partial::PartialFolder;
+use crate::partial::{PartialFolder, remove_leftovers, sync_file};
 use crate::{ClipReader, Error, ReadOptions, encode_png};
 use image::RgbImage;
 use image::codecs::png::CompressionType;
@@ -92,11 +92,13 @@ enum Sink {
 }
 
 impl ClipWriter {
-    /// Starts the output at `path`. A path without extension, or with a trailing slash, is a folder of PNGs.
+    /// Starts the output at `path`. A path without extension, or with a trailing slash, is a folder of PNGs. What a killed
+    /// program left behind of the same output is removed.
     pub fn create(path: &Path, options: &WriteOptions) -> Result<Self, Error> {
         if !(0.1..=240.0).contains(&options.fps) {
             return Err(Error::output(path, format!("{} frames per second; choose 0.1 to 240", options.fps)));
         }
+        remove_leftovers(path, usize::MAX);
         let trailing_slash = path.as_os_str().as_encoded_bytes().ends_with(b"/");
         let extension = path.extension().filter(|_| !trailing_slash);
         let extension = extension.map(|extension| extension.to_string_lossy().to_lowercase());
@@ -201,6 +203,7 @@ fn finish_folder(
     for number in 1..=frames {
         let picture = numbered(&folder, number);
         seal(&picture).map_err(|what| Error::output(target, what))?;
+        sync_file(&picture).map_err(Error::write(target))?;
         bytes += fs::metadata(&picture).map_err(Error::write(target))?.len();
     }
     folder.finish()?;

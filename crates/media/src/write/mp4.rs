@@ -297,7 +297,7 @@ impl Mp4Writer {
 
     fn sound_trak(&self, sound: &SoundTrack, table: &TrackTable, media_start: u64) -> atom::Trak {
         let (sound_scale, movie_scale) = (u64::from(sound.timescale()), u64::from(self.clock.timescale));
-        let to_movie = |units: u64| (units * movie_scale).div_ceil(sound_scale);
+        let to_movie = |units: u64| units.saturating_mul(movie_scale).div_ceil(sound_scale);
         let delay = to_movie(sound.delay());
         let heard = to_movie(table.duration().saturating_sub(sound.lead_in()));
         let heard = heard.min(self.video.duration().saturating_sub(delay));
@@ -454,7 +454,7 @@ impl TrackTable {
     /// Lets the last sample last longer.
     fn extend_last(&mut self, gap: u32) {
         let Some(run) = self.durations.last_mut().filter(|_| gap > 0) else { return };
-        let duration = run.sample_delta + gap;
+        let duration = run.sample_delta.saturating_add(gap);
         run.sample_count -= 1;
         if run.sample_count == 0 {
             self.durations.pop();

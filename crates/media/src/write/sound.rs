@@ -1,15 +1,15 @@
 //! The sound of the driving clip, for the mp4 writer: AAC samples copied untouched, everything else through ffmpeg.
 
 use super::Sound;
-use crate::Error;
+use crate::partial::{Scratch, scratch_named_beside};
 use crate::read::{FfmpegProgram, Movie, Sample, Track};
-use crate::sniff::{self, Container, Content};
+use crate::sniff::{self, Container, Content, open_regular};
+use crate::{Budget, Error};
 use mp4_atom::Mp4a;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use tempfile::TempPath;
 
 /// A stretch of AAC samples, played once or several times.
 ///
@@ -31,7 +31,7 @@ pub(super) struct SoundTrack {
     /// Output presentation time of the next sample.
     position: i64,
     /// The sound as ffmpeg made it, deleted with this.
-    _transcoded: Option<TempPath>,
+    _transcoded: Option<Scratch>,
 }
 
 /// A sample that is due.
@@ -59,20 +59,20 @@ impl SoundTrack {
         warnings: &mut Vec<String>,
         ffmpeg: Option<&FfmpegProgram>,
     ) -> Result<Option<Self>, Error> {
-        match sniff::content(&sound.clip)? {
-            Content::Clip(Container::Mp4) => {
-                let movie = Movie::open(&sound.clip)?;
+        let container = match sniff::content(&sound.clip)? {
+            Content::Clip(container @ Container::Mp4) => {
+                let movie = Movie::open(&sound.clip, &Budget::default())?;
                 match movie.audio {
                     Some(track) if !movie.fragmented && track.plain_edits && track.aac().is_some() => {
                         return Self::new(sound.clip.clone(), sound.start, sound, track, None).map(Some);
                     }
                     None if !movie.fragmented => return Ok(None),
-                    _ => {}
+                    _ => container,
                 }
             }
-            Content::Clip(Container::Other(_)) => {}
+            Content::Clip(container @ Container::Other(_)) => container,
             Content::Clip(_) | Content::Photo | Content::Folder => return Ok(None),
-        }
+        };
         let Some(ffmpeg) = ffmpeg else {
             let clip = sound.clip.display();
             warnings.push(format!(
@@ -80,28 +80,25 @@ impl SoundTrack {
             ));
             return Ok(None);
         };
-        Self::transcode(sound, target, warnings, ffmpeg)
+        Self::transcode(sound, container, target, warnings, ffmpeg)
     }
 
     fn transcode(
         sound: &Sound,
+        container: Container,
         target: &Path,
         warnings: &mut Vec<String>,
         ffmpeg: &FfmpegProgram,
     ) -> Result<Option<Self>, Error> {
-        let aac = tempfile::Builder::new()
-            .prefix("gioconda-sound-")
-            .suffix(".mp4")
-            .tempfile()
-            .map_err(Error::write(target))?
-            .into_temp_path();
-        if let Err(error) = ffmpeg.extract_aac(&sound.clip, sound.start, sound.duration, &aac) {
+        let aac = scratch_named_beside(target)?;
+        let (start, duration) = (sound.start, sound.duration);
+        if let Err(error) = ffmpeg.extract_aac(&sound.clip, container, start, duration, aac.path()) {
             warnings.push(format!("{error}; written without sound"));
             return Ok(None);
         }
-        match Movie::open(&aac)?.audio {
+        match Movie::open(aac.path(), &Budget::default())?.audio {
             Some(track) if track.aac().is_some() => {
-                Self::new(aac.to_path_buf(), Duration::ZERO, sound, track, Some(aac)).map(Some)
+                Self::new(aac.path().to_path_buf(), Duration::ZERO, sound, track, Some(aac)).map(Some)
             }
             _ => Ok(None),
         }
@@ -112,7 +109,7 @@ impl SoundTrack {
         start: Duration,
         sound: &Sound,
         track: Track,
-        transcoded: Option<TempPath>,
+        transcoded: Option<Scratch>,
     ) -> Result<Self, Error> {
         let Some(description) = track.aac().cloned() else {
             return Err(Error::damaged(&clip, "its AAC sound has no description"));
@@ -125,7 +122,7 @@ impl SoundTrack {
         let index = playing.saturating_sub(1);
         let lead_in = track.samples.get(index).map_or(0, |sample| heard_from - sample.decode);
         Ok(Self {
-            file: File::open(&clip).map_err(Error::read(&clip))?,
+            file: open_regular(&clip)?,
             clip,
             description,
             start,
@@ -163,11 +160,11 @@ impl SoundTrack {
     /// The next sample, if it begins before `seconds` of output.
     pub(super) fn next_before(&mut self, seconds: f64) -> Result<Option<SoundSample>, Error> {
         let limit = (seconds * f64::from(self.track.timescale)).round() as i64;
-        let end_of_part = self.length * i64::from(self.repetition + 1);
+        let end_of_part = self.length.saturating_mul(i64::from(self.repetition) + 1);
         let half = self.track.samples.get(self.index).map_or(0, |sample| i64::from(sample.duration) / 2);
         let mut gap = 0;
         if self.index >= self.track.samples.len() || self.position > end_of_part - half.max(1) {
-            if self.repetition + 1 >= self.repeat {
+            if self.repetition >= self.repeat - 1 {
                 return Ok(None);
             }
             gap = match self.rewind(end_of_part, limit) {
