@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::Detection;
+use crate::detection::Detection;
 
 /// Why faces could not be found or followed. "No face in this picture" is not an error: functions return nothing.
 #[derive(Debug, thiserror::Error)]

@@ -5,7 +5,7 @@
 
 use nalgebra::{Vector2, Vector3};
 
-use crate::topology::point;
+use crate::topology::{LEFT_LID_COLUMNS, LIP_COLUMNS, RIGHT_LID_COLUMNS, point};
 use crate::{HeadPose, LANDMARKS, Landmarks};
 
 /// A side of the face, the person's own: their left is on the right in a picture.
@@ -16,6 +16,9 @@ pub enum Side {
     /// The person's right.
     Right,
 }
+
+/// Right, then left: the order of every pair of eyes.
+pub const SIDES: [Side; 2] = [Side::Right, Side::Left];
 
 /// What an opening is measured by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,7 +41,7 @@ struct Eye {
 
 const RIGHT_EYE: Eye = Eye {
     opening: OpeningLandmarks {
-        across: [(160, 144), (point::RIGHT_EYE_UPPER, point::RIGHT_EYE_LOWER), (158, 153)],
+        across: [RIGHT_LID_COLUMNS[2], RIGHT_LID_COLUMNS[3], RIGHT_LID_COLUMNS[4]],
         corners: (point::RIGHT_EYE_OUTER, point::RIGHT_EYE_INNER),
     },
     iris: point::RIGHT_IRIS,
@@ -46,7 +49,7 @@ const RIGHT_EYE: Eye = Eye {
 
 const LEFT_EYE: Eye = Eye {
     opening: OpeningLandmarks {
-        across: [(387, 373), (point::LEFT_EYE_UPPER, point::LEFT_EYE_LOWER), (385, 380)],
+        across: [LEFT_LID_COLUMNS[2], LEFT_LID_COLUMNS[3], LEFT_LID_COLUMNS[4]],
         corners: (point::LEFT_EYE_OUTER, point::LEFT_EYE_INNER),
     },
     iris: point::LEFT_IRIS,
@@ -54,9 +57,14 @@ const LEFT_EYE: Eye = Eye {
 
 /// Across the inner edge of the lips.
 const MOUTH: OpeningLandmarks = OpeningLandmarks {
-    across: [(82, 87), (point::LIP_UPPER_INNER, point::LIP_LOWER_INNER), (312, 317)],
+    across: [inner_edges(3), inner_edges(4), inner_edges(5)],
     corners: (point::MOUTH_RIGHT, point::MOUTH_LEFT),
 };
+
+const fn inner_edges(column: usize) -> (usize, usize) {
+    let (upper, lower) = LIP_COLUMNS[column];
+    (upper[0], lower[0])
+}
 
 const fn eye(side: Side) -> &'static Eye {
     match side {

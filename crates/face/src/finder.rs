@@ -1,9 +1,11 @@
 //! All faces of a photo, with what makes them more or less fit to be animated.
 
 use image::RgbImage;
+use image::imageops::thumbnail;
 use std::f32::consts::{FRAC_PI_2, PI};
 
-use crate::detector::{Detection, FaceDetector};
+use crate::detection::Detection;
+use crate::detector::FaceDetector;
 use crate::landmark_model::{
     FoundLandmarks, LOOKS_AT_A_FRAME, LOOKS_AT_A_PHOTO, LandmarkModel, MIN_PRESENCE, landmark_region,
 };
@@ -99,7 +101,7 @@ impl FaceFinder {
     /// The faces of a photo, left to right; the first is face number 1.
     ///
     /// One look at the whole picture finds the faces of most photos at once. Where it finds none, closer and wider
-    /// looks and a photo lying on its side or upside down are tried, which takes about a second for 50 megapixels.
+    /// looks and a photo lying on its side or upside down are tried.
     pub fn find_faces(&mut self, picture: &RgbImage) -> Result<Vec<FoundFace>, Error> {
         self.search(picture, Effort::Thorough)
     }
@@ -108,14 +110,23 @@ impl FaceFinder {
         if picture.width() < MIN_PICTURE || picture.height() < MIN_PICTURE {
             return Ok(Vec::new());
         }
-        let looks = looks(picture);
+        // Detectors scale every tile to 192 pixels or less: in large photos, tiles of a sixth of a 2048-pixel copy still have
+        // more.
+        let factor = picture.width().max(picture.height()) / DETECTED_SIDE;
+        let smaller = (factor >= 2).then(|| {
+            thumbnail(picture, (picture.width() / factor).max(1), (picture.height() / factor).max(1))
+        });
+        let searched = smaller.as_ref().unwrap_or(picture);
+        let scale = picture.width() as f32 / searched.width() as f32;
+        let looks = looks(searched, if smaller.is_some() { MAX_TILES_ALONG_LARGE } else { MAX_TILES_ALONG });
         let (looks, landmark_looks) = match effort {
             Effort::Quick => (&looks[..1], LOOKS_AT_A_FRAME),
             Effort::Thorough => (&looks[..], LOOKS_AT_A_PHOTO),
         };
         for look in looks {
             let mut faces: Vec<FoundFace> = Vec::new();
-            for detection in self.detector.detect_in(picture, look)? {
+            for detection in self.detector.detect_in(searched, look)? {
+                let detection = detection.scaled(scale);
                 let found = self.landmarks_of(picture, &detection, landmark_looks);
                 if found.presence >= MIN_PRESENCE && !faces.iter().any(|face| is_same_face(face, &found)) {
                     faces.push(describe(picture, detection, found));
@@ -152,6 +163,10 @@ impl FaceFinder {
     }
 }
 
+/// Pictures of at least twice this side, pixels, are searched in a copy reduced by the largest whole number that leaves the
+/// longer side this long.
+const DETECTED_SIDE: u32 = 2048;
+
 /// Pictures with fewer pixels than this on a side have no faces that landmarks could be found in.
 const MIN_PICTURE: u32 = 16;
 
@@ -168,7 +183,7 @@ fn is_same_face(face: &FoundFace, found: &FoundLandmarks) -> bool {
 }
 
 /// Where to look for faces, the likely first; each look is a set of regions that are searched together.
-fn looks(picture: &RgbImage) -> Vec<Vec<Region>> {
+fn looks(picture: &RgbImage, most_tiles_along: f32) -> Vec<Vec<Region>> {
     let whole = Region::around(picture);
     // A face that fills the picture is found from further away.
     let wider = Region { size: 2.0 * whole.size, ..whole };
@@ -176,7 +191,7 @@ fn looks(picture: &RgbImage) -> Vec<Vec<Region>> {
     looks.extend([FRAC_PI_2, -FRAC_PI_2, PI].map(|rotation| vec![Region { rotation, ..whole }]));
     let (width, height) = (picture.width() as f32, picture.height() as f32);
     let mut side = width.min(height) * if width.max(height) > 1.3 * width.min(height) { 1.0 } else { 0.5 };
-    while side >= MIN_TILE && side * MAX_TILES_ALONG >= width.max(height) {
+    while side >= MIN_TILE && side * most_tiles_along >= width.max(height) {
         looks.push(tiles(width, height, side));
         side /= 2.0;
     }
@@ -185,8 +200,11 @@ fn looks(picture: &RgbImage) -> Vec<Vec<Region>> {
 
 /// Tiles below this side, pixels, would only magnify.
 const MIN_TILE: f32 = 256.0;
-/// Tiles are not made smaller than this share of the picture's longer side.
+/// Tiles have at least one eighth of the picture's longer side.
 const MAX_TILES_ALONG: f32 = 8.0;
+/// The same for photos that are searched in a smaller copy, one sixth: larger tiles still find faces of 100 pixels, and tiles
+/// of half the side are four times as many.
+const MAX_TILES_ALONG_LARGE: f32 = 6.0;
 
 /// Square tiles that cover a picture and overlap by half, so that every face of up to half a tile is whole in one.
 fn tiles(width: f32, height: f32, side: f32) -> Vec<Region> {
@@ -221,9 +239,15 @@ mod tests {
 
     #[test]
     fn the_search_of_the_largest_photos_is_bounded() {
-        let regions =
-            |width, height| looks(&RgbImage::new(width, height)).iter().map(Vec::len).sum::<usize>();
-        assert!(regions(8600, 5800) < 150, "{}", regions(8600, 5800));
-        assert!(regions(6000, 10) < 10);
+        let regions = |width, height, most| {
+            looks(&RgbImage::new(width, height), most).iter().map(Vec::len).sum::<usize>()
+        };
+        // Copies of 8600 x 5800 and of 7000 x 7000 pixels.
+        for (width, height) in [(2150, 1450), (2333, 2333)] {
+            let count = regions(width, height, MAX_TILES_ALONG_LARGE);
+            assert!(count < 100, "{count} in {width} x {height}");
+        }
+        assert!(regions(4000, 4000, MAX_TILES_ALONG) < 300);
+        assert!(regions(6000, 10, MAX_TILES_ALONG) < 10);
     }
 }

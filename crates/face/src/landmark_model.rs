@@ -1,11 +1,13 @@
 //! 478 landmarks from a face crop: MediaPipe's attention mesh.
 
+use gioconda_kernels::landmarks::{INPUT, LandmarkNetwork};
 use image::RgbImage;
 use nalgebra::{Rotation2, Vector2, Vector3};
 
-use crate::landmark_network::{INPUT, LandmarkNetwork};
+use crate::landmark_network;
 use crate::models::card;
-use crate::region::{Border, Region, sample};
+use crate::region::Region;
+use crate::sampling::{Border, sample};
 use crate::topology::point;
 use crate::{Error, LANDMARKS, Landmarks};
 
@@ -51,7 +53,7 @@ impl LandmarkModel {
     pub fn new() -> Result<Self, Error> {
         let card = card("face_landmarks_478");
         let failed = |reason| Error::LoadModel { model: card.name, reason };
-        let network = LandmarkNetwork::new(card.bytes).map_err(failed)?;
+        let network = landmark_network::read(card.bytes).map_err(failed)?;
         if network.landmarks() == LANDMARKS {
             Ok(Self { network, tensor: Vec::new() })
         } else {

@@ -15,6 +15,12 @@ pub struct Landmarks {
     pub points: [Vector3<f32>; LANDMARKS],
 }
 
+impl From<&[[f32; 3]; LANDMARKS]> for Landmarks {
+    fn from(points: &[[f32; 3]; LANDMARKS]) -> Self {
+        Self { points: points.map(Vector3::from) }
+    }
+}
+
 impl Landmarks {
     /// The picture position of landmark `index`, without its depth.
     ///

@@ -6,8 +6,8 @@
 
 use nalgebra::{Matrix3, Rotation3, UnitQuaternion, Vector3};
 
-use crate::Landmarks;
 use crate::topology::{TOPOLOGY, point};
+use crate::{LANDMARKS, Landmarks};
 
 /// The pose of a head in a picture.
 #[derive(Clone, Debug, PartialEq)]
@@ -88,6 +88,18 @@ impl HeadPose {
         flip(self.scale * (self.rotation * point) + self.translation)
     }
 
+    /// The canonical face in this pose, in pixels. MediaPipe's model has no irises: the five points of each lie midway
+    /// between the corners of its eye.
+    pub fn canonical_face(&self) -> Landmarks {
+        let vertices = &TOPOLOGY.vertices;
+        let right = (vertices[point::RIGHT_EYE_OUTER] + vertices[point::RIGHT_EYE_INNER]) / 2.0;
+        let left = (vertices[point::LEFT_EYE_OUTER] + vertices[point::LEFT_EYE_INNER]) / 2.0;
+        let mut points = [left; LANDMARKS];
+        points[..point::LEFT_IRIS].fill(right);
+        points[..vertices.len()].copy_from_slice(vertices);
+        Landmarks { points }.map(|p| self.from_canonical(p))
+    }
+
     /// How wide the face would be if it looked straight into the camera, pixels.
     pub fn face_width(&self) -> f32 {
         let vertices = &TOPOLOGY.vertices;
@@ -105,15 +117,6 @@ impl HeadPose {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::LANDMARKS;
-
-    fn canonical_face_at(pose: &HeadPose) -> Landmarks {
-        let mut points = [Vector3::zeros(); LANDMARKS];
-        for (point, &vertex) in points.iter_mut().zip(&TOPOLOGY.vertices) {
-            *point = pose.from_canonical(vertex);
-        }
-        Landmarks { points }
-    }
 
     #[test]
     fn a_posed_canonical_face_gives_its_pose_back() {
@@ -124,7 +127,7 @@ mod tests {
                 translation: Vector3::new(210.0, -180.0, 30.0),
                 residual: 0.0,
             };
-            let found = HeadPose::fit(&canonical_face_at(&pose));
+            let found = HeadPose::fit(&pose.canonical_face());
             assert!((found.scale - pose.scale).abs() < 1e-3, "{found:?}");
             assert!((found.rotation.matrix() - pose.rotation.matrix()).norm() < 1e-4, "{found:?}");
             assert!((found.translation - pose.translation).norm() < 1e-2, "{found:?}");

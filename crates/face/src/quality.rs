@@ -2,12 +2,14 @@
 
 use std::fmt;
 
+use gioconda_kernels::luma::{REC_601, luma};
 use image::RgbImage;
 use nalgebra::Vector2;
 
 use crate::features::{Side, eye_opening, mouth_opening};
 use crate::landmark_model::landmark_region;
-use crate::region::{Border, Region, sample};
+use crate::region::Region;
+use crate::sampling::{Border, sample};
 use crate::topology::MESH_POINTS;
 use crate::{HeadPose, Landmarks};
 
@@ -117,8 +119,7 @@ fn sharpness(picture: &RgbImage, landmarks: &Landmarks) -> f32 {
     let region = Region { size: around.size / 2.0, ..around };
     let mut tensor = Vec::new();
     sample(picture, &region, CROP, (0.0, 1.0), Border::Replicate, &mut tensor);
-    let luminance: Vec<f32> =
-        tensor.chunks_exact(3).map(|rgb| 0.299 * rgb[0] + 0.587 * rgb[1] + 0.114 * rgb[2]).collect();
+    let luminance: Vec<f32> = tensor.as_chunks::<3>().0.iter().map(|&rgb| luma(REC_601, rgb)).collect();
     let laplacian: Vec<f32> = (1..CROP - 1)
         .flat_map(|y| (1..CROP - 1).map(move |x| y * CROP + x))
         .map(|i| {

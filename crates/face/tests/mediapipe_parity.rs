@@ -5,13 +5,13 @@
 //! `output_face_blendshapes=True`.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
 
 use gioconda_face::topology::point;
 use gioconda_face::{
     BLENDSHAPE_NAMES, Blendshapes, FaceChoice, FaceDetector, FaceFinder, LANDMARKS, LandmarkModel, Landmarks,
     Threads,
 };
+use gioconda_testkit::{repository, shared};
 use image::RgbImage;
 use nalgebra::Vector3;
 use serde::Deserialize;
@@ -29,10 +29,6 @@ struct Frame {
     height: f32,
     landmarks: Vec<[f32; 3]>,
     blendshapes: BTreeMap<String, f32>,
-}
-
-fn shared(path: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared").join(path)
 }
 
 impl Frame {
@@ -59,15 +55,12 @@ fn errors(found: &Landmarks, expected: &Landmarks) -> (f32, f32) {
 }
 
 fn reference() -> Option<Reference> {
-    let Ok(json) = std::fs::read_to_string(shared("reference/landmarks.json")) else {
-        println!("skipped: no ../shared/reference/landmarks.json");
-        return None;
-    };
+    let json = std::fs::read_to_string(shared("reference/landmarks.json")?).unwrap();
     Some(serde_json::from_str(&json).unwrap())
 }
 
 fn picture(frame: &Frame) -> RgbImage {
-    image::open(shared("reference").join(&frame.file)).unwrap().to_rgb8()
+    image::open(repository("../shared/reference").join(&frame.file)).unwrap().to_rgb8()
 }
 
 /// Prints the errors of every frame and returns their mean and the largest.

@@ -14,17 +14,6 @@ struct Row {
     redetected: usize,
 }
 
-fn clips(folder: &Path) -> Vec<PathBuf> {
-    let Ok(people) = std::fs::read_dir(folder) else { return Vec::new() };
-    let mut clips: Vec<PathBuf> = people
-        .flat_map(|person| std::fs::read_dir(person.unwrap().path()).unwrap())
-        .map(|clip| clip.unwrap().path())
-        .filter(|clip| clip.extension().is_some_and(|extension| extension == "mp4"))
-        .collect();
-    clips.sort();
-    clips
-}
-
 fn track_every_second_frame(clip: &Path) -> Row {
     let mut reader = ClipReader::open(clip, &ReadOptions::default()).unwrap();
     let mut tracker = Tracker::new(FaceChoice::Largest, Threads::Count(1)).unwrap();
@@ -47,9 +36,8 @@ fn track_every_second_frame(clip: &Path) -> Row {
 /// a time.
 #[test]
 fn every_second_frame_of_the_validation_clips_is_tracked() {
-    let clips = clips(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data/val"));
+    let clips = gioconda_testkit::clips("data/val");
     if clips.is_empty() {
-        println!("skipped: no clips in ../shared/data/val");
         return;
     }
     let (next, rows) = (AtomicUsize::new(0), Mutex::new(Vec::new()));

@@ -1,61 +1,10 @@
 //! The landmark model's ONNX file as a chain of layers.
 
+use std::cell::RefCell;
 use std::collections::HashMap;
 
-use prost::Message;
-
-use super::kernels::{Depthwise, Matrix, PANEL, in_panels};
-
-/// `TensorProto.DataType.FLOAT`.
-const FLOAT: i32 = 1;
-
-// The fields of `onnx.proto` that this network needs, with their numbers.
-
-#[derive(Clone, PartialEq, Message)]
-struct ModelProto {
-    #[prost(message, optional, tag = "7")]
-    graph: Option<GraphProto>,
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct GraphProto {
-    #[prost(message, repeated, tag = "1")]
-    node: Vec<NodeProto>,
-    #[prost(message, repeated, tag = "5")]
-    initializer: Vec<TensorProto>,
-}
-
-#[derive(Clone, PartialEq, Message)]
-pub(super) struct NodeProto {
-    #[prost(string, repeated, tag = "1")]
-    input: Vec<String>,
-    #[prost(string, tag = "4")]
-    op_type: String,
-    #[prost(message, repeated, tag = "5")]
-    attribute: Vec<AttributeProto>,
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct AttributeProto {
-    #[prost(string, tag = "1")]
-    name: String,
-    #[prost(int64, tag = "3")]
-    i: i64,
-    #[prost(int64, repeated, packed = "false", tag = "8")]
-    ints: Vec<i64>,
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct TensorProto {
-    #[prost(int64, repeated, packed = "false", tag = "1")]
-    dims: Vec<i64>,
-    #[prost(int32, tag = "2")]
-    data_type: i32,
-    #[prost(string, tag = "8")]
-    name: String,
-    #[prost(bytes = "vec", tag = "9")]
-    raw_data: Vec<u8>,
-}
+use gioconda_kernels::landmarks::{Depthwise, Matrix, Slope, in_panels};
+use rten_onnx::onnx::{AttributeProto, DataType, ModelProto, NodeProto, TensorProto};
 
 /// Weights `[out, in, kernel, kernel]`, their dimensions, and biases.
 type Weights = (Vec<f32>, Vec<usize>, Vec<f32>);
@@ -68,9 +17,11 @@ pub(super) struct Graph {
 
 impl Graph {
     pub(super) fn parse(file: &[u8]) -> Result<Self, String> {
-        let model = ModelProto::decode(file).map_err(|error| format!("it is not an ONNX file: {error}"))?;
+        let model =
+            ModelProto::parse_buf(file).map_err(|error| format!("it is not an ONNX file: {error}"))?;
         let graph = model.graph.ok_or("it has no graph")?;
-        let tensors = graph.initializer.into_iter().map(|tensor| (tensor.name.clone(), tensor)).collect();
+        let named = |tensor: TensorProto| Some((tensor.name.clone()?, tensor));
+        let tensors = graph.initializer.into_iter().filter_map(named).collect();
         Ok(Self { nodes: graph.node, tensors })
     }
 
@@ -84,14 +35,16 @@ impl Graph {
             .input
             .get(input)
             .and_then(|name| self.tensors.get(name))
-            .ok_or_else(|| format!("a {} lacks its weight {input}", node.op_type))?;
+            .ok_or_else(|| format!("a {} lacks its weight {input}", op_type(node)))?;
+        let bytes = tensor.raw_data.as_ref().map(RefCell::borrow);
+        let bytes = bytes.as_deref().map_or(&[][..], Vec::as_slice);
         let values: Vec<f32> =
-            tensor.raw_data.as_chunks::<4>().0.iter().map(|&bytes| f32::from_le_bytes(bytes)).collect();
+            bytes.as_chunks::<4>().0.iter().map(|&bytes| f32::from_le_bytes(bytes)).collect();
         let dims: Vec<usize> = tensor.dims.iter().map(|&dim| dim.max(0).cast_unsigned() as usize).collect();
-        if tensor.data_type == FLOAT && dims.iter().product::<usize>() == values.len() {
+        if tensor.data_type == Some(DataType::FLOAT) && dims.iter().product::<usize>() == values.len() {
             Ok((values, dims))
         } else {
-            Err(format!("the weight {} is incomplete or not f32", tensor.name))
+            Err(format!("weight {input} of a {} is incomplete or not f32", op_type(node)))
         }
     }
 }
@@ -104,23 +57,23 @@ pub(super) struct Layers<'a> {
 
 impl<'a> Layers<'a> {
     pub(super) fn expect(&mut self, op: &str) -> Result<&'a NodeProto, String> {
-        let node = self.graph.nodes.get(self.next).filter(|node| node.op_type == op);
+        let node = self.graph.nodes.get(self.next).filter(|node| op_type(node) == op);
         self.next += 1;
         node.ok_or_else(|| format!("layer {} is not a {op}", self.next - 1))
     }
 
     pub(super) fn skip(&mut self, op: &str) {
-        self.next += usize::from(self.graph.nodes.get(self.next).is_some_and(|node| node.op_type == op));
+        self.next += usize::from(self.graph.nodes.get(self.next).is_some_and(|node| op_type(node) == op));
     }
 
     /// Side of the kernel of the next layer, if that is a convolution.
     pub(super) fn next_kernel(&self) -> Option<i64> {
-        let node = self.graph.nodes.get(self.next).filter(|node| node.op_type == "Conv")?;
+        let node = self.graph.nodes.get(self.next).filter(|node| op_type(node) == "Conv")?;
         attribute(node, "kernel_shape")?.ints.first().copied()
     }
 
     /// A `PReLU`'s slopes, one a channel.
-    pub(super) fn slope(&mut self) -> Result<Vec<[f32; PANEL]>, String> {
+    pub(super) fn slope(&mut self) -> Result<Slope, String> {
         let node = self.expect("PRelu")?;
         Ok(in_panels(&self.graph.tensor(node, 1)?.0))
     }
@@ -152,7 +105,7 @@ impl<'a> Layers<'a> {
         let node = self.expect("Conv")?;
         let (weights, dims) = self.graph.tensor(node, 1)?;
         let (bias, _) = self.graph.tensor(node, 2)?;
-        let group = attribute(node, "group").map_or(1, |attribute| attribute.i);
+        let group = attribute(node, "group").and_then(|attribute| attribute.i).unwrap_or(1);
         let strides = attribute(node, "strides").map_or(&[1, 1][..], |attribute| &attribute.ints);
         let fits = dims.len() == 4
             && dims[2..] == [kernel, kernel]
@@ -168,5 +121,9 @@ impl<'a> Layers<'a> {
 }
 
 fn attribute<'a>(node: &'a NodeProto, name: &str) -> Option<&'a AttributeProto> {
-    node.attribute.iter().find(|attribute| attribute.name == name)
+    node.attribute.iter().find(|attribute| attribute.name.as_deref() == Some(name))
+}
+
+fn op_type(node: &NodeProto) -> &str {
+    node.op_type.as_deref().unwrap_or_default()
 }

@@ -2,15 +2,15 @@
 
 use nalgebra::Vector2;
 
-use super::aperture::Aperture;
-use super::ratio;
+use crate::aperture::Aperture;
+use crate::share::ratio;
 
 /// What the driving eye sees of the photo's eye.
 ///
 /// Lids that close cover the eyeball. The iris moves with the gaze and keeps its size and its roundness: what the photo's
 /// lids hide of it is what they show elsewhere at that distance from its middle. The white gives way beside it, and is
 /// stretched by lids that open wider than the photo's. An eye of which the photo shows too little is stretched as a whole.
-pub(super) struct Look<'a> {
+pub(crate) struct Look<'a> {
     from: &'a Aperture,
     to: &'a Aperture,
     /// The eye's width as the less turned of both pictures shows it, centimetres.
@@ -55,7 +55,7 @@ const LEAN: f32 = 2.0;
 const CORNER: f32 = 0.48;
 
 impl<'a> Look<'a> {
-    pub(super) fn new(from: &'a Aperture, to: &'a Aperture) -> Self {
+    pub(crate) fn new(from: &'a Aperture, to: &'a Aperture) -> Self {
         let width = from.width().max(to.width()).max(1e-3);
         let (photo, radius) = from.iris.unwrap_or((Vector2::zeros(), 0.2 * width));
         let (driving, _) = to.iris.unwrap_or((photo, radius));
@@ -83,7 +83,7 @@ impl<'a> Look<'a> {
     }
 
     /// Displacement from a driving position (photo pixels) to where it comes from, and its validity.
-    pub(super) fn displacement(&self, position: Vector2<f32>) -> (Vector2<f32>, f32) {
+    pub(crate) fn displacement(&self, position: Vector2<f32>) -> (Vector2<f32>, f32) {
         if self.same {
             return (Vector2::zeros(), 1.0);
         }
@@ -201,9 +201,8 @@ impl<'a> Look<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::topology::point;
-    use crate::warp::mesh::{RIGHT_LOWER_LID, RIGHT_UPPER_LID};
-    use crate::{LANDMARKS, Landmarks};
+    use gioconda_face::topology::{RIGHT_LOWER_LID, RIGHT_UPPER_LID, point};
+    use gioconda_face::{LANDMARKS, Landmarks};
     use nalgebra::Vector3;
 
     /// Pixels.

@@ -1,11 +1,12 @@
 //! Draws the landmarks of every face of a photo over it, to look at:
-//! `cargo run -p gioconda-face --example landmarks -- PHOTO OUT.png`
+//! `cargo run -p gioconda-warp --example landmarks -- PHOTO OUT.png`
 
 use std::error::Error;
 
 use gioconda_face::features::{Side, eye_opening, gaze, mouth_opening};
 use gioconda_face::topology::TOPOLOGY;
-use gioconda_face::{FaceFinder, LandmarkPicture, Region, Threads};
+use gioconda_face::{FaceFinder, Region, Threads};
+use gioconda_warp::LandmarkPicture;
 use image::RgbImage;
 
 fn main() -> Result<(), Box<dyn Error>> {

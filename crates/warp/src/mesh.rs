@@ -3,60 +3,50 @@
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
-use nalgebra::Vector2;
-
-use crate::topology::{MESH_POINTS, TOPOLOGY};
-
-/// Between the lips, from the person's right corner along the upper lip, back along the lower.
-pub(super) const UPPER_LIP: [usize; 11] = [78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308];
-/// The lower lip's inner edge, between the same corners.
-pub(super) const LOWER_LIP: [usize; 11] = [78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308];
-/// The person's right eye, outer corner (left in the picture) to inner.
-pub(super) const RIGHT_UPPER_LID: [usize; 9] = [33, 246, 161, 160, 159, 158, 157, 173, 133];
-/// Its lower lid.
-pub(super) const RIGHT_LOWER_LID: [usize; 9] = [33, 7, 163, 144, 145, 153, 154, 155, 133];
-/// The person's left eye, inner corner (left in the picture) to outer.
-pub(super) const LEFT_UPPER_LID: [usize; 9] = [362, 398, 384, 385, 386, 387, 388, 466, 263];
-/// Its lower lid.
-pub(super) const LEFT_LOWER_LID: [usize; 9] = [362, 382, 381, 380, 374, 373, 390, 249, 263];
+use gioconda_face::topology::{
+    LEFT_LOWER_LID, LEFT_UPPER_LID, LOWER_LIP, MESH_POINTS, RIGHT_LOWER_LID, RIGHT_UPPER_LID, TOPOLOGY,
+    UPPER_LIP, point,
+};
+use gioconda_face::{LANDMARKS, Landmarks};
+use nalgebra::{Vector2, Vector3};
 
 /// Edges from the oval to the innermost vertices of [`Mesh::rim`].
 const RIM: usize = 3;
 
 /// Twice the area is the cross product; positive for a triangle that runs clockwise on the screen (y down).
-pub(super) fn signed_area([a, b, c]: [Vector2<f32>; 3]) -> f32 {
+pub(crate) fn signed_area([a, b, c]: [Vector2<f32>; 3]) -> f32 {
     0.5 * (b - a).perp(&(c - a))
 }
 
 /// An edge of the mesh and the triangles on its two sides.
-pub(super) struct Edge {
+pub(crate) struct Edge {
     /// From and to, in the direction in which the first triangle runs.
-    pub(super) vertices: [usize; 2],
+    pub(crate) vertices: [usize; 2],
     /// The second is missing along the oval.
-    pub(super) triangles: [Option<u16>; 2],
+    pub(crate) triangles: [Option<u16>; 2],
 }
 
 /// The mesh, holes closed.
-pub(super) struct Mesh {
+pub(crate) struct Mesh {
     /// `[898]`, oriented so that a triangle that faces the camera has a positive [`signed_area`].
-    pub(super) triangles: Vec<[usize; 3]>,
-    pub(super) edges: Vec<Edge>,
+    pub(crate) triangles: Vec<[usize; 3]>,
+    pub(crate) edges: Vec<Edge>,
     /// The outline of the face, in order.
-    pub(super) oval: Vec<usize>,
+    pub(crate) oval: Vec<usize>,
     /// `[468]`
-    pub(super) on_oval: Vec<bool>,
+    pub(crate) on_oval: Vec<bool>,
     /// `[468]` whether a vertex shares a triangle with the oval: these become the outline of a turned head.
-    pub(super) near_oval: Vec<bool>,
+    pub(crate) near_oval: Vec<bool>,
     /// `[468]` for a vertex at most [`RIM`] edges away from the oval, but for brows (which leaves cheeks, temples and forehead),
     /// the nearest vertex of the oval, counted along it.
-    pub(super) rim: Vec<Option<usize>>,
+    pub(crate) rim: Vec<Option<usize>>,
     /// Outlines of the holes, oriented like the triangles.
-    pub(super) mouth: Vec<usize>,
-    pub(super) right_eye: Vec<usize>,
-    pub(super) left_eye: Vec<usize>,
+    pub(crate) mouth: Vec<usize>,
+    pub(crate) right_eye: Vec<usize>,
+    pub(crate) left_eye: Vec<usize>,
 }
 
-pub(super) static MESH: LazyLock<Mesh> = LazyLock::new(|| {
+pub(crate) static MESH: LazyLock<Mesh> = LazyLock::new(|| {
     // The canonical face has y up, the picture has y down: the order of the corners turns round.
     let triangles: Vec<[usize; 3]> = TOPOLOGY.triangles.iter().map(|&[a, b, c]| [a, c, b]).collect();
     let mut edges: Vec<Edge> = Vec::new();
@@ -73,7 +63,7 @@ pub(super) static MESH: LazyLock<Mesh> = LazyLock::new(|| {
         }
     }
     let next: HashMap<usize, usize> = known.into_keys().collect();
-    let first = crate::topology::point::FOREHEAD;
+    let first = point::FOREHEAD;
     let oval: Vec<usize> =
         std::iter::successors(Some(first), |at| next.get(at).copied().filter(|&at| at != first))
             .take(next.len())
@@ -120,6 +110,15 @@ fn grown(vertices: &[bool], triangles: &[[usize; 3]]) -> Vec<bool> {
 fn ring(upper: &[usize], lower: &[usize]) -> Vec<usize> {
     let back = lower[1..lower.len() - 1].iter().rev();
     upper.iter().chain(back).copied().collect()
+}
+
+/// A face that stands in for unusable landmarks, so that everything derived from it is finite.
+pub(crate) fn canonical_landmarks() -> Landmarks {
+    let mut landmarks = Landmarks { points: [Vector3::zeros(); LANDMARKS] };
+    for (point, v) in landmarks.points.iter_mut().zip(&TOPOLOGY.vertices) {
+        *point = Vector3::new(v.x, -v.y, -v.z);
+    }
+    landmarks
 }
 
 #[cfg(test)]

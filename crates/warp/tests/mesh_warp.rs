@@ -2,19 +2,14 @@
 
 #![allow(clippy::float_cmp, reason = "a warp that moves nothing is the identity to the last bit")]
 
-use std::path::Path;
-
-use gioconda_face::warp::{MeshWarp, SourceMesh, View};
 use gioconda_face::{HeadPose, LANDMARKS, Landmarks};
+use gioconda_warp::{MeshWarp, SourceMesh, View};
 use nalgebra::Vector3;
 
 /// (name, size, landmarks) of each reference frame; empty where the data is not there.
 fn frames() -> Vec<(String, (u32, u32), Landmarks)> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/reference/landmarks.json");
-    let Ok(text) = std::fs::read_to_string(&path) else {
-        println!("skipped: {} is not there", path.display());
-        return Vec::new();
-    };
+    let Some(path) = gioconda_testkit::shared("reference/landmarks.json") else { return Vec::new() };
+    let text = std::fs::read_to_string(path).expect("a readable file");
     let reference: serde_json::Value = serde_json::from_str(&text).expect("the reference is JSON");
     let frames = reference["frames"].as_array().expect("a list of frames");
     frames.iter().map(frame).collect()

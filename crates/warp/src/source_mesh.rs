@@ -14,86 +14,21 @@
 //! Everything is interpolated as a *displacement* from the photo, so that where nothing moves the flow is exactly
 //! the identity.
 
-mod aperture;
-mod coverage;
-mod look;
-mod mesh;
-mod outline;
-mod raster;
-mod surround;
-
+use gioconda_face::topology::MESH_POINTS;
+use gioconda_face::{HeadPose, Landmarks};
 use nalgebra::{Vector2, Vector3};
 use rayon::prelude::*;
 
-pub use aperture::Aperture;
-
-use crate::topology::{MESH_POINTS, TOPOLOGY};
-use crate::{HeadPose, Landmarks};
-use coverage::Coverage;
-use look::Look;
-use mesh::{MESH, signed_area};
-use outline::Detour;
-use raster::{Band, Vertex};
-use surround::{Residuals, SkullMotion, Surround};
-
-/// Which rectangle of the photo's frame an output shows, and at which size.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct View {
-    /// Left edge, photo pixels.
-    pub left: f32,
-    /// Top edge, photo pixels.
-    pub top: f32,
-    /// Width of the rectangle, photo pixels.
-    pub side_x: f32,
-    /// Height of the rectangle, photo pixels.
-    pub side_y: f32,
-    /// Width of the output, pixels.
-    pub width: usize,
-    /// Height of the output, pixels.
-    pub height: usize,
-}
-
-impl View {
-    /// The whole photo, pixel for pixel.
-    pub fn whole(photo_width: u32, photo_height: u32) -> Self {
-        Self {
-            left: 0.0,
-            top: 0.0,
-            side_x: photo_width as f32,
-            side_y: photo_height as f32,
-            width: photo_width as usize,
-            height: photo_height as usize,
-        }
-    }
-
-    /// Photo pixels per output pixel, horizontally and vertically.
-    pub fn scale(&self) -> Vector2<f32> {
-        Vector2::new(self.side_x / self.width as f32, self.side_y / self.height as f32)
-    }
-
-    /// From photo pixels to output pixels.
-    pub fn to_output(&self, photo: Vector2<f32>) -> Vector2<f32> {
-        (photo - Vector2::new(self.left, self.top)).component_div(&self.scale())
-    }
-
-    /// From output pixels to photo pixels.
-    pub fn to_photo(&self, output: Vector2<f32>) -> Vector2<f32> {
-        Vector2::new(self.left, self.top) + output.component_mul(&self.scale())
-    }
-}
-
-/// The part of the photo that the head moves, photo pixels. Outside it the flow is exactly the identity.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct MotionRegion {
-    /// Left edge.
-    pub left: u32,
-    /// Top edge.
-    pub top: u32,
-    /// Width; 0 for a face that cannot be driven.
-    pub width: u32,
-    /// Height.
-    pub height: u32,
-}
+use crate::aperture::Aperture;
+use crate::coverage::Coverage;
+use crate::head::SkullMotion;
+use crate::look::Look;
+use crate::mesh::{MESH, canonical_landmarks, signed_area};
+use crate::outline::{self, Detour};
+use crate::raster::{Band, Clip, Vertex};
+use crate::share::{ratio, to_byte};
+use crate::surround::{Residuals, Surround};
+use crate::view::{MotionRegion, View};
 
 /// A warp: the backward flow of one frame and its masks, row by row. Reuse it from frame to frame.
 #[derive(Clone, Debug, Default)]
@@ -346,7 +281,7 @@ struct Frame {
     right_eye: Aperture,
     left_eye: Aperture,
     mouth: Aperture,
-    clip: raster::Clip,
+    clip: Clip,
 }
 
 fn is_finite(landmarks: &Landmarks) -> bool {
@@ -363,15 +298,6 @@ fn spread(landmarks: &Landmarks) -> f32 {
     (right - left).max(bottom - top)
 }
 
-/// A face that stands in for unusable landmarks, so that everything derived from it is finite.
-fn canonical_landmarks() -> Landmarks {
-    let mut landmarks = Landmarks { points: [Vector3::zeros(); crate::LANDMARKS] };
-    for (point, v) in landmarks.points.iter_mut().zip(&TOPOLOGY.vertices) {
-        *point = Vector3::new(v.x, -v.y, -v.z);
-    }
-    landmarks
-}
-
 /// Adds to each vertex the signed areas of its triangles.
 fn vertex_areas(area: &mut [f32], position: impl Fn(usize) -> Vector2<f32>) {
     for triangle in &MESH.triangles {
@@ -380,14 +306,4 @@ fn vertex_areas(area: &mut [f32], position: impl Fn(usize) -> Vector2<f32>) {
             area[i] += signed;
         }
     }
-}
-
-/// `from / to` clipped to 0..=1; 1 where both vanish.
-fn ratio(from: f32, to: f32) -> f32 {
-    const TINY: f32 = 1e-6;
-    ((from + TINY) / (to + TINY)).clamp(0.0, 1.0)
-}
-
-fn to_byte(share: f32) -> u8 {
-    (share.clamp(0.0, 1.0) * 255.0 + 0.5) as i32 as u8
 }

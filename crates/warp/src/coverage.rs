@@ -7,26 +7,26 @@ use std::ops::Range;
 
 use nalgebra::Vector2;
 
-use super::raster::Clip;
-use super::to_byte;
+use crate::raster::Clip;
+use crate::share::to_byte;
 
 /// The accumulator of one band of rows.
-pub(super) struct Coverage<'a> {
+pub(crate) struct Coverage<'a> {
     /// The first row.
-    pub(super) top: usize,
-    pub(super) width: usize,
+    pub(crate) top: usize,
+    pub(crate) width: usize,
     /// `[rows * stride]`, zero between uses.
-    pub(super) sums: &'a mut [f32],
+    pub(crate) sums: &'a mut [f32],
 }
 
 impl Coverage<'_> {
     /// Accumulators per row: an edge at the right border also touches the two cells beyond it.
-    pub(super) fn stride(width: usize) -> usize {
+    pub(crate) fn stride(width: usize) -> usize {
         width + 2
     }
 
     /// Writes the coverage of the area that the `edges` enclose clockwise (y down) into a mask, 0..=255.
-    pub(super) fn fill(&mut self, edges: impl Iterator<Item = [Vector2<f32>; 2]>, mask: &mut [u8]) {
+    pub(crate) fn fill(&mut self, edges: impl Iterator<Item = [Vector2<f32>; 2]>, mask: &mut [u8]) {
         mask.fill(0);
         let Some(Extent { rows, columns }) = self.accumulate(edges) else { return };
         let stride = Self::stride(self.width);
@@ -43,7 +43,7 @@ impl Coverage<'_> {
     }
 
     /// Calls `put(index in the band, x, y of the pixel's centre, coverage)` for each covered pixel within `clip`.
-    pub(super) fn for_each(
+    pub(crate) fn for_each(
         &mut self,
         edges: impl Iterator<Item = [Vector2<f32>; 2]>,
         clip: Clip,

@@ -1,10 +1,10 @@
 //! The openings of the face, eyes and mouth, in their own coordinates.
 
+use gioconda_face::Landmarks;
+use gioconda_face::topology::{
+    LEFT_LOWER_LID, LEFT_UPPER_LID, LOWER_LIP, RIGHT_LOWER_LID, RIGHT_UPPER_LID, UPPER_LIP, point,
+};
 use nalgebra::Vector2;
-
-use super::mesh::{LEFT_LOWER_LID, LEFT_UPPER_LID, LOWER_LIP, RIGHT_LOWER_LID, RIGHT_UPPER_LID, UPPER_LIP};
-use crate::Landmarks;
-use crate::topology::point;
 
 /// Samples of an edge between the corners.
 const SAMPLES: usize = 33;
@@ -25,11 +25,11 @@ pub struct Aperture {
     upper: [f32; SAMPLES],
     lower: [f32; SAMPLES],
     /// (along, above) of the iris and its radius, centimetres, for eyes.
-    pub(super) iris: Option<(Vector2<f32>, f32)>,
+    pub(crate) iris: Option<(Vector2<f32>, f32)>,
 }
 
 impl Aperture {
-    /// The mouth, between the inner edges of the lips. `scale`: pixels per centimetre ([`crate::HeadPose::scale`]).
+    /// The mouth, between the inner edges of the lips. `scale`: pixels per centimetre ([`gioconda_face::HeadPose::scale`]).
     pub fn mouth(landmarks: &Landmarks, scale: f32) -> Self {
         Self::new(landmarks, &UPPER_LIP, &LOWER_LIP, scale)
     }

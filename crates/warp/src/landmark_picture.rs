@@ -5,11 +5,10 @@
 //! rasteriser, and short: a path renderer would bring strokes, joins and blending that
 //! depend on its version, where training and inference must draw the same picture.
 
+use gioconda_face::topology::TOPOLOGY;
+use gioconda_face::{Landmarks, Region};
 use image::RgbImage;
 use nalgebra::Vector2;
-
-use crate::topology::TOPOLOGY;
-use crate::{Landmarks, Region};
 
 /// Which lines, colours and thickness [`LandmarkPicture`] draws. It rises with every change that makes other pictures
 /// of the same landmarks: networks must be fed the version they were trained with.
@@ -105,10 +104,12 @@ fn draw_line(picture: &mut RgbImage, from: Vector2<f32>, to: Vector2<f32>, radiu
 
 #[cfg(test)]
 mod tests {
+    use gioconda_face::{HeadPose, LANDMARKS};
+    use gioconda_testkit::golden::{Tolerance, check};
+    use gioconda_testkit::repository;
     use nalgebra::{Rotation3, Vector3};
 
     use super::*;
-    use crate::{HeadPose, LANDMARKS};
 
     /// The canonical face, turned a little, with irises in the middle of its eyes.
     fn canonical_face(size: f32) -> Landmarks {
@@ -140,31 +141,14 @@ mod tests {
         picture
     }
 
-    /// To store new pictures after a change that raises the version: copy the files the failing test names.
+    /// After a change that raises the version: `gioconda_testkit::golden` says how new pictures are stored.
     #[test]
     fn the_picture_is_the_stored_one() {
         for size in [128, 256] {
-            let name = format!("landmark_picture_v{LANDMARK_PICTURE_VERSION}_{size}.png");
-            let stored = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/pictures").join(&name);
-            let drawn = draw(size);
-            let expected = image::open(&stored).map(|picture| picture.to_rgb8()).unwrap_or_default();
-            let same_size = expected.dimensions() == drawn.dimensions();
-            let differences = || drawn.iter().zip(expected.iter()).map(|(a, b)| a.abs_diff(*b));
-            if same_size && differences().all(|d| d <= 2) {
-                continue;
-            }
-            let report = std::env::temp_dir().join("gioconda-landmark-picture");
-            std::fs::create_dir_all(&report).unwrap();
-            drawn.save(report.join(&name)).unwrap();
-            if same_size {
-                let pixels = differences().map(|d| d.saturating_mul(8)).collect();
-                let difference = RgbImage::from_raw(size, size, pixels).expect("one value per channel");
-                difference.save(report.join(format!("difference_{name}"))).unwrap();
-            }
-            panic!(
-                "{name} differs from the stored picture; drawn and difference are in {}",
-                report.display()
-            );
+            let file =
+                format!("crates/warp/tests/pictures/landmark_picture_v{LANDMARK_PICTURE_VERSION}_{size}.png");
+            let tolerance = Tolerance { mean: 2.0, tile: 2.0, largest: 2 };
+            check(&repository(&file), &draw(size), &tolerance).unwrap();
         }
     }
 

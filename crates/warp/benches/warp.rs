@@ -1,12 +1,11 @@
-//! Milliseconds of one mesh warp: `cargo bench -p gioconda-face --bench warp`.
+//! Milliseconds of one mesh warp: `cargo bench -p gioconda-warp --bench warp`.
 //!
 //! The canonical face fills half of a square view and turns a little in every frame.
 
 use std::time::Instant;
 
-use gioconda_face::topology::TOPOLOGY;
-use gioconda_face::warp::{MeshWarp, SourceMesh, View};
-use gioconda_face::{HeadPose, LANDMARKS, Landmarks};
+use gioconda_face::{HeadPose, Landmarks};
+use gioconda_warp::{MeshWarp, SourceMesh, View};
 use nalgebra::{Rotation3, Vector3};
 
 const FRAMES: usize = 60;
@@ -40,15 +39,5 @@ fn turned(side: u32, yaw: f32) -> Landmarks {
         translation: Vector3::new(0.5 * side, -0.5 * side, 0.0),
         residual: 0.0,
     };
-    let mut points = [Vector3::zeros(); LANDMARKS];
-    for (i, point) in points.iter_mut().enumerate() {
-        // The canonical face has no irises: they stay between the corners of its eyes.
-        let vertex = match i {
-            0..468 => TOPOLOGY.vertices[i],
-            468..473 => 0.5 * (TOPOLOGY.vertices[33] + TOPOLOGY.vertices[133]),
-            _ => 0.5 * (TOPOLOGY.vertices[362] + TOPOLOGY.vertices[263]),
-        };
-        *point = pose.from_canonical(vertex);
-    }
-    Landmarks { points }
+    pose.canonical_face()
 }

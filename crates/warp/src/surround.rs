@@ -11,22 +11,22 @@
 //! supported; Wendland 1995). Nodes and basis stand still in the *photo*, so `B` is computed once and a frame costs
 //! one small matrix product; the grid is then drawn forward, which cannot tear.
 
-use nalgebra::{DMatrix, Vector2, Vector3};
+use gioconda_face::{HeadPose, Landmarks};
+use gioconda_kernels::smoothstep;
+use nalgebra::{DMatrix, Vector2};
 
-use super::mesh::MESH;
-use super::outline::{self, Place};
-use super::raster::{Band, Clip, Vertex};
-use super::{MotionRegion, View, ratio};
-use crate::{HeadPose, Landmarks};
+use crate::head::{SkullMotion, face_width};
+use crate::mesh::MESH;
+use crate::outline::{self, Place};
+use crate::raster::{Band, Clip, Vertex};
+use crate::share::ratio;
+use crate::view::{MotionRegion, View};
 
 /// Cells of the grid per side.
 const CELLS: usize = 64;
 const NODES: usize = CELLS + 1;
 /// Points along the face's outline that steer the grid: for the oval's 36 vertices and the middles between them.
 const CONTROLS: usize = 72;
-/// The head's centre in the canonical frame, centimetres: between the ears.
-const HEAD_CENTRE: Vector3<f32> = Vector3::new(0.0, 2.0, -4.0);
-
 // All lengths below are in face widths, measured from the middle of the face oval along the head's own axes.
 /// The ellipse that holds the head with its hair: half width, half height, and how far up its centre lies.
 const HEAD: (f32, f32, f32) = (0.9, 1.05, 0.1);
@@ -40,7 +40,7 @@ const NECK: f32 = 0.8;
 const MARGIN: f32 = 0.35;
 
 #[derive(Clone, Debug)]
-pub(super) struct Surround {
+pub(crate) struct Surround {
     region: MotionRegion,
     /// `[4225]` node positions, photo pixels.
     nodes: Vec<Vector2<f32>>,
@@ -58,7 +58,7 @@ pub(super) struct Surround {
 }
 
 impl Surround {
-    pub(super) fn new(photo_size: (u32, u32), landmarks: &Landmarks, pose: &HeadPose) -> Self {
+    pub(crate) fn new(photo_size: (u32, u32), landmarks: &Landmarks, pose: &HeadPose) -> Self {
         let head = HeadFrame::new(landmarks, pose);
         let region = head.region(photo_size);
         let corner = Vector2::new(region.left as f32, region.top as f32);
@@ -77,7 +77,7 @@ impl Surround {
             .iter()
             .map(|p| {
                 let margin = p.inf(&(photo - p)) / (MARGIN * head.face_width);
-                margin.map(|share| smooth(share.clamp(0.0, 1.0)))
+                margin.map(|share| smoothstep(share.clamp(0.0, 1.0)))
             })
             .collect();
         Self {
@@ -92,12 +92,12 @@ impl Surround {
         }
     }
 
-    pub(super) fn region(&self) -> MotionRegion {
+    pub(crate) fn region(&self) -> MotionRegion {
         self.region
     }
 
     /// The output pixels whose centres lie in the region.
-    pub(super) fn clip(&self, view: &View) -> Clip {
+    pub(crate) fn clip(&self, view: &View) -> Clip {
         let MotionRegion { left, top, width, height } = self.region;
         let from = view.to_output(Vector2::new(left as f32, top as f32));
         let to = view.to_output(Vector2::new((left + width) as f32, (top + height) as f32));
@@ -111,7 +111,7 @@ impl Surround {
     }
 
     /// Moves the nodes with the head, whose outline has these `edges` in the driving pose.
-    pub(super) fn place(
+    pub(crate) fn place(
         &self,
         driving: &Landmarks,
         edges: &[[usize; 2]],
@@ -160,7 +160,7 @@ impl Surround {
     }
 
     /// Draws the grid. Cells that folded over show their back and lie behind their neighbours.
-    pub(super) fn draw(nodes: &[Vertex], band: &mut Band) {
+    pub(crate) fn draw(nodes: &[Vertex], band: &mut Band) {
         for row in 0..CELLS {
             if !band.touches(&nodes[row * NODES..(row + 2) * NODES]) {
                 continue;
@@ -177,7 +177,7 @@ impl Surround {
 
 /// What the face's outline does beyond the skull's motion, at its control points; pixels.
 #[derive(Clone, Debug)]
-pub(super) struct Residuals {
+pub(crate) struct Residuals {
     x: [f32; CONTROLS],
     y: [f32; CONTROLS],
 }
@@ -248,51 +248,6 @@ fn basis(nodes: &[Vector2<f32>], controls: &[(Vector2<f32>, f32)], support: f32)
     basis
 }
 
-/// Smoothstep: 0 at 0, 1 at 1, level at both.
-fn smooth(t: f32) -> f32 {
-    t * t * (3.0 - 2.0 * t)
-}
-
-/// How the outline of the skull moves from one pose to another: a similarity of the picture.
-pub(super) struct SkullMotion {
-    centre: Vector2<f32>,
-    shift: Vector2<f32>,
-    /// `scale * cos - 1` and `scale * sin` of the roll, which are 0 for equal poses to the last bit.
-    stretch: f32,
-    turn: f32,
-}
-
-impl SkullMotion {
-    pub(super) fn new(from: &HeadPose, to: &HeadPose) -> Self {
-        let centre = head_centre(from);
-        let relative = to.rotation.matrix() * from.rotation.matrix().transpose();
-        let angle = (relative.m21 - relative.m12).atan2(relative.m11 + relative.m22);
-        let scale = to.scale / from.scale;
-        Self {
-            centre,
-            shift: head_centre(to) - centre,
-            stretch: scale * angle.cos() - 1.0,
-            turn: scale * angle.sin(),
-        }
-    }
-
-    pub(super) fn displacement(&self, p: Vector2<f32>) -> Vector2<f32> {
-        let d = p - self.centre;
-        // The pose's y axis points up, the picture's down: a positive roll is counter-clockwise on the screen.
-        self.shift + Vector2::new(self.stretch * d.x + self.turn * d.y, self.stretch * d.y - self.turn * d.x)
-    }
-}
-
-/// Where the middle of a head in this pose is seen, pixels.
-pub(super) fn head_centre(pose: &HeadPose) -> Vector2<f32> {
-    pose.from_canonical(HEAD_CENTRE).xy()
-}
-
-/// [`HeadPose::face_width`], at least a pixel: what lengths are counted in.
-pub(super) fn face_width(pose: &HeadPose) -> f32 {
-    pose.face_width().max(1.0)
-}
-
 /// The head's own axes in the photo.
 struct HeadFrame {
     centre: Vector2<f32>,
@@ -326,8 +281,8 @@ impl HeadFrame {
         let (x, y) = (d.dot(&self.right), d.dot(&self.up));
         let (half_width, half_height, rise) = HEAD;
         let radius = (x / half_width).hypot((y - rise) / half_height);
-        let outwards = 1.0 - smooth(((radius - 1.0) / (REACH - 1.0)).clamp(0.0, 1.0));
-        let down = 1.0 - smooth(((self.chin - y) / NECK).clamp(0.0, 1.0));
+        let outwards = 1.0 - smoothstep(((radius - 1.0) / (REACH - 1.0)).clamp(0.0, 1.0));
+        let down = 1.0 - smoothstep(((self.chin - y) / NECK).clamp(0.0, 1.0));
         outwards * down
     }
 
@@ -346,22 +301,5 @@ impl HeadFrame {
         let top = within((centre.y - reach_y).floor(), photo_size.1);
         let bottom = within((centre.y + reach_y).ceil(), photo_size.1);
         MotionRegion { left, top, width: right - left, height: bottom - top }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn equal_poses_do_not_move_the_skull_at_all() {
-        let pose = HeadPose {
-            scale: 12.3,
-            rotation: nalgebra::Rotation3::from_euler_angles(0.1, -0.4, 0.2),
-            translation: Vector3::new(210.0, -180.0, 30.0),
-            residual: 0.0,
-        };
-        let motion = SkullMotion::new(&pose, &pose);
-        assert_eq!(motion.displacement(Vector2::new(17.0, 400.0)), Vector2::zeros());
     }
 }

@@ -1,11 +1,11 @@
 //! The outline of a face as it is seen: its oval, and where a turned head hides that, the edge of cheek or forehead.
 
+use gioconda_face::topology::MESH_POINTS;
+use gioconda_face::{HeadPose, Landmarks};
 use nalgebra::{Vector2, Vector3};
 
-use super::mesh::{MESH, signed_area};
-use super::surround::{face_width, head_centre};
-use crate::topology::MESH_POINTS;
-use crate::{HeadPose, Landmarks};
+use crate::head::{face_width, head_centre};
+use crate::mesh::{MESH, signed_area};
 
 /// What the photo shows within this share of a face's width of its outline may be hair as well as skin: landmarks are
 /// not more exact there, and pixels of an edge show both sides.
@@ -18,12 +18,12 @@ const REVEALED: f32 = 0.2;
 const BEHIND: f32 = 0.01;
 
 /// Whether a triangle faces the camera.
-pub(super) fn faces_camera(landmarks: &Landmarks, triangle: usize) -> bool {
+pub(crate) fn faces_camera(landmarks: &Landmarks, triangle: usize) -> bool {
     signed_area(MESH.triangles[triangle].map(|i| landmarks.xy(i))) > 0.0
 }
 
 /// The edges between what faces the camera and what does not, as pairs of vertices; clockwise around what does (y down).
-pub(super) fn edges(landmarks: &Landmarks) -> impl Iterator<Item = [usize; 2]> + '_ {
+pub(crate) fn edges(landmarks: &Landmarks) -> impl Iterator<Item = [usize; 2]> + '_ {
     MESH.edges.iter().filter_map(|edge| {
         let [a, b] = edge.vertices;
         match edge.triangles.map(|t| t.is_some_and(|t| faces_camera(landmarks, usize::from(t)))) {
@@ -35,16 +35,16 @@ pub(super) fn edges(landmarks: &Landmarks) -> impl Iterator<Item = [usize; 2]> +
 }
 
 /// How a point lies to the outline, seen from the middle of the head.
-pub(super) struct Place {
+pub(crate) struct Place {
     /// Away from the middle; of length 1, or zero in the middle itself.
-    pub(super) outwards: Vector2<f32>,
+    pub(crate) outwards: Vector2<f32>,
     /// Pixels from the point to the furthest edge of the outline behind it; 0 on the outline and outside.
-    pub(super) depth: f32,
+    pub(crate) depth: f32,
 }
 
 /// Says of points how they lie to the outline of a face with these `edges`. Between the ears, where the middle of a head
 /// is, one looks at both of them the right way however it is turned; the middle of a face's landmarks moves past the far one.
-pub(super) fn places<'a>(
+pub(crate) fn places<'a>(
     landmarks: &'a Landmarks,
     edges: &'a [[usize; 2]],
     pose: &HeadPose,
@@ -65,7 +65,7 @@ pub(super) fn places<'a>(
 
 /// Where a vertex takes its colour from once a turn of the head shows more of it than the photo does.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Detour {
+pub(crate) struct Detour {
     /// From the vertex's own place in the photo, pixels.
     way: Vector2<f32>,
     /// The cosine between its normal and the line of sight in the photo; negative for what faces away.
@@ -75,7 +75,7 @@ pub(super) struct Detour {
 impl Detour {
     /// The part of the way to take where the vertex has this `normal` (from [`normals`]): none where it faces the camera no
     /// more than in the photo.
-    pub(super) fn towards(&self, normal: Vector3<f32>) -> Vector2<f32> {
+    pub(crate) fn towards(&self, normal: Vector3<f32>) -> Vector2<f32> {
         self.way * ((-normal.z - self.facing) / REVEALED).clamp(0.0, 1.0)
     }
 }
@@ -85,7 +85,7 @@ impl Detour {
 /// There are some only where the photo hides the oval. There, the outline passes hair or background to what is behind, and
 /// what is behind lies, folded over, somewhere in the face: taken as they are, both would be drawn into a cheek. They take
 /// the skin inside the outline instead.
-pub(super) fn detours(landmarks: &Landmarks, pose: &HeadPose) -> Vec<Detour> {
+pub(crate) fn detours(landmarks: &Landmarks, pose: &HeadPose) -> Vec<Detour> {
     let face_width = face_width(pose);
     let edges: Vec<_> = edges(landmarks).collect();
     let place = places(landmarks, &edges, pose);
@@ -106,7 +106,7 @@ pub(super) fn detours(landmarks: &Landmarks, pose: &HeadPose) -> Vec<Detour> {
 }
 
 /// Fills `normals`, `[468]`, with the way out of the face at each vertex, in the landmarks' frame; of length 1, or zero.
-pub(super) fn normals(landmarks: &Landmarks, normals: &mut Vec<Vector3<f32>>) {
+pub(crate) fn normals(landmarks: &Landmarks, normals: &mut Vec<Vector3<f32>>) {
     normals.clear();
     normals.resize(MESH_POINTS, Vector3::zeros());
     for triangle in &MESH.triangles {
@@ -124,13 +124,13 @@ pub(super) fn normals(landmarks: &Landmarks, normals: &mut Vec<Vector3<f32>>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::mesh::canonical_landmarks;
     use nalgebra::Rotation3;
 
     /// The canonical face, 100 pixels wide, turned to the right of the picture by an angle in degrees.
     fn turned(yaw: f32) -> Landmarks {
         let turn = Rotation3::from_axis_angle(&Vector3::y_axis(), -yaw.to_radians());
-        super::super::canonical_landmarks()
-            .map(|point| turn * (point * (100.0 / 15.0)) + Vector3::new(100.0, 100.0, 0.0))
+        canonical_landmarks().map(|point| turn * (point * (100.0 / 15.0)) + Vector3::new(100.0, 100.0, 0.0))
     }
 
     /// The point of the oval that lies deepest behind the outline, and how it does.

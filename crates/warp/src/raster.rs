@@ -3,41 +3,42 @@
 //! A pixel belongs to the triangle that holds its centre; the edge between two triangles is computed from the same
 //! two points in the same order for both, so neighbours neither overlap nor leave a crack.
 
+use gioconda_kernels::smoothstep;
 use nalgebra::Vector2;
 
-use super::View;
+use crate::view::View;
 
 /// A corner of a triangle in the driving pose.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Vertex {
+pub(crate) struct Vertex {
     /// Output pixels.
-    pub(super) position: Vector2<f32>,
+    pub(crate) position: Vector2<f32>,
     /// From the driving position to where it comes from, photo pixels.
-    pub(super) displacement: Vector2<f32>,
+    pub(crate) displacement: Vector2<f32>,
     /// 0..=1
-    pub(super) validity: f32,
+    pub(crate) validity: f32,
     /// 0 on the face oval, 1 on the rest of the face: how much of the mesh's own displacement to take.
-    pub(super) inside: f32,
+    pub(crate) inside: f32,
 }
 
 /// The output pixels that may change: columns `left..right`, rows `top..bottom`.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Clip {
-    pub(super) left: usize,
-    pub(super) right: usize,
-    pub(super) top: usize,
-    pub(super) bottom: usize,
+pub(crate) struct Clip {
+    pub(crate) left: usize,
+    pub(crate) right: usize,
+    pub(crate) top: usize,
+    pub(crate) bottom: usize,
 }
 
 /// Some rows of the output.
-pub(super) struct Band<'a> {
+pub(crate) struct Band<'a> {
     /// The first row.
-    pub(super) top: usize,
-    pub(super) width: usize,
+    pub(crate) top: usize,
+    pub(crate) width: usize,
     /// Displacements while drawing; [`Band::displace_to_photo`] makes them positions.
-    pub(super) flow: &'a mut [[f32; 2]],
-    pub(super) validity: &'a mut [u8],
-    pub(super) clip: Clip,
+    pub(crate) flow: &'a mut [[f32; 2]],
+    pub(crate) validity: &'a mut [u8],
+    pub(crate) clip: Clip,
 }
 
 /// Displacement x and y, validity, inside.
@@ -119,13 +120,12 @@ impl Side {
 /// The share of the mesh's own displacement at a point `inside` the oval: all of it from a third of the way
 /// through the outermost ring of triangles on.
 fn ramp(inside: f32) -> f32 {
-    let t = (3.0 * inside).min(1.0);
-    t * t * (3.0 - 2.0 * t)
+    smoothstep((3.0 * inside).min(1.0))
 }
 
 impl Band<'_> {
     /// Draws a triangle of the surroundings.
-    pub(super) fn draw(&mut self, corners: [&Vertex; 3]) {
+    pub(crate) fn draw(&mut self, corners: [&Vertex; 3]) {
         self.scan(corners, |flow, validity, value| {
             *flow = [value[0], value[1]];
             *validity = byte_of(value[2]);
@@ -133,7 +133,7 @@ impl Band<'_> {
     }
 
     /// Draws a triangle of the face over what is there, softly along the oval.
-    pub(super) fn draw_over(&mut self, corners: [&Vertex; 3]) {
+    pub(crate) fn draw_over(&mut self, corners: [&Vertex; 3]) {
         let interior = corners.iter().all(|vertex| vertex.inside > 0.5);
         if interior {
             return self.draw(corners);
@@ -186,7 +186,7 @@ impl Band<'_> {
     }
 
     /// Whether triangles between these vertices may reach into the band.
-    pub(super) fn touches(&self, vertices: &[Vertex]) -> bool {
+    pub(crate) fn touches(&self, vertices: &[Vertex]) -> bool {
         let rows = self.rows();
         let heights = vertices.iter().map(|vertex| vertex.position.y);
         let (low, high) = heights.fold((f32::MAX, f32::MIN), |(low, high), y| (low.min(y), high.max(y)));
@@ -201,7 +201,7 @@ impl Band<'_> {
 
     /// Replaces the displacement at `pixel` of the band by another one, by the `share` of it that is covered; where the two
     /// are farther `apart` than this, photo pixels, the photo shows something else between them: the larger share decides.
-    pub(super) fn mix(
+    pub(crate) fn mix(
         &mut self,
         pixel: usize,
         displacement: Vector2<f32>,
@@ -218,13 +218,13 @@ impl Band<'_> {
     }
 
     /// Replaces the validity at `pixel` of the band by the `share` of it that is covered.
-    pub(super) fn set_validity(&mut self, pixel: usize, validity: f32, share: f32) {
+    pub(crate) fn set_validity(&mut self, pixel: usize, validity: f32, share: f32) {
         let below = f32::from(self.validity[pixel]);
         self.validity[pixel] = (below + (validity * 255.0 - below) * share + 0.5) as i32 as u8;
     }
 
     /// Adds each pixel's own position in the photo.
-    pub(super) fn displace_to_photo(&mut self, view: &View) {
+    pub(crate) fn displace_to_photo(&mut self, view: &View) {
         let scale = view.scale();
         for (line, flow) in self.flow.chunks_exact_mut(self.width).enumerate() {
             let y = view.top + ((self.top + line) as f32 + 0.5) * scale.y;
