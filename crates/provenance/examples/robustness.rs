@@ -15,8 +15,9 @@ use std::time::{Duration, Instant};
 
 use gioconda_media::{ClipReader, ClipWriter, Frame, ReadOptions, WriteOptions};
 use gioconda_provenance::watermark::{AvatarId, Detector, Marker, Payload};
-use image::RgbImage;
 use image::codecs::jpeg::JpegEncoder;
+use image::imageops::{FilterType, resize};
+use image::{Rgb, RgbImage};
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
 
@@ -28,11 +29,14 @@ enum Attack {
     Ffmpeg(&'static str, &'static str),
     /// A frame from its middle, as JPEG of this quality.
     Jpeg(u8),
+    /// That frame on a screen of 1920 x 1080 among other things, scaled by 0.6 to 1.6 and at another place for each
+    /// clip; as JPEG of this quality, or PNG.
+    Screenshot(Option<u8>),
 }
 
-use Attack::{Ffmpeg, Jpeg};
+use Attack::{Ffmpeg, Jpeg, Screenshot};
 
-const ATTACKS: [(&str, Attack); 21] = [
+const ATTACKS: [(&str, Attack); 32] = [
     ("none (the mp4 as written)", Ffmpeg("-c copy", "mp4")),
     ("H.264 CRF 23", Ffmpeg("-crf 23", "mp4")),
     ("H.264 CRF 28", Ffmpeg("-crf 28", "mp4")),
@@ -54,6 +58,17 @@ const ATTACKS: [(&str, Attack); 21] = [
         "screenshot: scaled to 0.75, cropped to 90 %, CRF 28",
         Ffmpeg("-vf scale=384:384,crop=346:346:17:23 -crf 28", "mp4"),
     ),
+    ("half the size, CRF 30", Ffmpeg("-vf scale=iw/2:-2 -crf 30", "mp4")),
+    ("social media: 480 pixels, CRF 28", Ffmpeg("-vf scale=480:480 -crf 28 -preset veryfast", "mp4")),
+    ("turned by 1 degree", Ffmpeg("-vf rotate=PI/180 -crf 23", "mp4")),
+    ("turned by 2 degrees", Ffmpeg("-vf rotate=2*PI/180 -crf 23", "mp4")),
+    ("turned by -3 degrees", Ffmpeg("-vf rotate=-3*PI/180 -crf 23", "mp4")),
+    ("turned by 3 degrees, cropped to 80 %", Ffmpeg("-vf rotate=3*PI/180,crop=410:410 -crf 23", "mp4")),
+    ("turned by 90 degrees", Ffmpeg("-vf transpose=clock -crf 23", "mp4")),
+    ("turned by 270 degrees", Ffmpeg("-vf transpose=cclock -crf 23", "mp4")),
+    ("upside down", Ffmpeg("-vf hflip,vflip -crf 23", "mp4")),
+    ("screenshot of 1920 x 1080, PNG", Screenshot(None)),
+    ("screenshot of 1920 x 1080, JPEG 85", Screenshot(Some(85))),
     ("mirrored", Ffmpeg("-vf hflip -crf 23", "mp4")),
     (
         "animated GIF, 64 colours",
@@ -83,7 +98,7 @@ fn main() -> Outcome<()> {
         let written = scratch.path().join("marked.mp4");
         write(&written, &marked)?;
         for ((name, attack), result) in ATTACKS.iter().zip(&mut results) {
-            let attacked = attack.run(&written, &scratch.path().join("attacked"))?;
+            let attacked = attack.run(&written, &scratch.path().join("attacked"), number as u32)?;
             let strength = result.judge(&attacked, payload)?;
             eprintln!(
                 "    {name}: {}",
@@ -117,8 +132,9 @@ fn write(path: &Path, frames: &[RgbImage]) -> Outcome<()> {
 }
 
 impl Attack {
-    /// Attacks the clip `input` and returns the result's path, which is `output` with an extension.
-    fn run(&self, input: &Path, output: &Path) -> Outcome<PathBuf> {
+    /// Attacks the clip `input`, the one of this number, and returns the result's path, which is `output` with an
+    /// extension.
+    fn run(&self, input: &Path, output: &Path, number: u32) -> Outcome<PathBuf> {
         match self {
             Ffmpeg(arguments, extension) => {
                 let output = output.with_extension(extension);
@@ -134,8 +150,59 @@ impl Attack {
                 frames[frames.len() / 2].write_with_encoder(JpegEncoder::new_with_quality(file, *quality))?;
                 Ok(output)
             }
+            Screenshot(quality) => {
+                let frames = read(input)?;
+                let screen = screenshot(&frames[frames.len() / 2], number);
+                let output = output.with_extension(if quality.is_some() { "jpg" } else { "png" });
+                match quality {
+                    Some(quality) => {
+                        let file = BufWriter::new(File::create(&output)?);
+                        screen.write_with_encoder(JpegEncoder::new_with_quality(file, *quality))?;
+                    }
+                    None => screen.save(&output)?,
+                }
+                Ok(output)
+            }
         }
     }
+}
+
+/// A screen with lines of what looks like text, coloured preview pictures, and the film.
+fn screenshot(film: &RgbImage, number: u32) -> RgbImage {
+    let mut state = u64::from(number);
+    let mut random = |below: u32| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) as u32 % below
+    };
+    let (back, ink) = if number.is_multiple_of(2) { (252, 30) } else { (18, 220) };
+    let mut screen = RgbImage::from_pixel(1920, 1080, Rgb([back; 3]));
+    let mut fill = |x: u32, y: u32, width: u32, height: u32, colour: &dyn Fn(u32, u32) -> [u8; 3]| {
+        for y in y..(y + height).min(1080) {
+            for x in x..(x + width).min(1920) {
+                screen.put_pixel(x, y, Rgb(colour(x, y)));
+            }
+        }
+    };
+    // Letters are two strokes each, of 9 x 20 pixels with the space around them.
+    for line in 0..54 {
+        for letter in 0..200 {
+            let (x, y) = (60 + 9 * letter, 20 * line);
+            if random(6) > 0 {
+                fill(x + random(5), y + 4, 2, 10, &|_, _| [ink; 3]);
+                fill(x, y + 4 + random(9), 6, 2, &|_, _| [ink; 3]);
+            }
+        }
+    }
+    for row in 0..9 {
+        let [r, g, b] = [(); 3].map(|()| random(200) as u8);
+        fill(1500, 20 + 117 * row, 160, 90, &|x, y| [r + (x % 50) as u8, g + (y % 50) as u8, b]);
+    }
+    let side = film.width() * (600 + random(1001)) / 1000;
+    let (x, y) = (random(1920 - side), random(1080 - side));
+    let filter = if random(2) == 0 { FilterType::Triangle } else { FilterType::CatmullRom };
+    fill(x.saturating_sub(12), y.saturating_sub(12), side + 24, side + 24, &|_, _| [back; 3]);
+    image::imageops::overlay(&mut screen, &resize(film, side, side, filter), i64::from(x), i64::from(y));
+    screen
 }
 
 /// What marking did to a clip.
@@ -216,7 +283,7 @@ impl Survival {
     fn judge(&mut self, file: &Path, payload: Payload) -> Outcome<Option<f64>> {
         let started = Instant::now();
         let mut detector = Detector::new();
-        if file.extension().is_some_and(|extension| extension == "jpg") {
+        if file.extension().is_some_and(|extension| extension == "jpg" || extension == "png") {
             detector.add(&gioconda_media::photo::read(file)?.image);
         } else {
             let mut reader = ClipReader::open(file, &ReadOptions::default())?;

@@ -5,8 +5,7 @@
 //! it shows that a file was not changed since, and that two files come from the same installation, not who made them.
 
 use std::fs;
-use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::str::FromStr as _;
 use std::time::{Duration, SystemTime};
 
@@ -25,11 +24,10 @@ use x509_cert::serial_number::SerialNumber;
 use x509_cert::spki::SubjectPublicKeyInfoOwned;
 use x509_cert::time::Validity;
 
-use crate::Error;
+use crate::error::one_line;
+use crate::{Error, identity_file, probe};
 
 const FOLDER: &str = "gioconda";
-const CERTIFICATES: &str = "signing-certificates.pem";
-const KEY: &str = "signing-key.pem";
 
 /// Ten years.
 const VALID_FOR: Duration = Duration::from_hours(24 * 3652);
@@ -62,15 +60,17 @@ impl std::fmt::Debug for Identity {
 impl Identity {
     /// A certificate chain and its private key from PEM files: the signer's certificate first, the key as PKCS#8.
     ///
+    /// Something is signed with them and verified, so that a key of another certificate, or a certificate that C2PA
+    /// does not accept, is refused here and not found out by those who verify the outputs.
+    ///
     /// # Errors
-    /// When a file cannot be read, does not hold what it should, the certificate has expired or is not the key's.
+    /// When a file cannot be read, does not hold what it should, the certificate has expired, is not the key's, or is
+    /// none that may sign Content Credentials.
     pub fn from_files(certificates: &Path, key: &Path) -> Result<Self, Error> {
         let chain = fs::read_to_string(certificates).map_err(Error::read(certificates))?;
         let secret = fs::read_to_string(key).map_err(Error::read(key))?;
-        let signer = signer(&Pair { chain, key: secret }).map_err(|fault| match fault {
-            Fault::Certificates(what) => Error::Credentials { path: certificates.to_owned(), what },
-            Fault::Key(what) => Error::Credentials { path: key.to_owned(), what },
-        })?;
+        let signer =
+            Pair { chain, key: secret }.signer().map_err(|fault| fault.in_files(certificates, key))?;
         Ok(Self { signer, warning: None })
     }
 
@@ -86,59 +86,57 @@ impl Identity {
         }
     }
 
-    /// As [`Identity::of_user`], with another folder.
+    /// As [`Identity::of_user`], with another folder. Any number of processes may do so at the same time; all get the
+    /// same key.
     ///
     /// # Errors
     /// As [`Identity::of_user`].
     pub fn in_folder(folder: &Path) -> Result<Self, Error> {
-        let (certificates, key) = (folder.join(CERTIFICATES), folder.join(KEY));
-        if !key.exists() || !certificates.exists() {
-            let pair = Pair::make()?;
-            // The key comes last: whoever finds it finds its certificates too.
-            let stored = fs::create_dir_all(folder)
-                .and_then(|()| store(&certificates, &pair.chain))
-                .and_then(|()| store(&key, &pair.key));
-            if let Err(cause) = stored {
-                return Self::ephemeral(&format!("{}: cannot be written ({cause})", folder.display()));
-            }
+        match identity_file::read_or_make(folder)? {
+            identity_file::Kept::Stored { signer, warning } => Ok(Self { signer, warning }),
+            identity_file::Kept::Unwritable(why) => Self::ephemeral(&why),
         }
-        Self::from_files(&certificates, &key)
     }
 
     fn ephemeral(why: &str) -> Result<Self, Error> {
-        let signer = signer(&Pair::make()?).map_err(|fault| Error::Certificate(fault.to_string()))?;
+        let signer = Pair::make()?.signer().map_err(|fault| Error::Certificate(fault.to_string()))?;
         let warning = format!("{why}; signing with a key for this run only");
         Ok(Self { signer, warning: Some(warning) })
     }
 }
 
-/// Writes a file that only its owner may read, whole or not at all.
-fn store(path: &Path, text: &str) -> std::io::Result<()> {
-    let folder: PathBuf = path.parent().map_or_else(PathBuf::new, Path::to_owned);
-    // Temporary files are made with mode 0600.
-    let mut file = tempfile::NamedTempFile::new_in(folder)?;
-    file.write_all(text.as_bytes())?;
-    file.as_file().sync_all()?;
-    file.persist(path)?;
-    Ok(())
-}
-
 /// Certificates and a key, as PEM.
-struct Pair {
-    chain: String,
-    key: String,
+pub(crate) struct Pair {
+    pub(crate) chain: String,
+    pub(crate) key: String,
 }
 
+/// What is wrong with a pair, and what to do.
 #[derive(Debug, thiserror::Error)]
-enum Fault {
+pub(crate) enum Fault {
     #[error("{0}")]
     Certificates(String),
     #[error("{0}")]
     Key(String),
+    #[error("the key is not the certificate's; give the key that the certificate was issued for")]
+    Mismatch,
+}
+
+impl Fault {
+    /// As an error about the files that the pair came from.
+    pub(crate) fn in_files(self, certificates: &Path, key: &Path) -> Error {
+        let error = |path: &Path, what| Error::Credentials { path: path.to_owned(), what };
+        match self {
+            Self::Certificates(what) => error(certificates, what),
+            Self::Key(what) => error(key, what),
+            Self::Mismatch if certificates == key => error(key, "the key and the certificate in it do not belong together; remove the file to have new ones made".to_owned()),
+            Self::Mismatch => error(key, format!("is not the key of the certificate in {}; give the key that the certificate was issued for", certificates.display())),
+        }
+    }
 }
 
 impl Pair {
-    fn make() -> Result<Self, Error> {
+    pub(crate) fn make() -> Result<Self, Error> {
         let validity =
             Validity::from_now(VALID_FOR).map_err(|error| Error::Certificate(error.to_string()))?;
         Self::build(validity).map_err(|error| Error::Certificate(error.to_string()))
@@ -176,6 +174,27 @@ impl Pair {
         let chain = certificate.to_pem(LineEnding::LF)? + &authority.to_pem(LineEnding::LF)?;
         Ok(Self { chain, key: key.to_pkcs8_pem(LineEnding::LF)?.to_string() })
     }
+
+    /// What signs with the key, proven to be accepted by those who verify.
+    pub(crate) fn signer(&self) -> Result<BoxedSigner, Fault> {
+        let certificates = certificates(&self.chain)?;
+        check_dates(&certificates)?;
+        let (algorithm, kind) = algorithm(&self.key)?;
+        let public = &certificates[0].tbs_certificate.subject_public_key_info.algorithm;
+        // A certificate for RSA-PSS alone and one for RSA in general may both have this key.
+        let plain = |oid| if oid == RSA_PSS { RSA } else { oid };
+        let curve = |parameters: Option<ObjectIdentifier>| parameters.filter(|_| kind.oid == ELLIPTIC);
+        let public_curve = public.parameters.as_ref().and_then(|any| any.decode_as().ok());
+        if plain(public.oid) != plain(kind.oid) || curve(public_curve) != curve(kind.curve) {
+            return Err(Fault::Mismatch);
+        }
+        let signer = create_signer::from_keys(self.chain.as_bytes(), self.key.as_bytes(), algorithm, None)
+            .map_err(|error| {
+                Fault::Key(format!("cannot be used for signing ({})", one_line(&error.to_string())))
+            })?;
+        probe::prove(signer.as_ref())?;
+        Ok(signer)
+    }
 }
 
 fn serial_number() -> Result<SerialNumber, x509_cert::der::Error> {
@@ -186,28 +205,24 @@ fn serial_number() -> Result<SerialNumber, x509_cert::der::Error> {
     SerialNumber::new(&number)
 }
 
-fn signer(pair: &Pair) -> Result<BoxedSigner, Fault> {
-    check_dates(&pair.chain)?;
-    let algorithm = algorithm(&pair.key)?;
-    let signer = create_signer::from_keys(pair.chain.as_bytes(), pair.key.as_bytes(), algorithm, None)
-        .map_err(|error| {
-            Fault::Key(format!("cannot be used for signing ({})", crate::error::one_line(&error.to_string())))
-        })?;
-    Ok(signer)
-}
-
-fn check_dates(chain: &str) -> Result<(), Fault> {
-    let fault = |what: String| Fault::Certificates(what);
+/// The certificates of a chain: at least one.
+fn certificates(chain: &str) -> Result<Vec<Certificate>, Fault> {
     // `load_pem_chain` panics on text without certificates.
-    let certificates = Some(chain)
+    Some(chain)
         .filter(|chain| chain.contains("-----END CERTIFICATE-----"))
         .and_then(|chain| Certificate::load_pem_chain(chain.as_bytes()).ok())
         .filter(|certificates| !certificates.is_empty())
         .ok_or_else(|| {
-            fault("holds no certificates in PEM form; give the chain, the signer's first".to_owned())
-        })?;
+            Fault::Certificates(
+                "holds no certificates in PEM form; give the chain, the signer's first".to_owned(),
+            )
+        })
+}
+
+fn check_dates(certificates: &[Certificate]) -> Result<(), Fault> {
+    let fault = |what: String| Fault::Certificates(what);
     let now = SystemTime::now();
-    for certificate in &certificates {
+    for certificate in certificates {
         let Validity { not_before, not_after } = &certificate.tbs_certificate.validity;
         let subject = &certificate.tbs_certificate.subject;
         if not_after.to_system_time() < now {
@@ -224,7 +239,14 @@ fn check_dates(chain: &str) -> Result<(), Fault> {
     Ok(())
 }
 
-fn algorithm(key: &str) -> Result<SigningAlg, Fault> {
+/// What a key is for.
+struct KeyKind {
+    oid: ObjectIdentifier,
+    /// Of elliptic keys.
+    curve: Option<ObjectIdentifier>,
+}
+
+fn algorithm(key: &str) -> Result<(SigningAlg, KeyKind), Fault> {
     let unusable = || {
         Fault::Key("is no private key in PEM form (PKCS#8, `BEGIN PRIVATE KEY`); convert it with `openssl pkcs8 -topk8 -nocrypt`".to_owned())
     };
@@ -233,50 +255,25 @@ fn algorithm(key: &str) -> Result<SigningAlg, Fault> {
         return Err(unusable());
     }
     let info = PrivateKeyInfo::from_der(document.as_bytes()).map_err(|_| unusable())?;
-    let kind = info.algorithm.oid;
-    let curve = || info.algorithm.parameters_oid().ok();
-    match kind {
-        RSA | RSA_PSS => Ok(SigningAlg::Ps256),
-        ED25519 => Ok(SigningAlg::Ed25519),
-        ELLIPTIC if curve() == Some(P256) => Ok(SigningAlg::Es256),
-        ELLIPTIC if curve() == Some(P384) => Ok(SigningAlg::Es384),
-        ELLIPTIC if curve() == Some(P521) => Ok(SigningAlg::Es512),
-        _ => Err(Fault::Key(
-            "is of a kind C2PA does not know; use P-256, P-384, P-521, Ed25519 or RSA".to_owned(),
-        )),
-    }
+    let kind = KeyKind { oid: info.algorithm.oid, curve: info.algorithm.parameters_oid().ok() };
+    let algorithm = match (kind.oid, kind.curve) {
+        (RSA | RSA_PSS, _) => SigningAlg::Ps256,
+        (ED25519, _) => SigningAlg::Ed25519,
+        (ELLIPTIC, Some(P256)) => SigningAlg::Es256,
+        (ELLIPTIC, Some(P384)) => SigningAlg::Es384,
+        (ELLIPTIC, Some(P521)) => SigningAlg::Es512,
+        _ => {
+            let what = "is of a kind C2PA does not know; use P-256, P-384, P-521, Ed25519 or RSA";
+            return Err(Fault::Key(what.to_owned()));
+        }
+    };
+    Ok((algorithm, kind))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use x509_cert::der::asn1::UtcTime;
-
-    #[test]
-    fn the_first_use_makes_a_private_key_and_the_second_finds_it() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let config = folder.path().join("config");
-        let first = Identity::in_folder(&config).expect("an identity");
-        assert_eq!(first.warning, None);
-        let key = fs::read_to_string(config.join(KEY)).expect("a key");
-        Identity::in_folder(&config).expect("an identity");
-        assert_eq!(fs::read_to_string(config.join(KEY)).expect("a key"), key);
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::PermissionsExt as _;
-            let mode = fs::metadata(config.join(KEY)).expect("a key").permissions().mode();
-            assert_eq!(mode & 0o777, 0o600);
-        }
-    }
-
-    #[test]
-    fn where_nothing_can_be_written_the_key_lives_for_one_run() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let in_the_way = folder.path().join("file");
-        fs::write(&in_the_way, "").expect("written");
-        let identity = Identity::in_folder(&in_the_way.join("config")).expect("an identity");
-        assert!(identity.warning.expect("a warning").contains("this run only"));
-    }
 
     #[test]
     fn what_cannot_sign_is_named() {

@@ -12,6 +12,7 @@ pub enum Error {
         /// Which file.
         path: PathBuf,
         /// The system's reason.
+        #[source]
         cause: std::io::Error,
     },
     /// A file cannot be written.
@@ -20,6 +21,7 @@ pub enum Error {
         /// Which file.
         path: PathBuf,
         /// The system's reason.
+        #[source]
         cause: std::io::Error,
     },
     /// A certificate or a key cannot be used.

@@ -32,16 +32,21 @@
 //! ```
 
 mod certificates;
+mod container_parts;
 mod credentials;
 mod error;
 mod finisher;
+mod identity_file;
 mod label;
+mod manifest_store;
+mod probe;
+mod settings;
 mod statement;
 mod subject;
 pub mod watermark;
 
 pub use certificates::Identity;
-pub use credentials::{Claims, Credentials};
+pub use credentials::{Claims, Credentials, Sidecar, SidecarOutcome};
 pub use error::Error;
 pub use finisher::Finisher;
 pub use label::{Label, Language};

@@ -1,16 +1,18 @@
 //! The signed statement: C2PA Content Credentials, embedded in a picture or clip.
 
+use std::ffi::OsString;
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, Cursor, Read, Seek as _};
 use std::path::{Path, PathBuf};
 
-use c2pa::{Builder, Context};
+use c2pa::Builder;
 use image::RgbImage;
 use image::codecs::jpeg::JpegEncoder;
 use serde::Serialize;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
+use crate::settings::context;
 use crate::watermark::Payload;
 use crate::{Error, Identity, Subject};
 
@@ -147,7 +149,7 @@ impl Statement {
             what: "only mp4, JPEG, PNG, WebP and GIF can carry a statement".to_owned(),
         })?;
         let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let hidden = tempfile::Builder::new().prefix(".signing-").tempfile_in(folder);
+        let hidden = tempfile::Builder::new().prefix(&hidden_name(path)).tempfile_in(folder);
         let mut signed = hidden.map_err(Error::write(path))?;
         let permissions = source.get_ref().metadata().map_err(Error::read(path))?.permissions();
         signed.as_file().set_permissions(permissions).map_err(Error::write(path))?;
@@ -205,11 +207,6 @@ impl Statement {
     }
 }
 
-/// Nothing is fetched, no trust list is asked: whether an issuer is trusted is for the reader to decide.
-pub(crate) fn context() -> Context {
-    Context::new()
-}
-
 fn ingredient(number: usize, input: &Input) -> Value {
     let mut ingredient = json!({
         "title": input.credit.as_deref().unwrap_or(input.role),
@@ -242,4 +239,20 @@ pub(crate) fn format_of(head: &[u8]) -> Option<&'static str> {
         [_, _, _, _, b'f', b't', b'y', b'p', ..] => Some("video/mp4"),
         _ => None,
     }
+}
+
+/// What the name of the signed copy begins with: hidden, and with the file's own name, so that whoever removes an
+/// unfinished file finds its copy.
+fn hidden_name(path: &Path) -> OsString {
+    let name = path.file_name().unwrap_or_default();
+    let mut hidden = OsString::new();
+    if !name.as_encoded_bytes().starts_with(b".") {
+        hidden.push(".");
+    }
+    // Names have at most 255 bytes.
+    if name.len() < 200 {
+        hidden.push(name);
+    }
+    hidden.push(".signing-");
+    hidden
 }

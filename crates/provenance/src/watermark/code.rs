@@ -6,6 +6,10 @@
 //! 60 bits; the decoder goes around the circle until the best path meets itself (the wrap-around Viterbi algorithm of
 //! Shao, Lin and Fossorier, 2003).
 
+use std::sync::LazyLock;
+
+use multiversion::multiversion;
+
 /// Coded bits for each bit of the message.
 pub(crate) const RATE: usize = 4;
 
@@ -40,12 +44,11 @@ pub(crate) fn encode(message: &[bool]) -> Vec<f32> {
 /// The most likely message of `values.len() / RATE` bits, given how strongly each coded bit looks like a zero
 /// (positive) or a one (negative).
 pub(crate) fn decode(values: &[f32]) -> Vec<bool> {
-    let outputs: Vec<u8> = (0..2 * STATES as u32).map(output_bits).collect();
     let steps = values.len() / RATE;
     let mut metrics = vec![0.0_f32; STATES];
     let mut path = Path { states: Vec::new(), message: Vec::new() };
     for _ in 0..MOST_ROUNDS {
-        let survivors = advance(&mut metrics, values, &outputs);
+        let survivors = advance(&mut metrics, values);
         path = Path::back(best(&metrics), steps, &survivors);
         if path.states.first() == path.states.last() {
             return path.message;
@@ -53,7 +56,7 @@ pub(crate) fn decode(values: &[f32]) -> Vec<bool> {
     }
     // The best path does not meet itself, and near the seam it is wrong at one of its ends: the other is forced on both.
     let ends = [path.states[0], path.states[steps]];
-    let closed = ends.map(|end| closed_at(end, values, &outputs));
+    let closed = ends.map(|end| closed_at(end, values));
     let [first, last] = closed.each_ref().map(|message| correlation(message, values));
     let [from_first, from_last] = closed;
     if first > last { from_first } else { from_last }
@@ -65,32 +68,21 @@ pub(crate) fn correlation(message: &[bool], values: &[f32]) -> f32 {
 }
 
 /// The best message whose register begins and ends as `end`.
-fn closed_at(end: usize, values: &[f32], outputs: &[u8]) -> Vec<bool> {
+fn closed_at(end: usize, values: &[f32]) -> Vec<bool> {
     let mut metrics = vec![f32::NEG_INFINITY; STATES];
     metrics[end] = 0.0;
-    let survivors = advance(&mut metrics, values, outputs);
+    let survivors = advance(&mut metrics, values);
     Path::back(end, values.len() / RATE, &survivors).message
 }
 
 /// One round: updates the metric of each state and returns, for each step and state, whether the better predecessor
 /// was the one whose oldest bit is set.
-fn advance(metrics: &mut Vec<f32>, values: &[f32], outputs: &[u8]) -> Vec<Vec<bool>> {
+fn advance(metrics: &mut Vec<f32>, values: &[f32]) -> Vec<Vec<bool>> {
     let mut next = vec![0.0_f32; STATES];
     let mut survivors = Vec::with_capacity(values.len() / RATE);
-    for step in values.chunks_exact(RATE) {
-        let branch: [f32; 1 << RATE] = std::array::from_fn(|bits| {
-            step.iter().enumerate().map(|(i, value)| if bits >> i & 1 == 1 { -value } else { *value }).sum()
-        });
+    for step in values.as_chunks::<RATE>().0 {
         let mut choices = vec![false; STATES];
-        for (state, (next, choice)) in next.iter_mut().zip(&mut choices).enumerate() {
-            // The register of the transition into `state` is the state with the forgotten bit below it.
-            let register = state << 1;
-            let from = register & (STATES - 1);
-            let zero = metrics[from] + branch[usize::from(outputs[register])];
-            let one = metrics[from | 1] + branch[usize::from(outputs[register | 1])];
-            *choice = one > zero;
-            *next = zero.max(one);
-        }
+        butterflies(&SIGNS, step, metrics, &mut next, &mut choices);
         std::mem::swap(metrics, &mut next);
         survivors.push(choices);
     }
@@ -100,6 +92,43 @@ fn advance(metrics: &mut Vec<f32>, values: &[f32], outputs: &[u8]) -> Vec<Vec<bo
         *metric -= best;
     }
     survivors
+}
+
+/// For each output, its sign for register `2 i`, whose oldest and newest bits are 0.
+static SIGNS: LazyLock<[Vec<f32>; RATE]> = LazyLock::new(|| {
+    std::array::from_fn(|output| {
+        let sign = |i: u32| if output_bits(2 * i) >> output & 1 == 1 { -1.0 } else { 1.0 };
+        (0..STATES as u32 / 2).map(sign).collect()
+    })
+});
+
+/// One step of the decoder (trellis butterflies). The states `2 i` and `2 i + 1` lead to `i` where the new bit is 0 and to
+/// `i + STATES / 2` where it is 1. Every generator taps the oldest and the newest bit, so that either of them inverts all
+/// outputs.
+#[multiversion(targets("x86_64+avx2+fma", "x86_64+sse4.1", "aarch64+neon"))]
+fn butterflies(
+    signs: &[Vec<f32>; RATE],
+    step: &[f32; RATE],
+    metrics: &[f32],
+    next: &mut [f32],
+    choices: &mut [bool],
+) {
+    let (zeros, ones) = next.split_at_mut(STATES / 2);
+    let (zero_choices, one_choices) = choices.split_at_mut(STATES / 2);
+    let [a, b, c, d] = signs;
+    let signs = a.iter().zip(b).zip(c.iter().zip(d));
+    let states = zeros.iter_mut().zip(zero_choices).zip(ones.iter_mut().zip(one_choices));
+    for ((from, ((a, b), (c, d))), ((zero, zero_choice), (one, one_choice))) in
+        metrics.as_chunks::<2>().0.iter().zip(signs).zip(states)
+    {
+        let fit = a * step[0] + b * step[1] + c * step[2] + d * step[3];
+        let (from_even, from_odd) = (from[0] + fit, from[1] - fit);
+        *zero_choice = from_odd > from_even;
+        *zero = from_even.max(from_odd);
+        let (from_even, from_odd) = (from[0] - fit, from[1] + fit);
+        *one_choice = from_odd > from_even;
+        *one = from_even.max(from_odd);
+    }
 }
 
 fn best(metrics: &[f32]) -> usize {
@@ -184,6 +213,16 @@ mod tests {
                 (state >> 40) as f32 / (1_u32 << 24) as f32
             });
             uniform.take(12).sum::<f32>() - 6.0
+        }
+    }
+
+    /// What the decoder's steps rest on.
+    #[test]
+    fn outputs_change_sign_with_the_oldest_and_with_the_newest_bit() {
+        let all = (1 << RATE) - 1;
+        for register in 0..1 << MEMORY {
+            assert_eq!(output_bits(register | 1 << MEMORY), output_bits(register) ^ all);
+            assert_eq!(output_bits(register ^ 1), output_bits(register) ^ all);
         }
     }
 

@@ -15,15 +15,15 @@ use super::carriers::{Carriers, TILE_UNITS};
 use super::payload::Payload;
 
 /// Root mean square of the mark on a flat area, levels of 255, before the frame's budgets.
-const FLAT: f32 = 0.9;
+const FLAT: f32 = 1.3;
 /// What each level of standard deviation adds, in quadrature.
 const BUSY: f32 = 0.25;
 /// Of an amplitude, levels of 255.
-const LARGEST: f32 = 2.4;
+const LARGEST: f32 = 3.5;
 /// Mean square over a frame, levels of 255: 42.3 dB.
 const LARGEST_POWER: f32 = 3.85;
 /// Mean loss of structural similarity over a frame, by blocks. SSIM's own windows lose a sixth to a third less.
-const LARGEST_LOSS: f32 = 0.0117;
+const LARGEST_LOSS: f32 = 0.04;
 /// The constant of SSIM that keeps flat places from counting for everything: (0.03 x 255)^2.
 const C2: f32 = 58.5;
 

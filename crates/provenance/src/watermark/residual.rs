@@ -8,10 +8,12 @@ use multiversion::multiversion;
 
 /// Short side, pixels, below which frames are not made smaller.
 const SMALLEST_SIDE: usize = 230;
+/// Of the squares over which a full frame is flattened, pixels.
+const WINDOW_RADIUS: usize = 4;
 /// Added to the deviation, levels of 255: below it is the noise of rounding.
-const FLOOR: f32 = 0.5;
+const FLOOR: f32 = 0.1;
 /// In deviations.
-const BOUND: f32 = 1.5;
+const BOUND: f32 = 1.0;
 
 /// A picture of one number a pixel.
 #[derive(Clone, Debug, Default)]
@@ -19,6 +21,29 @@ pub(crate) struct Plane {
     pub(crate) width: usize,
     pub(crate) height: usize,
     pub(crate) values: Vec<f32>,
+}
+
+/// The brightness of a full frame, levels of 255.
+pub(crate) struct Luma {
+    pub(crate) width: usize,
+    pub(crate) height: usize,
+    values: Vec<u8>,
+}
+
+impl Luma {
+    pub(crate) fn of(frame: &RgbImage) -> Self {
+        let mut values = vec![0; frame.as_raw().len() / 3];
+        to_luma(frame.as_raw(), &mut values);
+        Self { width: frame.width() as usize, height: frame.height() as usize, values }
+    }
+}
+
+#[multiversion(targets("x86_64+avx2+fma", "x86_64+sse4.1", "aarch64+neon"))]
+fn to_luma(pixels: &[u8], values: &mut [u8]) {
+    for (value, pixel) in values.iter_mut().zip(pixels.chunks_exact(3)) {
+        let sum = 77 * u32::from(pixel[0]) + 150 * u32::from(pixel[1]) + 29 * u32::from(pixel[2]);
+        *value = (sum >> 8) as u8;
+    }
 }
 
 /// Works out residuals of frames; holds what can be used again for the next.
@@ -33,10 +58,31 @@ pub(crate) struct Residuals {
 impl Residuals {
     /// Of one frame; each side is a whole fraction of the frame's.
     pub(crate) fn of(&mut self, frame: &RgbImage) -> &Plane {
-        let Self { luma, mean, power, sums } = self;
-        shrink(frame, luma);
+        shrink(frame, &mut self.luma);
         // 5 x 5 pixels where the short side has 256, which passes what the mark uses.
-        let radius = ((luma.width.min(luma.height) as f32 / 128.0).round() as usize).max(1);
+        let radius = ((self.luma.width.min(self.luma.height) as f32 / 128.0).round() as usize).max(1);
+        self.flatten(radius)
+    }
+
+    /// Of a full frame at `1 / factor` of its size, for tiles of about 100 pixels there.
+    pub(crate) fn of_luma(&mut self, frame: &Luma, factor: usize) -> &Plane {
+        let luma = &mut self.luma;
+        (luma.width, luma.height) = (frame.width / factor, frame.height / factor);
+        luma.values.clear();
+        luma.values.resize(luma.width * luma.height, 0.0);
+        let scale = 1.0 / (factor * factor) as f32;
+        for (y, row) in frame.values.chunks_exact(frame.width).take(luma.height * factor).enumerate() {
+            let line = &mut luma.values[y / factor * luma.width..][..luma.width];
+            for (value, pixels) in line.iter_mut().zip(row.chunks_exact(factor)) {
+                *value += scale * pixels.iter().map(|&pixel| f32::from(pixel)).sum::<f32>();
+            }
+        }
+        self.flatten(WINDOW_RADIUS)
+    }
+
+    /// What is left of the luma without its mean over squares of `2 radius + 1` pixels.
+    fn flatten(&mut self, radius: usize) -> &Plane {
+        let Self { luma, mean, power, sums } = self;
         box_mean(luma, radius, mean, sums);
         subtract(&mut luma.values, &mean.values, &mut power.values);
         (power.width, power.height) = (luma.width, luma.height);
@@ -73,7 +119,7 @@ fn add_luma(row: &[u8], factor: usize, scale: f32, line: &mut [f32]) {
 }
 
 /// The mean over a square of `2 radius + 1`; beyond the border the picture goes on as it ends.
-fn box_mean(plane: &Plane, radius: usize, mean: &mut Plane, sums: &mut Vec<f32>) {
+pub(crate) fn box_mean(plane: &Plane, radius: usize, mean: &mut Plane, sums: &mut Vec<f32>) {
     let (width, height) = (plane.width, plane.height);
     (mean.width, mean.height) = (width, height);
     mean.values.resize(width * height, 0.0);
