@@ -5,6 +5,17 @@ use burn::tensor::Tensor;
 use burn::tensor::module::interpolate;
 use burn::tensor::ops::{GridSampleOptions, GridSamplePaddingMode, InterpolateMode, InterpolateOptions};
 
+/// Version of the formula of [`compose`], which rises with every change of what a generator's output means:
+///
+/// 1. `tanh(offset + atanh(photo))`;
+/// 2. bright channels are darkened by the same share as one of 0.5, from `portrait-12` on (docs/training-log.md);
+/// 3. bright channels are darkened no less than the two that become darkest ([`BRIGHT`]).
+pub const COMPOSITION_VERSION: u32 = 3;
+
+/// The versions that weights may have been trained with; all are composed by the newest formula. `portrait-12`, trained
+/// with 2, gains by 3 (docs/training-log.md, "Highlights").
+pub const COMPOSITIONS_SUPPORTED: std::ops::RangeInclusive<u32> = 2..=COMPOSITION_VERSION;
+
 /// The photo's colours are held this far away from ±1, where atanh is infinite.
 pub const COLOUR_MARGIN: f32 = 1e-4;
 

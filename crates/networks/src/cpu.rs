@@ -1,4 +1,4 @@
-//! `gioconda-convolution` as operations of Burn: on the `flex` device our own vector code with its own gradients, on
+//! `gioconda-kernels` as operations of Burn: on the `flex` device our own vector code with its own gradients, on
 //! every other device Burn's operations. Networks call [`convolve`], [`convolve_transposed`] and [`normalize`] and do
 //! not see which.
 
@@ -13,9 +13,10 @@ use burn::backend::{Autodiff, Backend, Dispatch, Flex, TensorMetadata, backend_e
 use burn::tensor::module::{conv_transpose2d, conv2d};
 use burn::tensor::ops::{ConvOptions, ConvTransposeOptions};
 use burn::tensor::{DType, Device, Tensor, TensorData, activation};
-use gioconda_convolution::{Convolution, InstanceNorm, Moments};
+use gioconda_kernels::{Convolution, InstanceNorm, Moments};
 
-use crate::layers::NORM_EPSILON;
+/// Added to the variance under the root in every norm (DESIGN.md §4).
+pub(crate) const NORM_EPSILON: f64 = 1e-4;
 
 /// 2-D convolution with zero padding: `x`: `[B, in, H, W]`; `weight`: `[out, in, k, k]`; `bias`: `[out]`; out
 /// `[B, out, (H + 2 padding - k) / stride + 1, ..]`.

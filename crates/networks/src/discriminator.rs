@@ -27,6 +27,15 @@ pub struct DiscriminatorConfig {
 }
 
 impl DiscriminatorConfig {
+    pub(crate) fn check(&self) -> Result<()> {
+        self.as_embedder().check("discriminator")
+    }
+
+    /// As [`EmbedderConfig::least_parameters`].
+    pub(crate) fn least_parameters(&self) -> usize {
+        self.as_embedder().least_parameters()
+    }
+
     fn as_embedder(&self) -> EmbedderConfig {
         let Self { widths, resolution, self_attention } = self.clone();
         EmbedderConfig { widths, resolution, self_attention }
@@ -52,7 +61,7 @@ pub struct Discriminator {
 impl Discriminator {
     /// A discriminator with fresh weights.
     pub fn new(config: &DiscriminatorConfig, device: &Device) -> Result<Self> {
-        config.as_embedder().check("discriminator")?;
+        config.check()?;
         let width = config.as_embedder().embedding();
         let mut blocks = down_path(6, &config.widths, config.resolution, config.self_attention, device);
         let last = BlockConfig {

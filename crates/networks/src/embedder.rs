@@ -24,8 +24,15 @@ impl EmbedderConfig {
         self.widths.last().copied().unwrap_or(0)
     }
 
+    /// Parameters of the 3x3 convolutions: the network has at least so many.
+    pub(crate) fn least_parameters(&self) -> usize {
+        let inputs = std::iter::once(6).chain(self.widths.iter().copied());
+        inputs.zip(&self.widths).map(|(input, output)| 9 * output * (input + output)).sum()
+    }
+
     pub(crate) fn check(&self, network: &'static str) -> Result<()> {
         let fail = |reason: String| Err(Error::Config { network, reason });
+        check_bounds(network, &self.widths, self.resolution)?;
         if self.widths.is_empty() || self.widths.contains(&0) {
             return fail("widths must be a list of positive numbers".to_owned());
         }
@@ -36,6 +43,25 @@ impl EmbedderConfig {
         }
         Ok(())
     }
+}
+
+/// Most widths, and so halvings, of a network: 12 halve 4096 pixels to one.
+const MOST_LEVELS: usize = 12;
+/// Most channels of a layer; the paper has 512.
+pub(crate) const MOST_CHANNELS: usize = 4096;
+/// Largest side of the pictures a network is trained on, pixels.
+pub(crate) const LARGEST_SIDE: usize = 4096;
+
+/// Refuses sizes that are out of range, before they are multiplied or memory is allocated.
+pub(crate) fn check_bounds(network: &'static str, widths: &[usize], resolution: usize) -> Result<()> {
+    let fail = |reason: String| Err(Error::Config { network, reason });
+    if widths.len() > MOST_LEVELS || widths.iter().any(|width| *width > MOST_CHANNELS) {
+        return fail(format!("widths must be at most {MOST_LEVELS} numbers up to {MOST_CHANNELS}"));
+    }
+    if resolution > LARGEST_SIDE {
+        return fail(format!("resolution {resolution} must be at most {LARGEST_SIDE}"));
+    }
+    Ok(())
 }
 
 /// E(frame, landmark picture) -> embedding.

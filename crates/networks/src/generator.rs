@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::block::DOWN_ATTENTION_SIZE;
 use crate::block::{BlockConfig, Norm, Resample, ResidualBlock, UP_ATTENTION_SIZE};
+use crate::embedder::{MOST_CHANNELS, check_bounds};
 use crate::layers::{Conv2d, Linear, Psi};
 use crate::pixel_shuffle::{shuffled, unshuffled};
 use crate::{Error, Result};
@@ -19,6 +20,9 @@ use crate::{Error, Result};
 pub(crate) const FLOW_RANGE: f64 = 0.25;
 /// Bias of the blend mask before the sigmoid in a fresh network: mostly warp (PROTOTYPE.md).
 const MASK_BIAS: f32 = 2.0;
+
+/// Most AdaIN blocks at the smallest size.
+const MOST_BLOCKS: usize = 64;
 
 /// What the last layer means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -125,8 +129,22 @@ impl GeneratorConfig {
         total + convolution(size, 3, self.last_width(), self.shuffled_channels(self.output.channels()))
     }
 
-    fn check(&self) -> Result<()> {
+    /// Parameters of the blocks' 3x3 convolutions and of P: the network has at least so many.
+    pub(crate) fn least_parameters(&self) -> usize {
+        let blocks = self.down_blocks().into_iter().chain(self.middle_blocks()).chain(self.up_blocks());
+        let convolutions: usize = blocks.map(|block| 9 * block.output * (block.input + block.output)).sum();
+        convolutions + self.embedding * self.psi_len()
+    }
+
+    pub(crate) fn check(&self) -> Result<()> {
         let fail = |reason: String| Err(Error::Config { network: "generator", reason });
+        check_bounds("generator", &self.widths, self.resolution)?;
+        if self.residual_blocks > MOST_BLOCKS || self.input > MOST_CHANNELS || self.embedding > MOST_CHANNELS
+        {
+            return fail(format!(
+                "residual_blocks must be at most {MOST_BLOCKS}, input and embedding at most {MOST_CHANNELS}"
+            ));
+        }
         if self.widths.len() < 1 + usize::from(self.skips) || self.widths.contains(&0) {
             return fail("widths must be a list of positive numbers, two or more with skips".to_owned());
         }

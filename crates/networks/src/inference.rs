@@ -2,14 +2,14 @@
 //! applied while a convolution reads its input.
 
 use burn::tensor::Tensor;
-use gioconda_convolution::{Activation, Convolution, InstanceNorm, Prepared};
+use gioconda_kernels::simd::{sigmoid, tanh};
+use gioconda_kernels::{Activation, Convolution, InstanceNorm, Prepared};
 use rayon::prelude::*;
-use rten_simd::SimdUnaryOp;
-use rten_vecmath::{Sigmoid, Tanh};
 
 use crate::block::{Resample, ResidualBlock};
+use crate::cpu::NORM_EPSILON;
 use crate::generator::{FLOW_RANGE, Generator, Output};
-use crate::layers::{Conv2d, NORM_EPSILON};
+use crate::layers::Conv2d;
 use crate::pixel_shuffle::{shuffle, unshuffle};
 
 /// A generator with ψ baked in.
@@ -25,6 +25,8 @@ pub struct Inference {
     up: Vec<Block>,
     last: Norm,
     output: Layer,
+    /// The frame, kept from run to run.
+    out: Vec<f32>,
     /// Whether the outputs of the down path are handed to the up path.
     skips: bool,
     activation: Output,
@@ -58,6 +60,7 @@ impl Inference {
         let (skips, activation) = (config.skips, config.output);
         let numbers = if pixel_shuffle == 1 { 0 } else { config.input * size[0] * size[1] };
         let unshuffled = vec![0.0; numbers];
+        let out = vec![0.0; output.out.len()];
         Some(Self {
             size,
             pixel_shuffle,
@@ -68,16 +71,17 @@ impl Inference {
             up,
             last,
             output,
+            out,
             skips,
             activation,
         })
     }
 
-    /// `input`: `[input, H, W]`, as [`Generator::forward`]'s; out `[3 or 6, H, W]`.
+    /// `input`: `[input, H, W]`, as [`Generator::forward`]'s; out `[3 or 6, H, W]`, the caller's until the next run.
     ///
     /// # Panics
     /// When `input` has another size.
-    pub fn run(&mut self, input: &[f32]) -> Vec<f32> {
+    pub fn run(&mut self, input: &[f32]) -> &mut [f32] {
         let input = if self.pixel_shuffle == 1 {
             input
         } else {
@@ -98,8 +102,8 @@ impl Inference {
             x = block.run(x, maps.next().filter(|_| self.skips));
         }
         let x = self.output.run(x, &self.last.activations(x));
-        let mut out = vec![0.0; x.len()];
-        shuffle(x, self.size, self.pixel_shuffle, &mut out);
+        let out = &mut self.out;
+        shuffle(x, self.size, self.pixel_shuffle, out);
         let pixels = out.len() / self.activation.channels();
         let (flow, rest) = out.split_at_mut(match self.activation {
             Output::Rgb => 3 * pixels,
@@ -109,13 +113,13 @@ impl Inference {
             Output::Rgb => 1.0,
             Output::Composition => FLOW_RANGE as f32,
         };
-        Tanh {}.map_mut(flow);
+        tanh(flow);
         for value in flow {
             *value *= range;
         }
         // The mask. RGB has none.
         let mask = pixels.min(rest.len());
-        Sigmoid {}.map_mut(&mut rest[..mask]);
+        sigmoid(&mut rest[..mask]);
         out
     }
 }
@@ -383,16 +387,19 @@ mod tests {
                 |shape: [usize; 4]| Tensor::<4>::random(shape, Distribution::Uniform(-1.0, 1.0), &device);
             let psi = Tensor::<2>::random([1, config.psi_len()], Distribution::Normal(0.5, 1.0), &device);
             let mut inference = Inference::new(&generator, &values(psi.clone()), [32, 48]).unwrap();
+            let mut frames = Vec::new();
             for _ in 0..2 {
                 let input = random([1, config.input, 32, 48]);
                 let expected = values(generator.forward(input.clone(), psi.clone()));
                 let out = inference.run(&values(input));
                 assert_eq!(out.len(), expected.len());
+                frames.push(out.as_ptr());
                 let largest = expected.iter().fold(0f32, |largest, value| largest.max(value.abs()));
                 for (value, expected) in out.iter().zip(&expected) {
                     assert!((value - expected).abs() < 1e-4 * largest, "{preset}: {value} {expected}");
                 }
             }
+            assert_eq!(frames[0], frames[1], "a run must allocate no frame of its own");
         }
     }
 

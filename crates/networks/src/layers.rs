@@ -9,9 +9,6 @@ use burn::tensor::{Device, Distribution, Tensor};
 use crate::cpu::{convolve, convolve_transposed, normalize};
 use crate::spectral::{normalized, singular_vector};
 
-/// Added to the variance under the root in every norm (DESIGN.md §4).
-pub(crate) const NORM_EPSILON: f64 = 1e-4;
-
 /// PyTorch's default initialisation of convolutions and linear maps: `U(-b, b)`, `b = 1 / sqrt(fan_in)`.
 fn uniform<const D: usize>(shape: [usize; D], fan_in: usize, device: &Device) -> Tensor<D> {
     let bound = 1.0 / (fan_in as f64).sqrt();

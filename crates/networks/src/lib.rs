@@ -1,8 +1,4 @@
-//! The three networks of "Few-Shot Adversarial Learning of Realistic Neural Talking Head Models" (Zakharov et al.,
-//! ICCV 2019, arXiv 1905.08233): embedder, generator, discriminator; their losses, weight files and ONNX export.
-//!
-//! Pictures are tensors `[B, 3, H, W]`, RGB in -1..1, y down. Everything runs on any Burn [`Device`]; a network built
-//! on `device.autodiff()` can be trained.
+#![doc = include_str!("../README.md")]
 
 mod attention;
 mod block;
@@ -13,6 +9,7 @@ mod device;
 mod discriminator;
 mod embedder;
 mod error;
+mod files;
 mod generator;
 mod inference;
 mod layers;
@@ -30,7 +27,9 @@ pub use attention::SelfAttention;
 pub use block::{BlockConfig, Norm, Resample, ResidualBlock};
 pub use burn;
 pub use burn::tensor::Device;
-pub use composition::{BRIGHT, COLOUR_MARGIN, Composition, Warp, compose};
+pub use composition::{
+    BRIGHT, COLOUR_MARGIN, COMPOSITION_VERSION, COMPOSITIONS_SUPPORTED, Composition, Warp, compose,
+};
 pub use cpu::convolve;
 pub use critics::{
     Critics, FaceSquares, IDENTITY_FILE, IDENTITY_SHA256, IdentityCritic, JudgedLandmarks, JudgedOpening,
@@ -54,4 +53,6 @@ pub use spectral::SpectralNorm;
 pub use training::{
     Episode, Generated, GeneratorLosses, Networks, Windows, discriminator_losses, generate, generator_losses,
 };
+#[doc(hidden)]
+pub use weights::fuzz_weights;
 pub use weights::{WeightFile, WeightHeader, WeightWriter};

@@ -46,18 +46,30 @@ impl ModuleVisitor for Count {
 /// When the two modules differ in structure.
 #[must_use]
 pub fn moving_average<M: Module>(average: M, current: &M, decay: f64) -> M {
-    let mut values = Values::default();
-    current.visit(&mut values);
-    average.map(&mut Blend { path: Vec::new(), current: values.by_path, decay })
+    average.map(&mut Blend { path: Vec::new(), current: values_by_path(current), decay })
+}
+
+/// The values of a parameter, without gradient.
+pub(crate) struct Values {
+    pub(crate) shape: Vec<usize>,
+    /// All of them in a row.
+    pub(crate) flat: Tensor<1>,
+}
+
+/// The values of all parameters of `module` by their paths, as in `down.0.conv1.weight`.
+pub(crate) fn values_by_path<M: Module>(module: &M) -> HashMap<String, Values> {
+    let mut collect = Collect::default();
+    module.visit(&mut collect);
+    collect.by_path
 }
 
 #[derive(Default)]
-struct Values {
+struct Collect {
     path: Vec<String>,
-    by_path: HashMap<String, Tensor<1>>,
+    by_path: HashMap<String, Values>,
 }
 
-impl ModuleVisitor for Values {
+impl ModuleVisitor for Collect {
     fn enter_module(&mut self, name: &str, _container_type: &str) {
         self.path.push(name.to_owned());
     }
@@ -68,14 +80,15 @@ impl ModuleVisitor for Values {
 
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
         let value = param.val();
-        let length = value.shape().num_elements();
-        self.by_path.insert(self.path.join("."), value.without_autodiff().reshape([length]));
+        let shape = value.dims().to_vec();
+        let flat = value.without_autodiff().reshape([shape.iter().product::<usize>()]);
+        self.by_path.insert(self.path.join("."), Values { shape, flat });
     }
 }
 
 struct Blend {
     path: Vec<String>,
-    current: HashMap<String, Tensor<1>>,
+    current: HashMap<String, Values>,
     decay: f64,
 }
 
@@ -94,7 +107,7 @@ impl ModuleMapper for Blend {
         let copied = self.path.last().is_some_and(|name| name == SINGULAR_VECTOR);
         param.map(|average| {
             let average = average.without_autodiff();
-            let current = current.reshape(average.dims());
+            let current = current.flat.reshape(average.dims());
             if copied { current } else { average * self.decay + current * (1.0 - self.decay) }
         })
     }

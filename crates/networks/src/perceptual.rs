@@ -4,7 +4,6 @@
 //! and VGGFace weights cannot be shipped; `vgg19` and `vggface` expect them converted to safetensors with the names
 //! `conv1_1.weight`, `conv1_1.bias`, ... in PyTorch's layout, trained on Caffe-style input.
 
-use std::fs;
 use std::path::Path;
 
 use burn::tensor::module::{conv2d, max_pool2d};
@@ -13,7 +12,7 @@ use burn::tensor::{Device, Tensor, TensorData, activation};
 use safetensors::tensor::{Dtype, SafeTensors};
 
 use crate::cpu::convolve;
-use crate::{Error, Result};
+use crate::{Error, Result, files};
 
 /// How a network wants its pictures.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -207,7 +206,7 @@ impl PerceptualNetwork {
     /// Reads `spec.file` from the folder of models.
     pub fn load(spec: &PerceptualSpec, models: &Path, device: &Device) -> Result<Self> {
         let path = models.join(spec.file);
-        let bytes = fs::read(&path).map_err(|source| Error::Io { path: path.clone(), source })?;
+        let bytes = files::read(&path)?;
         let file = SafeTensors::deserialize(&bytes)
             .map_err(|error| Error::NotWeights { path: path.clone(), reason: error.to_string() })?;
         let source = Source { path: &path, file, device };
@@ -283,31 +282,55 @@ struct Source<'a> {
 }
 
 impl Source<'_> {
-    fn tensor<const D: usize>(&self, name: &str) -> Result<Tensor<D>> {
-        let fail =
-            |problem: String| Error::Tensor { path: self.path.to_owned(), tensor: name.to_owned(), problem };
-        let view = self.file.tensor(name).map_err(|_| fail("is missing".to_owned()))?;
-        let shape: [usize; D] = view
-            .shape()
-            .try_into()
-            .map_err(|_| fail(format!("has shape {:?}, but {D} dimensions are needed", view.shape())))?;
+    fn fail(&self, name: &str, problem: String) -> Error {
+        Error::Tensor { path: self.path.to_owned(), tensor: name.to_owned(), problem }
+    }
+
+    /// The finite numbers of the tensor `name`, which must have this shape.
+    fn numbers(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>> {
+        let view = self.file.tensor(name).map_err(|_| self.fail(name, "is missing".to_owned()))?;
+        if view.shape() != shape {
+            let found = view.shape();
+            return Err(self.fail(name, format!("has shape {found:?}, but the network needs {shape:?}")));
+        }
         if view.dtype() != Dtype::F32 {
-            return Err(fail(format!("holds {:?} values, but F32 is needed", view.dtype())));
+            return Err(self.fail(name, format!("holds {:?} values, but F32 is needed", view.dtype())));
         }
         let (chunks, _) = view.data().as_chunks::<4>();
         let values: Vec<f32> = chunks.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
-        Ok(Tensor::from_data(TensorData::new(values, shape), self.device))
+        if values.iter().all(|value| value.is_finite()) {
+            Ok(values)
+        } else {
+            Err(self.fail(name, "holds NaN or infinity".to_owned()))
+        }
     }
 
-    /// `prefix.weight` and the batch norm `norm.*` behind it, folded into one convolution.
-    fn batch_normed(&self, prefix: &str, norm: &str) -> Result<(Tensor<4>, Tensor<1>)> {
+    /// How many output channels the convolution `name` has. It is read from the file: narrower networks of the same layers load
+    /// too.
+    fn outputs(&self, name: &str) -> Result<usize> {
+        let view = self.file.tensor(name).map_err(|_| self.fail(name, "is missing".to_owned()))?;
+        view.shape().first().copied().filter(|&outputs| outputs > 0).ok_or_else(|| {
+            self.fail(name, format!("has shape {:?}, but a convolution has outputs", view.shape()))
+        })
+    }
+
+    fn tensor<const D: usize>(&self, name: &str, shape: [usize; D]) -> Result<Tensor<D>> {
+        Ok(Tensor::from_data(TensorData::new(self.numbers(name, &shape)?, shape), self.device))
+    }
+
+    /// `prefix.weight`, `[out, in, k, k]`, and the batch norm `norm.*` behind it, folded into one convolution.
+    fn batch_normed(&self, prefix: &str, norm: &str, shape: [usize; 4]) -> Result<(Tensor<4>, Tensor<1>)> {
         /// PyTorch's default.
         const EPSILON: f64 = 1e-5;
-        let weight = self.tensor::<4>(&format!("{prefix}.weight"))?;
-        let value = |field: &str| self.tensor::<1>(&format!("{norm}.{field}"));
+        let output = shape[0];
+        let weight = self.tensor::<4>(&format!("{prefix}.weight"), shape)?;
+        let value = |field: &str| self.tensor::<1>(&format!("{norm}.{field}"), [output]);
+        let variance = format!("{norm}.running_var");
+        if self.numbers(&variance, &[output])?.iter().any(|value| *value < 0.0) {
+            return Err(self.fail(&variance, "holds a variance below 0".to_owned()));
+        }
         let scale = value("weight")? / (value("running_var")? + EPSILON).sqrt();
         let bias = value("bias")? - value("running_mean")? * scale.clone();
-        let output = weight.dims()[0];
         Ok((weight * scale.reshape([output, 1, 1, 1]), bias))
     }
 }
@@ -315,6 +338,7 @@ impl Source<'_> {
 fn vgg(source: &Source<'_>, convolutions: [usize; 5], taps: &[(usize, usize)]) -> Result<Vec<Stage>> {
     let last = taps.iter().max().copied().unwrap_or((0, 0));
     let mut stages = Vec::new();
+    let mut channels = 3;
     for (block, count) in (1..).zip(convolutions) {
         for index in 1..=count {
             if (block, index) > last {
@@ -324,13 +348,16 @@ fn vgg(source: &Source<'_>, convolutions: [usize; 5], taps: &[(usize, usize)]) -
                 stages.push(Stage::MaxPool);
             }
             let name = format!("conv{block}_{index}");
+            let weight = format!("{name}.weight");
+            let output = source.outputs(&weight)?;
             let layer = FrozenConv {
-                weight: source.tensor(&format!("{name}.weight"))?,
-                bias: source.tensor(&format!("{name}.bias"))?,
+                weight: source.tensor(&weight, [output, channels, 3, 3])?,
+                bias: source.tensor(&format!("{name}.bias"), [output])?,
                 stride: 1,
                 groups: 1,
                 activation: Activation::Relu,
             };
+            channels = output;
             stages.push(Stage::Convolutions { layers: vec![layer], residual: false });
             if taps.contains(&(block, index)) {
                 stages.push(Stage::Tap);
@@ -344,15 +371,14 @@ fn vgg(source: &Source<'_>, convolutions: [usize; 5], taps: &[(usize, usize)]) -
 const MOBILENET_V2_STRIDES: [usize; 17] = [1, 2, 1, 2, 1, 1, 2, 1, 1, 1, 1, 1, 1, 2, 1, 1, 1];
 
 fn mobilenet_v2(source: &Source<'_>, taps: &[usize]) -> Result<Vec<Stage>> {
-    let conv = |prefix: &str, norm: &str, stride, activation| -> Result<FrozenConv> {
-        let (weight, bias) = source.batch_normed(prefix, norm)?;
+    let conv = |prefix: &str, norm: &str, shape: [usize; 4], stride, activation| -> Result<FrozenConv> {
+        let (weight, bias) = source.batch_normed(prefix, norm, shape)?;
         // A depthwise weight is [C, 1, 3, 3], one group per channel; the stem's is [32, 3, 3, 3].
-        let [output, per_group, kernel, _] = weight.dims();
-        let groups = if per_group == 1 && kernel == 3 { output } else { 1 };
+        let groups = if shape[1] == 1 { shape[0] } else { 1 };
         Ok(FrozenConv { weight, bias, stride, groups, activation })
     };
-    let stem = conv("features.0.0", "features.0.1", 2, Activation::Relu6)?;
-    let mut channels = stem.weight.dims()[0];
+    let mut channels = source.outputs("features.0.0.weight")?;
+    let stem = conv("features.0.0", "features.0.1", [channels, 3, 3, 3], 2, Activation::Relu6)?;
     let mut stages = vec![Stage::Convolutions { layers: vec![stem], residual: false }];
     for (index, stride) in (1..).zip(MOBILENET_V2_STRIDES) {
         if taps.iter().all(|tap| *tap < index) {
@@ -361,17 +387,18 @@ fn mobilenet_v2(source: &Source<'_>, taps: &[usize]) -> Result<Vec<Stage>> {
         let block = format!("features.{index}.conv");
         // The first block has no expansion: depthwise at .0, projection at .1 and .2.
         let expanded = usize::from(index > 1);
+        let expansion = format!("{block}.0.0");
+        let inner = if expanded == 1 { source.outputs(&format!("{expansion}.weight"))? } else { channels };
         let mut layers = Vec::with_capacity(3);
         if expanded == 1 {
-            layers.push(conv(&format!("{block}.0.0"), &format!("{block}.0.1"), 1, Activation::Relu6)?);
+            let norm = format!("{block}.0.1");
+            layers.push(conv(&expansion, &norm, [inner, channels, 1, 1], 1, Activation::Relu6)?);
         }
-        let depthwise = format!("{block}.{expanded}");
-        layers.push(conv(&format!("{depthwise}.0"), &format!("{depthwise}.1"), stride, Activation::Relu6)?);
-        let (projection, norm) = (expanded + 1, expanded + 2);
-        let projected =
-            conv(&format!("{block}.{projection}"), &format!("{block}.{norm}"), 1, Activation::None)?;
-        let output = projected.weight.dims()[0];
-        layers.push(projected);
+        let (weight, norm) = (format!("{block}.{expanded}.0"), format!("{block}.{expanded}.1"));
+        layers.push(conv(&weight, &norm, [inner, 1, 3, 3], stride, Activation::Relu6)?);
+        let (weight, norm) = (format!("{block}.{}", expanded + 1), format!("{block}.{}", expanded + 2));
+        let output = source.outputs(&format!("{weight}.weight"))?;
+        layers.push(conv(&weight, &norm, [output, inner, 1, 1], 1, Activation::None)?);
         stages.push(Stage::Convolutions { layers, residual: stride == 1 && output == channels });
         channels = output;
         if taps.contains(&index) {
@@ -384,6 +411,9 @@ fn mobilenet_v2(source: &Source<'_>, taps: &[usize]) -> Result<Vec<Stage>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use safetensors::tensor::TensorView;
+    use std::collections::BTreeMap;
+    use std::fs;
     use std::path::PathBuf;
 
     fn models() -> PathBuf {
@@ -441,5 +471,67 @@ mod tests {
         fs::write(&path, safetensors::serialize(empty, None).unwrap()).unwrap();
         assert!(load().ends_with("tensor `conv1_1.weight` is missing"));
         assert!(perceptual_spec("vgg").unwrap_err().to_string().contains("choose one of: vgg16-hed"));
+    }
+
+    /// Shape and numbers of every tensor that MobileNetV2 needs up to its second block, all 0.5.
+    fn small_network() -> BTreeMap<String, (Vec<usize>, Vec<f32>)> {
+        let mut tensors = BTreeMap::new();
+        let mut add = |name: String, shape: &[usize]| {
+            tensors.insert(name, (shape.to_vec(), vec![0.5; shape.iter().product()]));
+        };
+        for (weight, norm, shape) in [
+            ("0.0", "0.1", [32, 3, 3, 3]),
+            ("1.conv.0.0", "1.conv.0.1", [32, 1, 3, 3]),
+            ("1.conv.1", "1.conv.2", [16, 32, 1, 1]),
+        ] {
+            add(format!("features.{weight}.weight"), &shape);
+            for field in ["weight", "bias", "running_mean", "running_var"] {
+                add(format!("features.{norm}.{field}"), &shape[..1]);
+            }
+        }
+        tensors
+    }
+
+    fn loaded(tensors: &BTreeMap<String, (Vec<usize>, Vec<f32>)>) -> Result<PerceptualNetwork> {
+        let folder = tempfile::tempdir().unwrap();
+        let spec = PerceptualSpec {
+            architecture: Architecture::MobileNetV2 { taps: &[1] },
+            ..*perceptual_spec("mobilenet-v2").unwrap()
+        };
+        let bytes: BTreeMap<&String, Vec<u8>> = tensors
+            .iter()
+            .map(|(name, (_, values))| (name, values.iter().flat_map(|value| value.to_le_bytes()).collect()))
+            .collect();
+        let views = tensors.iter().map(|(name, (shape, _))| {
+            (name, TensorView::new(Dtype::F32, shape.clone(), &bytes[name]).unwrap())
+        });
+        fs::write(folder.path().join(spec.file), safetensors::serialize(views, None).unwrap()).unwrap();
+        PerceptualNetwork::load(&spec, folder.path(), &Device::flex())
+    }
+
+    #[test]
+    fn tensors_of_other_shapes_or_numbers_are_named() {
+        let network = loaded(&small_network()).unwrap();
+        let frame = Tensor::<4>::ones([1, 3, 32, 32], &Device::flex());
+        assert_eq!(network.features(frame)[0].dims(), [1, 16, 16, 16]);
+        for (name, shape, value, told) in [
+            ("features.0.0.weight", vec![32, 3, 3, 5], 0.5, "has shape [32, 3, 3, 5]"),
+            ("features.0.1.weight", vec![31], 0.5, "has shape [31], but the network needs [32]"),
+            ("features.0.0.weight", vec![32, 3, 0, 0], 0.5, "has shape"),
+            ("features.0.0.weight", vec![32, 27], 0.5, "has shape"),
+            ("features.0.1.bias", vec![7], 0.5, "has shape [7], but the network needs [32]"),
+            ("features.0.1.running_var", vec![0], 0.5, "has shape [0]"),
+            ("features.0.1.running_var", vec![32], -1.0, "variance below 0"),
+            ("features.0.1.running_mean", vec![32], f32::NAN, "holds NaN or infinity"),
+            ("features.1.conv.0.0.weight", vec![32, 3, 3, 3], 0.5, "has shape"),
+            ("features.1.conv.1.weight", vec![16, 16, 1, 1], 0.5, "needs [16, 32, 1, 1]"),
+            ("features.1.conv.1.weight", vec![16, 32, 1, 1], f32::INFINITY, "holds NaN or infinity"),
+        ] {
+            let mut tensors = small_network();
+            let count = shape.iter().product();
+            tensors.insert(name.to_owned(), (shape, vec![value; count]));
+            let message = loaded(&tensors).unwrap_err().to_string();
+            assert!(message.contains(name) && message.contains(told), "{message}");
+        }
     }
 }

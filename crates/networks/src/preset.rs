@@ -67,6 +67,18 @@ pub struct NetworksConfig {
     pub discriminator: DiscriminatorConfig,
 }
 
+impl NetworksConfig {
+    /// Refuses sizes that no network can be built from or that are out of range, without building anything.
+    ///
+    /// # Errors
+    /// [`Error::Config`] names the network and what to change.
+    pub fn check(&self) -> Result<(), Error> {
+        self.embedder.check("embedder")?;
+        self.generator.check()?;
+        self.discriminator.check()
+    }
+}
+
 /// DESIGN.md §4.
 fn paper() -> NetworksConfig {
     let resolution = 256;
@@ -144,6 +156,28 @@ mod tests {
         assert_eq!(counts, [750_808, 2_433_432, 377_712, 1_046_105]);
         let row = "| 750,808 | 2,433,432 | 377,712 | 1,046,105 |";
         assert!(include_str!("../README.md").contains(row), "the README's table says otherwise");
+    }
+
+    #[test]
+    fn least_parameters_are_a_little_below_the_count() {
+        let device = Device::flex();
+        let config = Preset::Portrait.config();
+        for (least, all) in [
+            (
+                config.embedder.least_parameters(),
+                parameter_count(&Embedder::new(&config.embedder, &device).unwrap()),
+            ),
+            (
+                config.generator.least_parameters(),
+                parameter_count(&Generator::new(&config.generator, &device).unwrap()),
+            ),
+            (
+                config.discriminator.least_parameters(),
+                parameter_count(&Discriminator::new(&config.discriminator, &device).unwrap()),
+            ),
+        ] {
+            assert!(least <= all && least > all * 3 / 5, "{least} of {all}");
+        }
     }
 
     #[test]

@@ -1,330 +1,30 @@
 //! Weight files: safetensors whose header says what the weights are for.
 //!
 //! Tensor names are `network.field.field...`, read off the modules: `generator.down.1.conv1.weight`. The header's
-//! entries are `format`, `preset`, `config` (sizes of all networks, JSON), `landmark_picture_version`,
-//! `training_data` and `licence`. Loading checks the header and every tensor of the network, and names the first thing
-//! that does not fit.
+//! entries are `format`, `preset`, `config` (sizes of all networks, JSON), `landmark_picture_version`, `composition` (the
+//! version of the formula that a composing generator was trained with), `training_data` and `licence`. Loading checks the
+//! header and every tensor of the network, and names the first thing that does not fit.
 
-use std::collections::{BTreeMap, HashMap};
-use std::fs;
-use std::path::{Path, PathBuf};
+mod header;
+mod read;
+mod write;
 
-use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
-use burn::tensor::{Tensor, TensorData};
-use half::f16;
-use safetensors::tensor::{Dtype, SafeTensors, TensorView};
-
-use crate::{Error, NetworksConfig, Preset, Result};
-
-/// The only layout this version reads and writes.
-const FORMAT: &str = "gioconda-weights-1";
-
-const PRESET: &str = "preset";
-const CONFIG: &str = "config";
-const PICTURE_VERSION: &str = "landmark_picture_version";
-const TRAINING_DATA: &str = "training_data";
-const LICENCE: &str = "licence";
-
-/// What a weight file says about itself.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct WeightHeader {
-    /// The preset.
-    pub preset: Preset,
-    /// Sizes of the networks; not necessarily the preset's own (narrow networks in tests).
-    pub config: NetworksConfig,
-    /// Version of the landmark picture the networks were trained with (`face`).
-    pub picture_version: u32,
-    /// What they were trained on, for people.
-    pub training_data: String,
-    /// Licence text or SPDX expression.
-    pub licence: String,
-}
-
-/// Collects networks and writes them as one file.
-#[derive(Debug)]
-pub struct WeightWriter {
-    header: WeightHeader,
-    tensors: BTreeMap<String, (Vec<usize>, Vec<f32>)>,
-    half_precision: bool,
-}
-
-impl WeightWriter {
-    /// A file without networks yet.
-    pub fn new(header: WeightHeader) -> Self {
-        Self { header, tensors: BTreeMap::new(), half_precision: false }
-    }
-
-    /// Numbers are written as 16-bit floats: half the size, three decimal digits.
-    #[must_use]
-    pub fn half_precision(mut self) -> Self {
-        self.half_precision = true;
-        self
-    }
-
-    /// Adds all tensors of `module`, each named `name.` and its path.
-    #[must_use]
-    pub fn with<M: Module>(mut self, name: &str, module: &M) -> Self {
-        let mut collect = Collect { path: vec![name.to_owned()], tensors: &mut self.tensors };
-        module.visit(&mut collect);
-        self
-    }
-
-    /// The file's bytes, to be kept inside another file. `path` is the name errors call them by.
-    pub fn to_bytes(&self, path: &Path) -> Result<Vec<u8>> {
-        let header = &self.header;
-        let config = serde_json::to_string(&header.config).map_err(|error| not_weights(path, &error))?;
-        let metadata = HashMap::from([
-            ("format".to_owned(), FORMAT.to_owned()),
-            (PRESET.to_owned(), header.preset.name().to_owned()),
-            (CONFIG.to_owned(), config),
-            (PICTURE_VERSION.to_owned(), header.picture_version.to_string()),
-            (TRAINING_DATA.to_owned(), header.training_data.clone()),
-            (LICENCE.to_owned(), header.licence.clone()),
-        ]);
-        let dtype = if self.half_precision { Dtype::F16 } else { Dtype::F32 };
-        let encoded: Vec<Vec<u8>> =
-            self.tensors.values().map(|(_, values)| encoded(values, self.half_precision)).collect();
-        let views = self.tensors.iter().zip(&encoded).map(|((name, (shape, _)), bytes)| {
-            let view = TensorView::new(dtype, shape.clone(), bytes);
-            view.map(|view| (name, view)).map_err(|error| not_weights(path, &error))
-        });
-        let views = views.collect::<Result<Vec<_>>>()?;
-        safetensors::serialize(views, Some(metadata)).map_err(|error| not_weights(path, &error))
-    }
-
-    /// Writes the file, replacing what was there in one step.
-    pub fn save(&self, path: &Path) -> Result<()> {
-        let bytes = self.to_bytes(path)?;
-        let mut partial = path.as_os_str().to_owned();
-        partial.push(".partial");
-        let partial = PathBuf::from(partial);
-        let written = fs::write(&partial, bytes).and_then(|()| fs::rename(&partial, path));
-        written.map_err(|source| {
-            // The error that is reported is the first one; a leftover that cannot be removed adds nothing to it.
-            let _ = fs::remove_file(&partial);
-            Error::Io { path: path.to_owned(), source }
-        })
-    }
-}
-
-fn encoded(values: &[f32], half_precision: bool) -> Vec<u8> {
-    if half_precision {
-        values.iter().flat_map(|value| f16::from_f32(*value).to_le_bytes()).collect()
-    } else {
-        values.iter().flat_map(|value| value.to_le_bytes()).collect()
-    }
-}
-
-struct Collect<'a> {
-    path: Vec<String>,
-    tensors: &'a mut BTreeMap<String, (Vec<usize>, Vec<f32>)>,
-}
-
-impl ModuleVisitor for Collect<'_> {
-    fn enter_module(&mut self, name: &str, _container_type: &str) {
-        self.path.push(name.to_owned());
-    }
-
-    fn exit_module(&mut self, _name: &str, _container_type: &str) {
-        self.path.pop();
-    }
-
-    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        let value = param.val();
-        let shape = value.dims().to_vec();
-        let values = value.try_into_vec_as::<f32>().expect("weights are floating-point numbers");
-        self.tensors.insert(self.path.join("."), (shape, values));
-    }
-}
-
-/// An opened weight file: header checked for form, tensors ready to be put into networks.
-#[derive(Debug)]
-pub struct WeightFile {
-    path: PathBuf,
-    header: WeightHeader,
-    tensors: HashMap<String, (Vec<usize>, Vec<f32>)>,
-}
-
-impl WeightFile {
-    /// Reads a file and its header.
-    pub fn open(path: &Path) -> Result<Self> {
-        let bytes = fs::read(path).map_err(|source| Error::Io { path: path.to_owned(), source })?;
-        Self::parse(path, &bytes)
-    }
-
-    /// Reads weights that are already in memory, such as compiled-in ones. `path` is the name errors call them by.
-    pub fn parse(path: &Path, bytes: &[u8]) -> Result<Self> {
-        let (_, metadata) = SafeTensors::read_metadata(bytes).map_err(|error| not_weights(path, &error))?;
-        let header = parse_header(path, metadata.metadata().as_ref())?;
-        let file = SafeTensors::deserialize(bytes).map_err(|error| not_weights(path, &error))?;
-        let mut tensors = HashMap::new();
-        for (name, view) in file.iter() {
-            let values = finite_f32(&view).map_err(|problem| tensor_error(path, name, problem))?;
-            tensors.insert(name.to_owned(), (view.shape().to_vec(), values));
-        }
-        Ok(Self { path: path.to_owned(), header, tensors })
-    }
-
-    /// What the file says about itself.
-    pub fn header(&self) -> &WeightHeader {
-        &self.header
-    }
-
-    /// Refuses weights made for another preset or another landmark picture.
-    pub fn require(self, preset: Preset, picture_version: u32) -> Result<Self> {
-        let header = &self.header;
-        self.same("preset", &header.preset, &preset)?;
-        self.same("landmark picture version", &header.picture_version, &picture_version)?;
-        Ok(self)
-    }
-
-    /// Refuses networks of other sizes.
-    pub fn require_config(self, config: &NetworksConfig) -> Result<Self> {
-        let found = &self.header.config;
-        self.same("embedder", &format!("{:?}", found.embedder), &format!("{:?}", config.embedder))?;
-        self.same("generator", &format!("{:?}", found.generator), &format!("{:?}", config.generator))?;
-        self.same(
-            "discriminator",
-            &format!("{:?}", found.discriminator),
-            &format!("{:?}", config.discriminator),
-        )?;
-        Ok(self)
-    }
-
-    fn same<T: PartialEq + ToString>(&self, what: &'static str, found: &T, expected: &T) -> Result<()> {
-        if found == expected {
-            return Ok(());
-        }
-        let (found, expected) = (found.to_string(), expected.to_string());
-        Err(Error::HeaderMismatch { path: self.path.clone(), what, found, expected })
-    }
-
-    /// Whether the file holds a network of this name: an inference file may lack the discriminator.
-    pub fn contains(&self, name: &str) -> bool {
-        let prefix = format!("{name}.");
-        self.tensors.keys().any(|tensor| tensor.starts_with(&prefix))
-    }
-
-    /// Puts the tensors named `name....` into `module`, which keeps its device and whether it is trained.
-    ///
-    /// # Errors
-    /// [`Error::Tensor`] names the first tensor that is missing or has another shape, or one the module does not have.
-    pub fn load<M: Module>(&self, name: &str, module: M) -> Result<M> {
-        let mut assign =
-            Assign { path: vec![name.to_owned()], tensors: &self.tensors, used: Vec::new(), problem: None };
-        let module = module.map(&mut assign);
-        let Assign { used, problem, .. } = assign;
-        if let Some((tensor, problem)) = problem {
-            return Err(tensor_error(&self.path, &tensor, problem));
-        }
-        let prefix = format!("{name}.");
-        let mut superfluous: Vec<_> = self
-            .tensors
-            .keys()
-            .filter(|tensor| tensor.starts_with(&prefix) && !used.contains(*tensor))
-            .collect();
-        superfluous.sort();
-        match superfluous.first() {
-            Some(tensor) => {
-                Err(tensor_error(&self.path, tensor, "belongs to no layer of the network".to_owned()))
-            }
-            None => Ok(module),
-        }
-    }
-}
-
-struct Assign<'a> {
-    path: Vec<String>,
-    tensors: &'a HashMap<String, (Vec<usize>, Vec<f32>)>,
-    used: Vec<String>,
-    problem: Option<(String, String)>,
-}
-
-impl ModuleMapper for Assign<'_> {
-    fn enter_module(&mut self, name: &str, _container_type: &str) {
-        self.path.push(name.to_owned());
-    }
-
-    fn exit_module(&mut self, _name: &str, _container_type: &str) {
-        self.path.pop();
-    }
-
-    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
-        if self.problem.is_some() {
-            return param;
-        }
-        let name = self.path.join(".");
-        let expected = param.lazy_shape();
-        let Some((shape, values)) = self.tensors.get(&name) else {
-            self.problem = Some((name, "is missing".to_owned()));
-            return param;
-        };
-        if shape[..] != expected[..] {
-            let expected = expected.to_vec();
-            self.problem = Some((name, format!("has shape {shape:?}, but the network needs {expected:?}")));
-            return param;
-        }
-        self.used.push(name);
-        param.map(|old| {
-            let trained = old.is_require_grad();
-            let data = TensorData::new(values.clone(), shape.clone());
-            Tensor::from_data(data, &old.device()).set_require_grad(trained)
-        })
-    }
-}
-
-fn parse_header(path: &Path, metadata: Option<&HashMap<String, String>>) -> Result<WeightHeader> {
-    let entry = |key: &str| {
-        let value = metadata.and_then(|entries| entries.get(key));
-        value.ok_or_else(|| not_weights(path, &format!("its header has no `{key}`")))
-    };
-    let format = entry("format")?;
-    if format != FORMAT {
-        return Err(Error::HeaderMismatch {
-            path: path.to_owned(),
-            what: "format",
-            found: format.clone(),
-            expected: FORMAT.to_owned(),
-        });
-    }
-    let invalid = |key: &str, error: &dyn std::fmt::Display| not_weights(path, &format!("`{key}`: {error}"));
-    Ok(WeightHeader {
-        preset: entry(PRESET)?.parse().map_err(|error: Error| invalid(PRESET, &error))?,
-        config: serde_json::from_str(entry(CONFIG)?).map_err(|error| invalid(CONFIG, &error))?,
-        picture_version: entry(PICTURE_VERSION)?.parse().map_err(|error| invalid(PICTURE_VERSION, &error))?,
-        training_data: entry(TRAINING_DATA)?.clone(),
-        licence: entry(LICENCE)?.clone(),
-    })
-}
-
-fn finite_f32(view: &TensorView<'_>) -> std::result::Result<Vec<f32>, String> {
-    let data = view.data();
-    let values: Vec<f32> = match view.dtype() {
-        Dtype::F32 => data.as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect(),
-        Dtype::F16 => {
-            data.as_chunks::<2>().0.iter().map(|bytes| f16::from_le_bytes(*bytes).to_f32()).collect()
-        }
-        other => return Err(format!("holds {other:?} values, but F32 or F16 is needed")),
-    };
-    if values.iter().all(|value| value.is_finite()) {
-        Ok(values)
-    } else {
-        Err("holds NaN or infinity".to_owned())
-    }
-}
-
-fn not_weights(path: &Path, reason: &dyn std::fmt::Display) -> Error {
-    Error::NotWeights { path: path.to_owned(), reason: reason.to_string() }
-}
-
-fn tensor_error(path: &Path, tensor: &str, problem: String) -> Error {
-    Error::Tensor { path: path.to_owned(), tensor: tensor.to_owned(), problem }
-}
+pub use header::WeightHeader;
+pub use read::{WeightFile, fuzz_weights};
+pub use write::WeightWriter;
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+    use std::path::Path;
+
+    use burn::tensor::Tensor;
+    use safetensors::tensor::TensorView;
+
     use super::*;
-    use crate::{Device, Embedder, EmbedderConfig};
+    use crate::{
+        COMPOSITION_VERSION, Device, Embedder, EmbedderConfig, Error, Generator, GeneratorConfig, Preset,
+    };
 
     fn header() -> WeightHeader {
         let mut config = Preset::Paper.config();
@@ -333,6 +33,7 @@ mod tests {
             preset: Preset::Paper,
             config,
             picture_version: 1,
+            composition: None,
             training_data: "random numbers".to_owned(),
             licence: "CC0-1.0".to_owned(),
         }
@@ -440,5 +141,95 @@ mod tests {
         }
         let missing = WeightFile::open(Path::new("no/such/file")).unwrap_err().to_string();
         assert!(missing.starts_with("cannot access no/such/file: "), "{missing}");
+    }
+
+    /// Narrow networks of the `portrait` preset, all three.
+    fn portrait() -> (WeightHeader, Vec<u8>) {
+        let mut config = Preset::Portrait.config();
+        config.embedder = EmbedderConfig { widths: vec![2, 4], resolution: 8, self_attention: false };
+        config.generator =
+            GeneratorConfig { widths: vec![2, 4], embedding: 4, residual_blocks: 1, ..config.generator };
+        let header = WeightHeader {
+            preset: Preset::Portrait,
+            config,
+            composition: Some(COMPOSITION_VERSION),
+            ..header()
+        };
+        let device = Device::flex();
+        let writer = WeightWriter::new(header.clone())
+            .with("embedder", &Embedder::new(&header.config.embedder, &device).unwrap())
+            .with("generator", &Generator::new(&header.config.generator, &device).unwrap());
+        (header, writer.to_bytes(Path::new("w")).unwrap())
+    }
+
+    /// The file with another text in its header, whose length is noted anew.
+    fn with_header(bytes: &[u8], from: &str, to: &str) -> Vec<u8> {
+        let length = u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
+        let text = std::str::from_utf8(&bytes[8..8 + length]).unwrap();
+        assert!(text.contains(from), "{from} is not in {text}");
+        let text = text.replacen(from, to, 1);
+        [&(text.len() as u64).to_le_bytes(), text.as_bytes(), &bytes[8 + length..]].concat()
+    }
+
+    #[test]
+    fn the_composition_formula_is_written_and_checked() {
+        let (header, bytes) = portrait();
+        let parse = |bytes: &[u8]| WeightFile::parse(Path::new("w"), bytes).unwrap();
+        assert_eq!(*parse(&bytes).header(), header);
+        let entry = format!("\"composition\":\"{COMPOSITION_VERSION}\"");
+        let named = |version: &str| {
+            let changed = with_header(&bytes, &entry, &format!("\"composition\":\"{version}\""));
+            WeightFile::parse(Path::new("w"), &changed)
+        };
+        for (version, told) in
+            [("1", "made for composition formula 1, but 2 or 3 is needed"), ("4", "formula 4")]
+        {
+            let message = named(version).unwrap().require_composition().unwrap_err().to_string();
+            assert!(message.contains(told), "{message}");
+        }
+        assert!(named("2").unwrap().require_composition().is_ok());
+        assert!(named("two").unwrap_err().to_string().contains("`composition`"));
+        let unnamed = parse(&with_header(&bytes, &entry, "\"other\":\"\""));
+        assert!(unnamed.lacks_composition() && !parse(&bytes).lacks_composition());
+        assert_eq!(unnamed.with_composition(2).require_composition().unwrap().header().composition, Some(2));
+    }
+
+    #[test]
+    fn sizes_that_no_file_holds_are_refused_before_they_are_made() {
+        let (_, bytes) = portrait();
+        for (from, to, told) in [
+            (
+                r#"\"widths\":[2,4],\"resolution\":8"#,
+                r#"\"widths\":[1000000000,4],\"resolution\":8"#,
+                "`config`",
+            ),
+            (
+                r#"\"widths\":[2,4],\"resolution\":8"#,
+                r#"\"widths\":[4096,4096],\"resolution\":8"#,
+                "embedder has",
+            ),
+            (r#"\"resolution\":8"#, r#"\"resolution\":18446744073709551608"#, "`config`"),
+            (r#"\"resolution\":8"#, r#"\"resolution\":0"#, "`config`"),
+            (r#"\"residual_blocks\":1"#, r#"\"residual_blocks\":9999999999"#, "`config`"),
+            (r#"\"residual_blocks\":1"#, r#"\"residual_blocks\":64,\"input\":1"#, "`config`"),
+            (r#"\"embedding\":4"#, r#"\"embedding\":4096"#, "generator has"),
+            (r#"\"pixel_shuffle\":2"#, r#"\"pixel_shuffle\":0"#, "`config`"),
+            (r#""config":""#, r#""config":"nonsense"#, "config"),
+        ] {
+            let message = WeightFile::parse(Path::new("w"), &with_header(&bytes, from, to))
+                .and_then(|file| {
+                    file.embedder(&Device::flex())?;
+                    file.generator(&Device::flex())
+                })
+                .unwrap_err()
+                .to_string();
+            assert!(message.contains(told) && !message.contains('\n'), "{from} -> {to}: {message}");
+        }
+    }
+
+    #[test]
+    fn mutated_files_neither_panic_nor_pass_unnoticed() {
+        let (_, bytes) = portrait();
+        gioconda_testkit::mutations::each(&bytes, 1000, fuzz_weights);
     }
 }

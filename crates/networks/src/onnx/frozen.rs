@@ -1,18 +1,18 @@
 //! A finished ONNX network as operations of Burn, so that a loss can look through it: gradients reach its input, its weights
 //! stay.
 //!
-//! It reads the two files of [`critics`](crate::critics), which are known by their checksums, and no others: shapes are not
-//! checked, and layouts are taken to change only at the graph's two ends.
+//! It reads the two files of [`critics`](crate::critics), which are known by their checksums, and no others: that shapes of
+//! neighbouring steps agree is not checked, and layouts are taken to change only at the graph's two ends.
 
+use std::cell::Ref;
 use std::collections::HashMap;
 use std::path::Path;
 
 use burn::tensor::module::{conv2d, max_pool2d};
 use burn::tensor::ops::{ConvOptions, MaxPoolOptions};
 use burn::tensor::{Device, Tensor, TensorData, activation};
-use prost::Message;
+use rten_onnx::onnx::{DataType, GraphProto, ModelProto, NodeProto, TensorProto};
 
-use super::proto::{FLOAT, GraphProto, INT64, ModelProto, NodeProto, TensorProto};
 use crate::cpu::convolve;
 use crate::{Error, Result};
 
@@ -72,7 +72,7 @@ impl FrozenNetwork {
     /// When the file is no ONNX file, has no such output, or needs an operation that is not here.
     pub(crate) fn read(bytes: &[u8], path: &Path, output: &str, device: &Device) -> Result<Self> {
         let fail = |reason: String| Error::NotWeights { path: path.to_owned(), reason };
-        let model = ModelProto::decode(bytes).map_err(|error| fail(error.to_string()))?;
+        let model = ModelProto::parse_buf(bytes).map_err(|error| fail(error.to_string()))?;
         let graph = model.graph.ok_or_else(|| fail("it holds no graph".to_owned()))?;
         Reader::new(&graph, device).read(output).map_err(fail)
     }
@@ -144,13 +144,13 @@ type Reason<T> = std::result::Result<T, String>;
 
 impl<'a> Reader<'a> {
     fn new(graph: &'a GraphProto, device: &'a Device) -> Self {
-        let tensors = graph.initializer.iter().map(|tensor| (tensor.name.as_str(), tensor)).collect();
+        let tensors = graph.initializer.iter().map(|tensor| (text(&tensor.name), tensor)).collect();
         Self { graph, device, tensors, numbers: HashMap::new(), constants: Vec::new() }
     }
 
     fn read(mut self, output: &str) -> Reason<FrozenNetwork> {
         let input = self.graph.input.first().ok_or("it has no input")?;
-        self.number(&input.name);
+        self.number(text(&input.name));
         let mut wanted = vec![output];
         let mut nodes = Vec::new();
         for node in self.graph.node.iter().rev() {
@@ -175,14 +175,16 @@ impl<'a> Reader<'a> {
     }
 
     fn step(&mut self, node: &'a NodeProto) -> Reason<Step> {
-        let operation = self.operation(node).map_err(|reason| format!("`{}`: {reason}", node.op_type))?;
+        let operation =
+            self.operation(node).map_err(|reason| format!("`{}`: {reason}", text(&node.op_type)))?;
         let count = match operation {
             Operation::PRelu | Operation::Add | Operation::Sub | Operation::Mul => 2,
             _ => 1,
         };
-        let names = node.input.get(..count).ok_or_else(|| format!("`{}` lacks inputs", node.op_type))?;
+        let names =
+            node.input.get(..count).ok_or_else(|| format!("`{}` lacks inputs", text(&node.op_type)))?;
         let inputs = names.iter().map(|name| self.value(name)).collect::<Reason<_>>()?;
-        let output = node.output.first().ok_or_else(|| format!("`{}` makes nothing", node.op_type))?;
+        let output = node.output.first().ok_or_else(|| format!("`{}` makes nothing", text(&node.op_type)))?;
         Ok(Step { operation, inputs, output: self.number(output) })
     }
 
@@ -198,7 +200,7 @@ impl<'a> Reader<'a> {
     }
 
     fn operation(&self, node: &NodeProto) -> Reason<Operation> {
-        Ok(match node.op_type.as_str() {
+        Ok(match text(&node.op_type) {
             "Conv" => Operation::Convolution(Box::new(self.convolution(node)?)),
             "PRelu" => Operation::PRelu,
             "Relu" => Operation::Relu,
@@ -211,10 +213,13 @@ impl<'a> Reader<'a> {
                     return Err("only without padding".to_owned());
                 }
                 let (kernel, stride) = (square(node, "kernel_shape")?, square(node, "strides")?);
+                if ![kernel, stride].iter().all(|size| (1..=64).contains(size)) {
+                    return Err(format!("its kernel {kernel} or stride {stride} is out of range"));
+                }
                 Operation::MaxPool { kernel, stride }
             }
             "Pad" => match self.integers(node.input.get(1).ok_or("it lacks a second input")?)?[..] {
-                [0, 0, 0, 0, 0, channels, 0, 0] => Operation::MoreChannels(natural(channels)?),
+                [0, 0, 0, 0, 0, channels @ ..=4096, 0, 0] => Operation::MoreChannels(natural(channels)?),
                 _ => return Err("only with channels behind the others".to_owned()),
             },
             // Only between layouts: values here are `[B, C, H, W]` throughout, and one pixel's channels in the end.
@@ -236,33 +241,46 @@ impl<'a> Reader<'a> {
             _ => [Ok(0), Ok(0), Ok(0), Ok(0)],
         };
         let [top, bottom, left, right] = pads;
-        let groups = node.attribute.iter().find(|attribute| attribute.name == "group");
-        Ok(Convolution {
-            weight: self.tensor(weight)?,
-            bias: self.tensor(bias)?,
-            stride: square(node, "strides")?,
-            padding: [(top?, bottom?), (left?, right?)],
-            groups: groups.map_or(Ok(1), |attribute| natural(attribute.i))?,
-        })
+        let groups = node.attribute.iter().find(|attribute| text(&attribute.name) == "group");
+        let groups = natural(groups.and_then(|attribute| attribute.i).unwrap_or(1))?;
+        let stride = square(node, "strides")?;
+        let (weight, bias): (Tensor<4>, Tensor<1>) = (self.tensor(weight)?, self.tensor(bias)?);
+        let [outputs, inputs, height, width] = weight.dims();
+        let sized =
+            [outputs, inputs, height, width, groups, stride].iter().all(|&size| (1..=4096).contains(&size));
+        let padding = [top?, bottom?, left?, right?];
+        if !sized || outputs % groups != 0 || bias.dims() != [outputs] || padding.iter().any(|&pad| pad > 64)
+        {
+            return Err("its sizes are out of range or contradict each other".to_owned());
+        }
+        let [top, bottom, left, right] = padding;
+        Ok(Convolution { weight, bias, stride, padding: [(top, bottom), (left, right)], groups })
     }
 
-    fn constant(&self, name: &str, kind: i32) -> Reason<&'a TensorProto> {
+    /// A constant of this type, and its bytes.
+    fn constant(&self, name: &str, kind: DataType) -> Reason<(&'a TensorProto, Ref<'a, [u8]>)> {
         let tensor = self.tensors.get(name).ok_or_else(|| format!("`{name}` is no constant"))?;
-        if tensor.data_type != kind {
-            return Err(format!("`{name}` is of type {}, not {kind}", tensor.data_type));
+        let found = tensor.data_type.ok_or_else(|| format!("`{name}` has no type"))?;
+        if found != kind {
+            return Err(format!("`{name}` is of type {found}, not {kind}"));
         }
-        Ok(tensor)
+        let bytes = tensor.raw_data.as_ref().ok_or_else(|| format!("`{name}` holds no bytes"))?;
+        Ok((tensor, Ref::map(bytes.borrow(), Vec::as_slice)))
     }
 
     fn tensor<const D: usize>(&self, name: &str) -> Reason<Tensor<D>> {
-        let tensor = self.constant(name, FLOAT)?;
+        let (tensor, bytes) = self.constant(name, DataType::FLOAT)?;
         let shape = tensor.dims.iter().map(|size| natural(*size)).collect::<Reason<Vec<_>>>()?;
         let values: Vec<f32> =
-            tensor.raw_data.as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
+            bytes.as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
         let shape: [usize; D] =
             shape.try_into().map_err(|shape| format!("`{name}` has shape {shape:?}, not {D} axes"))?;
-        if shape.iter().product::<usize>() != values.len() {
+        let count = shape.iter().try_fold(1_usize, |count, side| count.checked_mul(*side));
+        if count != Some(values.len()) || values.len() * 4 != bytes.len() {
             return Err(format!("`{name}` does not hold the numbers of its shape"));
+        }
+        if !values.iter().all(|value| value.is_finite()) {
+            return Err(format!("`{name}` holds NaN or infinity"));
         }
         Ok(Tensor::from_data(TensorData::new(values, shape), self.device))
     }
@@ -273,13 +291,20 @@ impl<'a> Reader<'a> {
     }
 
     fn integers(&self, name: &str) -> Reason<Vec<i64>> {
-        let tensor = self.constant(name, INT64)?;
-        Ok(tensor.raw_data.as_chunks::<8>().0.iter().map(|bytes| i64::from_le_bytes(*bytes)).collect())
+        let (_, bytes) = self.constant(name, DataType::INT64)?;
+        Ok(bytes.as_chunks::<8>().0.iter().map(|bytes| i64::from_le_bytes(*bytes)).collect())
     }
 }
 
+/// A name that may be left out, which is the same as an empty one.
+#[allow(clippy::ref_option, reason = "the fields of messages are such")]
+fn text(name: &Option<String>) -> &str {
+    name.as_deref().unwrap_or_default()
+}
+
 fn ints<'a>(node: &'a NodeProto, name: &str) -> &'a [i64] {
-    node.attribute.iter().find(|attribute| attribute.name == name).map_or(&[], |attribute| &attribute.ints)
+    let attribute = node.attribute.iter().find(|attribute| text(&attribute.name) == name);
+    attribute.map_or(&[], |attribute| &attribute.ints)
 }
 
 /// Of a list with the same number for rows and columns, that number.
@@ -299,6 +324,7 @@ mod tests {
     use super::*;
     use burn::tensor::Distribution;
     use rten::{Model, ValueView};
+    use rten_onnx::onnx::ValueInfoProto;
 
     /// The file, its output, and the side of its pictures.
     const FILES: [(&str, &str, usize); 2] = [
@@ -359,16 +385,18 @@ mod tests {
             FrozenNetwork::read(bytes, path, "out", &Device::flex()).unwrap_err().to_string()
         };
         assert!(read(b"nonsense").starts_with("odd.onnx: not a usable weight file: "));
-        let value = |name: &str| super::super::proto::ValueInfoProto { name: name.to_owned(), r#type: None };
+        let value = |name: &str| ValueInfoProto { name: Some(name.to_owned()), r#type: None };
         let node = |input: &str, operation: &str| NodeProto {
             input: vec![input.to_owned()],
             output: vec!["out".to_owned()],
-            name: String::new(),
-            op_type: operation.to_owned(),
-            attribute: Vec::new(),
+            op_type: Some(operation.to_owned()),
+            ..NodeProto::default()
         };
         let graph = |node| GraphProto { node, input: vec![value("in")], ..GraphProto::default() };
-        let file = |node| ModelProto { graph: Some(graph(node)), ..ModelProto::default() }.encode_to_vec();
+        let file = |node| {
+            let model = ModelProto { graph: Some(graph(node)), ..ModelProto::default() };
+            model.write_buf().expect("written to memory")
+        };
         assert!(
             read(&file(vec![node("in", "Softmax")])).ends_with("`Softmax`: this operation is not supported")
         );

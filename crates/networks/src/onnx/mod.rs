@@ -13,8 +13,9 @@ use burn::tensor::Tensor;
 
 use crate::attention::SelfAttention;
 use crate::block::{Norm, Resample, ResidualBlock};
+use crate::cpu::NORM_EPSILON;
 use crate::generator::FLOW_RANGE;
-use crate::layers::{Conv2d, InstanceNorm, NORM_EPSILON};
+use crate::layers::{Conv2d, InstanceNorm};
 use crate::pixel_shuffle::shuffled;
 use crate::{Error, Generator, Output, Result};
 pub(crate) use frozen::FrozenNetwork;

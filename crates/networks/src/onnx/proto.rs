@@ -1,5 +1,6 @@
-//! The messages of `onnx.proto` (ONNX 1.12, IR version 8) that an inference graph needs, with their field numbers. It is
-//! a proto2 file: repeated numbers are not packed.
+//! The messages of `onnx.proto` (ONNX 1.12, IR version 8) that are written for an inference graph, with their field
+//! numbers. It is a proto2 file: repeated numbers are not packed. (`rten-onnx`, which reads graphs, would write them without
+//! the graph's name, which ONNX asks for.)
 
 use prost::Message;
 
