@@ -9,12 +9,12 @@ use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::AtomicBool;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use gioconda_avatar::builtin_motions::BuiltinMotion;
 use gioconda_avatar::{
-    Avatar, Canvas, DEFAULT_HEAD_SIDE, Drive, Finish, Framing, Gains, MotionMode, MotionTransfer,
-    RendererKind, Settings, Summary, animate,
+    Avatar, DEFAULT_HEAD_SIDE, Drive, Finish, Framing, Performance, PerformanceSettings, Settings, Summary,
+    animate,
 };
 use gioconda_face::{FaceChoice, FaceFinder, Threads};
 use gioconda_media::{ClipReader, ClipWriter, Frame, ReadOptions, WriteOptions, resize};
@@ -71,16 +71,15 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 /// Milliseconds that the mesh renderer takes for one frame of the built-in motion that moves most.
 fn rendered_alone(avatar: &Avatar) -> Result<f64, Box<dyn Error>> {
-    let canvas = Canvas::new(&avatar.photo, &avatar.landmarks, Framing::Head { side: SIDE });
-    let transfer = MotionTransfer::new(&canvas.landmarks, canvas.picture.dimensions(), Gains::default());
+    let settings = PerformanceSettings::default().framing(Framing::Head { side: SIDE });
+    let mut performance = Performance::new(avatar, settings)?;
     let motion = BuiltinMotion::find("look-around").ok_or("there is no such motion")?.load();
-    let mut renderer = avatar.renderer(RendererKind::Mesh, &canvas)?;
     let mut picture = RgbImage::new(SIDE, SIDE);
     let mut times = Vec::new();
     for index in 0..motion.len() {
-        let landmarks = transfer.apply(&motion.frame(index));
+        let landmarks = performance.landmarks(&motion.frame(index));
         let started = Instant::now();
-        renderer.render(&landmarks, &mut picture)?;
+        performance.render(&landmarks, &mut picture)?;
         times.push(started.elapsed().as_secs_f64() * 1e3);
     }
     times.sort_unstable_by(f64::total_cmp);
@@ -100,21 +99,11 @@ fn square(clip: &Path, target: &Path) -> Result<f64, Box<dyn Error>> {
 }
 
 fn animated(avatar: &Avatar, driver: &Path, repeat: u32, folder: &Path) -> Result<Summary, Box<dyn Error>> {
-    let settings = Settings {
-        drive: Drive::Clip(driver.to_owned()),
-        driver_face: FaceChoice::Largest,
-        mode: MotionMode::Relative { neutral: None },
-        gains: Gains::default(),
-        smooth: 1.0,
-        framing: Framing::Head { side: SIDE },
-        side_by_side: false,
-        fps: None,
-        start: Duration::ZERO,
-        duration: None,
-        repeat,
-        mute: true,
-        renderer: RendererKind::Mesh,
-    };
+    let settings = Settings::new(Drive::Clip(driver.to_owned()))
+        .driver_face(FaceChoice::Largest)
+        .framing(Framing::Head { side: SIDE })
+        .repeat(repeat)
+        .mute(true);
     let output = folder.join("portrait.mp4");
     Ok(animate(avatar, &settings, &output, Finish::default(), &|_| {}, &AtomicBool::new(false))?)
 }

@@ -9,7 +9,7 @@ use std::error::Error;
 use std::path::Path;
 
 use gioconda_avatar::builtin_motions;
-use gioconda_avatar::{Avatar, Canvas, Framing, Gains, MotionTransfer, RendererKind};
+use gioconda_avatar::{Avatar, Framing, Performance, PerformanceSettings};
 use gioconda_face::{FaceChoice, FaceFinder, Landmarks, Threads};
 use image::{RgbImage, imageops};
 
@@ -37,20 +37,20 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 /// The photo, and two frames of every motion.
 fn cells(avatar: &Avatar, side: u32) -> Result<Vec<RgbImage>, gioconda_avatar::Error> {
-    let canvas = Canvas::new(&avatar.photo, &avatar.landmarks, Framing::Head { side });
-    let transfer = MotionTransfer::new(&canvas.landmarks, canvas.picture.dimensions(), Gains::default());
-    let mut renderer = avatar.renderer(RendererKind::Mesh, &canvas)?;
-    let mut cells = vec![canvas.still()];
+    let settings = PerformanceSettings::default().framing(Framing::Head { side });
+    let mut performance = Performance::new(avatar, settings)?;
+    let rest = performance.canvas().landmarks.clone();
+    let mut cells = vec![performance.canvas().still()];
     for builtin in builtin_motions::ALL {
         let motion = builtin.load();
-        let frames: Vec<_> = (0..motion.len()).map(|i| transfer.apply(&motion.frame(i))).collect();
-        let mut shown = vec![&canvas.landmarks];
+        let frames: Vec<_> = (0..motion.len()).map(|i| performance.landmarks(&motion.frame(i))).collect();
+        let mut shown = vec![&rest];
         for _ in 0..2 {
             shown.extend(farthest(&frames, &shown));
         }
         for landmarks in &shown[1..] {
-            let mut cell = RgbImage::new(side, side);
-            renderer.render(landmarks, &mut cell)?;
+            let mut cell = RgbImage::default();
+            performance.render(landmarks, &mut cell)?;
             cells.push(cell);
         }
     }

@@ -4,51 +4,15 @@ use std::path::Path;
 use std::sync::Arc;
 
 use gioconda_face::{FaceChoice, FaceFinder, Landmarks, QualityWarning};
+use gioconda_warp::MeshRenderer;
 use image::RgbImage;
-use nalgebra::Vector2;
 
 use crate::Error;
-use crate::canvas::Canvas;
-use crate::mesh_renderer::MeshRenderer;
-use crate::neural_renderer::{NeuralRenderer, PersonalNetwork};
-use crate::references::ReferenceRenderer;
-use crate::renderer::{MeshOnCanvas, Renderer, RendererKind};
-
-/// A photo of a person and the person's face in it.
-#[derive(Clone, Debug)]
-pub struct Reference {
-    /// The photo, upright.
-    pub photo: Arc<RgbImage>,
-    /// The face, in pixels of the photo.
-    pub landmarks: Landmarks,
-}
-
-impl Reference {
-    /// The part of the photo that lies within `factor` times the longer side of the face's box, around its middle.
-    pub(crate) fn head(&self, factor: f32) -> Self {
-        let (low, high) = self.landmarks.bounds();
-        let (middle, reach) = ((low + high) / 2.0, 0.5 * factor * (high - low).max());
-        let edge = |value: f32, length: u32| value.round().clamp(0.0, length as f32) as u32;
-        let (width, height) = self.photo.dimensions();
-        let (left, top) = (edge(middle.x - reach, width - 1), edge(middle.y - reach, height - 1));
-        let (right, bottom) = (edge(middle.x + reach, width), edge(middle.y + reach, height));
-        let (columns, rows) = (right.saturating_sub(left).max(1), bottom.saturating_sub(top).max(1));
-        let photo = image::imageops::crop_imm(&*self.photo, left, top, columns, rows).to_image();
-        let corner = Vector2::new(left as f32, top as f32);
-        Self { photo: Arc::new(photo), landmarks: self.landmarks.scaled_and_shifted(1.0, -corner) }
-    }
-
-    /// The photo at `scale` times its size, each side at most `longest` pixels.
-    pub(crate) fn scaled(&self, scale: f32, longest: u32) -> Self {
-        let (width, height) = self.photo.dimensions();
-        let scale = scale.min(longest as f32 / width.max(height) as f32);
-        let sides = [width, height].map(|side| ((side as f32 * scale).round() as u32).max(1));
-        Self {
-            photo: Arc::new(gioconda_media::resize(&self.photo, sides[0], sides[1])),
-            landmarks: self.landmarks.scaled_and_shifted(scale, Vector2::zeros()),
-        }
-    }
-}
+use crate::render::canvas::Canvas;
+use crate::render::neural_renderer::{NeuralRenderer, PersonalNetwork};
+use crate::render::reference::Reference;
+use crate::render::references::ReferenceRenderer;
+use crate::render::renderer::{MeshOnCanvas, OnCanvas, Painter, Renderer, RendererKind};
 
 /// A photo and the face in it that will move, with whatever else is known of the person.
 #[derive(Clone, Debug)]
@@ -131,25 +95,28 @@ impl Avatar {
     /// # Errors
     /// [`Error::NoNetwork`] where a network is asked for and there is none.
     pub fn renderer(&self, kind: RendererKind, canvas: &Canvas) -> Result<Box<dyn Renderer>, Error> {
-        let network = match kind {
-            RendererKind::Mesh => None,
+        match kind {
+            RendererKind::Mesh => Ok(self.renderer_of((), canvas, |canvas, ()| MeshOnCanvas {
+                renderer: MeshRenderer::new(Arc::clone(&canvas.picture), &canvas.landmarks),
+                view: canvas.window.view(),
+            })),
             RendererKind::Neural => {
                 let network = self.network.as_ref().ok_or(Error::NoNetwork)?;
-                Some(Arc::new(network.session()))
+                Ok(self.renderer_of(network.session(), canvas, NeuralRenderer::new))
             }
-        };
-        let prepare = |canvas: &Canvas| -> Result<Box<dyn Renderer>, Error> {
-            Ok(match &network {
-                None => Box::new(MeshOnCanvas {
-                    renderer: MeshRenderer::new(Arc::clone(&canvas.picture), &canvas.landmarks),
-                    view: canvas.window.view(),
-                }),
-                Some(network) => Box::new(NeuralRenderer::new(canvas, Arc::clone(network))),
-            })
-        };
-        if self.others.is_empty() {
-            return prepare(canvas);
         }
-        Ok(Box::new(ReferenceRenderer::new(canvas, &self.others, prepare)?))
+    }
+
+    fn renderer_of<S: Send + 'static, P: Painter<S> + 'static>(
+        &self,
+        shared: S,
+        canvas: &Canvas,
+        prepare: impl Fn(&Canvas, &S) -> P,
+    ) -> Box<dyn Renderer> {
+        if self.others.is_empty() {
+            let painter = prepare(canvas, &shared);
+            return Box::new(OnCanvas { shared, painter });
+        }
+        Box::new(ReferenceRenderer::new(canvas, &self.others, shared, prepare))
     }
 }

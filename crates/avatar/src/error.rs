@@ -36,7 +36,17 @@ pub enum Error {
         /// What is wrong with it and what to do.
         what: String,
     },
+    /// What should move the portrait is neither there nor built in.
+    #[error(
+        "{name}: no such file, and no built-in motion of that name; check the path, or choose one of {}",
+        crate::builtin_motions::ALL.iter().map(|motion| motion.name).collect::<Vec<_>>().join(", ")
+    )]
+    UnknownDrive {
+        /// What was asked for.
+        name: String,
+    },
     /// Weights, a network's configuration or its inference graph are not usable.
+    #[cfg(feature = "network")]
     #[error(transparent)]
     Networks(#[from] gioconda_networks::Error),
     /// Weights that are sound, but not for this renderer.
@@ -49,9 +59,18 @@ pub enum Error {
     },
     /// The neural renderer was asked for, and there is no network.
     #[error(
-        "the neural renderer needs a network; use weights (--weights FILE) or an avatar that was learned with weights"
+        "the neural renderer needs a network; name a weight file, or use an avatar that was learned with one"
     )]
     NoNetwork,
+    /// The network inside the program was asked for, and it was built without.
+    #[error(
+        "this program was built without the portrait network (Cargo feature `portrait-network`); name a weight file, or \
+         use the mesh alone"
+    )]
+    NoPortraitNetwork,
+    /// A network was asked for, and the program was built without what runs it.
+    #[error("this program was built without networks (Cargo feature `portrait-network`); use the mesh alone")]
+    WithoutNetworks,
     /// A person's network cannot be run.
     #[error("the avatar's network cannot be run: {what}; use another weight file")]
     Network {
@@ -84,12 +103,30 @@ pub enum Error {
         /// Seconds there are.
         length: f64,
     },
+    /// A thread of this program died, so that what came out is not the whole.
+    #[error("{}: {stage} died ({what}); this is a fault of this program, please report it with the file", path.display())]
+    Stage {
+        /// The clip that was read or the output that was written.
+        path: PathBuf,
+        /// What the thread did.
+        stage: &'static str,
+        /// Its last words.
+        what: String,
+    },
     /// The user asked to stop.
     #[error("stopped; nothing was written")]
     Cancelled,
 }
 
 impl Error {
+    /// For a thread that panicked.
+    pub(crate) fn of_panic(path: &Path, stage: &'static str, panic: &(dyn std::any::Any + Send)) -> Self {
+        let words = panic.downcast_ref::<String>().map(String::as_str);
+        let words = words.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no words");
+        let what = words.split_whitespace().collect::<Vec<_>>().join(" ");
+        Self::Stage { path: path.to_owned(), stage, what }
+    }
+
     /// Names the photo or clip at `path` where faces were found and none could be chosen.
     pub(crate) fn in_picture(self, path: &Path) -> Self {
         match self {

@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use gioconda_avatar::{Avatar, AvatarFile, Declaration, PersonalNetwork, Reference, Tuning};
 use gioconda_face::topology::TOPOLOGY;
-use gioconda_face::{HeadPose, LANDMARK_PICTURE_VERSION, LANDMARKS, Landmarks};
+use gioconda_face::{HeadPose, LANDMARKS, Landmarks};
 use gioconda_networks::{Device, Generator, GeneratorConfig, Preset, WeightHeader};
+use gioconda_warp::LANDMARK_PICTURE_VERSION;
 use image::RgbImage;
 use nalgebra::{Rotation3, Vector3};
 use safetensors::SafeTensors;
@@ -39,6 +40,7 @@ fn network(preset: Preset) -> PersonalNetwork {
         preset,
         config,
         picture_version: LANDMARK_PICTURE_VERSION,
+        composition: Some(gioconda_networks::COMPOSITION_VERSION),
         training_data: "none".to_owned(),
         licence: "none".to_owned(),
     };

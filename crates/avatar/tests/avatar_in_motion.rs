@@ -6,29 +6,14 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use gioconda_avatar::builtin_motions::BuiltinMotion;
-use gioconda_avatar::{
-    Avatar, AvatarFile, Declaration, Drive, Finish, Framing, Gains, MotionMode, RendererKind, Settings,
-    animate,
-};
+use gioconda_avatar::{Avatar, AvatarFile, Declaration, Drive, Finish, Framing, Settings, animate};
 use gioconda_face::{FaceChoice, FaceFinder, Threads};
 use image::RgbImage;
 
 fn settings() -> Settings {
-    Settings {
-        drive: Drive::Motion(BuiltinMotion::find("smile").expect("a built-in motion").load()),
-        driver_face: FaceChoice::Largest,
-        mode: MotionMode::Relative { neutral: None },
-        gains: Gains::default(),
-        smooth: 1.0,
-        framing: Framing::Head { side: 128 },
-        side_by_side: false,
-        fps: None,
-        start: Duration::ZERO,
-        duration: Some(Duration::from_millis(200)),
-        repeat: 1,
-        mute: true,
-        renderer: RendererKind::Mesh,
-    }
+    Settings::new(Drive::built_in(BuiltinMotion::find("smile").expect("a built-in motion")))
+        .framing(Framing::Head { side: 128 })
+        .part(Duration::ZERO, Some(Duration::from_millis(200)))
 }
 
 #[test]

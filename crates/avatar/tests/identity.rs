@@ -5,8 +5,7 @@ mod clips;
 use std::path::{Path, PathBuf};
 
 use gioconda_avatar::{
-    Avatar, Canvas, FaceState, Framing, Gains, MotionFrame, MotionTransfer, Renderer, RendererKind,
-    choose_neutral,
+    Avatar, FaceState, Framing, MotionFrame, Performance, PerformanceSettings, choose_neutral,
 };
 use gioconda_face::topology::point;
 use gioconda_face::{FaceChoice, FaceFinder, HeadPose, Landmarks, Threads, rotation_vector};
@@ -19,24 +18,20 @@ const DRIVERS: [&str; 4] =
 /// A portrait on the canvas that `animate --crop` would use.
 struct Portrait {
     name: String,
-    canvas: Canvas,
-    transfer: MotionTransfer,
-    renderer: Box<dyn Renderer>,
+    performance: Performance,
 }
 
 impl Portrait {
     fn open(path: &Path, finder: &mut FaceFinder) -> Self {
         let avatar = Avatar::from_photo(path, FaceChoice::Largest, finder).expect("a portrait");
-        let canvas = Canvas::new(&avatar.photo, &avatar.landmarks, Framing::Head { side: 512 });
-        let transfer = MotionTransfer::new(&canvas.landmarks, canvas.picture.dimensions(), Gains::default());
         let name = path.file_stem().expect("a file").to_string_lossy().into_owned();
-        let renderer = avatar.renderer(RendererKind::Mesh, &canvas).expect("the mesh needs nothing");
-        Self { name, canvas, transfer, renderer }
+        let settings = PerformanceSettings::default().framing(Framing::Head { side: 512 });
+        Self { name, performance: Performance::new(&avatar, settings).expect("the mesh needs nothing") }
     }
 
     fn render(&mut self, motion: &MotionFrame) -> RgbImage {
-        let mut frame = RgbImage::new(self.canvas.window.width, self.canvas.window.height);
-        self.renderer.render(&self.transfer.apply(motion), &mut frame).expect("the mesh always renders");
+        let mut frame = RgbImage::default();
+        self.performance.render_motion(motion, &mut frame).expect("the mesh always renders");
         frame
     }
 }
@@ -81,10 +76,9 @@ fn the_neutral_frame_reproduces_the_photo() {
     let drivers = drivers();
     for mut portrait in portraits() {
         for (driver, states) in &drivers {
-            let neutral =
-                &states[choose_neutral(states, Some(portrait.transfer.portrait())).expect("a face")];
+            let neutral = &states[choose_neutral(states, Some(portrait.performance.face())).expect("a face")];
             let frame = portrait.render(&MotionFrame::between(neutral, neutral, 1.0));
-            let psnr = psnr(&frame, &portrait.canvas.still());
+            let psnr = psnr(&frame, &portrait.performance.canvas().still());
             println!("{} driven by {driver}: {psnr:.1} dB", portrait.name);
             assert!(psnr >= 40.0, "{} driven by {driver}: {psnr} dB", portrait.name);
         }
@@ -131,10 +125,13 @@ fn the_faces_proportions_stay() {
     let mut finder = FaceFinder::new(Threads::default()).expect("the models are compiled in");
     let mut failed = Vec::new();
     for mut portrait in portraits() {
-        let own = portrait.transfer.portrait().clone();
+        let own = portrait.performance.face().clone();
         let (kept, seen) = (
-            proportions(&portrait.canvas.landmarks),
-            proportions(&detect(&mut finder, &portrait.canvas.still()).expect("a portrait shows a face")),
+            proportions(&portrait.performance.canvas().landmarks),
+            proportions(
+                &detect(&mut finder, &portrait.performance.canvas().still())
+                    .expect("a portrait shows a face"),
+            ),
         );
         let (mut worst, mut sum, mut frames, mut found) = ([0.0_f32; 2], [0.0_f32; 2], 0, 0);
         for (_, states) in &drivers {
@@ -146,7 +143,7 @@ fn the_faces_proportions_stay() {
                 .filter(|motion| rotation_vector(&motion.rotation).norm().to_degrees() < 8.0)
                 .collect();
             for motion in motions.iter().step_by(motions.len().div_ceil(FRONTAL_FRAMES).max(1)) {
-                let moved = change(&kept, &proportions(&portrait.transfer.apply(motion)));
+                let moved = change(&kept, &proportions(&portrait.performance.landmarks(motion)));
                 worst = std::array::from_fn(|i| worst[i].max(moved[i].abs()));
                 frames += 1;
                 // Strokes of a brush are not always seen as a face.

@@ -7,17 +7,17 @@ use gioconda_avatar::network_input::{
     NetworkInput, NetworkPhoto, cropped, cropped_landmarks, network_crop, planes,
 };
 use gioconda_avatar::{
-    Avatar, Canvas, Framing, Gains, MeshRenderer, MotionTransfer, PortraitWeights, RendererKind,
+    Avatar, Canvas, Framing, Gains, MotionTransfer, PortraitWeights, RendererKind,
     builtin_motions::BuiltinMotion,
 };
-use gioconda_face::warp::View;
-use gioconda_face::{FaceChoice, FaceFinder, LANDMARK_PICTURE_VERSION, Landmarks, Threads};
+use gioconda_face::{FaceChoice, FaceFinder, Landmarks, Threads};
 use gioconda_networks::burn::module::{Module, ModuleMapper, Param};
 use gioconda_networks::burn::tensor::{Distribution, Tensor, TensorData};
 use gioconda_networks::{
     Device, Embedder, Generator, GeneratorConfig, NetworksConfig, Preset, Warp, WeightHeader, WeightWriter,
     compose,
 };
+use gioconda_warp::{LANDMARK_PICTURE_VERSION, MeshRenderer, View};
 use image::RgbImage;
 use tempfile::TempDir;
 
@@ -49,6 +49,7 @@ fn header(preset: Preset, config: NetworksConfig) -> WeightHeader {
         preset,
         config,
         picture_version: LANDMARK_PICTURE_VERSION,
+        composition: Some(gioconda_networks::COMPOSITION_VERSION),
         training_data: "none".to_owned(),
         licence: "none".to_owned(),
     }
@@ -183,11 +184,11 @@ fn weights_that_do_not_fit_are_refused() {
     refused(header(Preset::Paper, config.clone()), "made for preset paper, but portrait is needed");
     let old = WeightHeader { picture_version: 99, ..header(Preset::Portrait, config.clone()) };
     refused(old, "made for landmark picture version 99");
-    refused(header(Preset::Portrait, config.clone()), "embedder.");
+    refused(header(Preset::Portrait, config.clone()), "holds no embedder");
     config.generator.input = 3;
     refused(header(Preset::Portrait, config.clone()), "does not correct a mesh warp");
     config.generator = GeneratorConfig { input: 10, widths: vec![1 << 40], ..config.generator };
-    refused(header(Preset::Portrait, config), "larger than any");
+    refused(header(Preset::Portrait, config), "widths must be at most");
     std::fs::write(&path, b"no weights").expect("written");
     let message = PortraitWeights::open(&path).expect_err("refused").to_string();
     assert!(message.contains("not a usable weight file"), "{message}");
@@ -198,6 +199,6 @@ fn without_a_network_the_neural_renderer_says_what_it_needs() {
     let avatar = mona_lisa();
     let canvas = Canvas::new(&avatar.photo, &avatar.landmarks, Framing::Head { side: 128 });
     let Err(error) = avatar.renderer(RendererKind::Neural, &canvas) else { panic!("no network was there") };
-    assert!(error.to_string().contains("--weights"), "{error}");
+    assert!(error.to_string().contains("weight file"), "{error}");
     assert_eq!(avatar.best_renderer(), RendererKind::Mesh);
 }

@@ -11,7 +11,7 @@ use gioconda_avatar::{
     CLOSED_EYE, CLOSED_MOUTH, FaceState, Gains, MotionFrame, MotionTransfer, choose_neutral,
 };
 use gioconda_face::Landmarks;
-use gioconda_face::warp::{MeshWarp, SourceMesh, View};
+use gioconda_warp::{MeshWarp, SourceMesh, View};
 
 /// A clip's person, frame by frame.
 struct Person {

@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use gioconda_avatar::builtin_motions::BuiltinMotion;
 use gioconda_avatar::{
-    Avatar, Canvas, Framing, Gains, MeshRenderer, MotionTransfer, Reference, RendererKind, posture_distance,
+    Avatar, Canvas, Framing, Gains, MotionTransfer, Reference, RendererKind, posture_distance,
 };
-use gioconda_face::warp::View;
 use gioconda_face::{FaceChoice, FaceFinder, Landmarks, Threads};
+use gioconda_warp::{MeshRenderer, View};
 use image::RgbImage;
 
 const SIDE: u32 = 256;

@@ -6,9 +6,9 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use gioconda_avatar::{FaceState, Gains, MeshRenderer, MotionFrame, MotionTransfer};
+use gioconda_avatar::{FaceState, Gains, MotionFrame, MotionTransfer};
 use gioconda_face::Landmarks;
-use gioconda_face::warp::{MeshWarp, View};
+use gioconda_warp::{MeshRenderer, MeshWarp, View};
 use image::{RgbImage, imageops};
 
 use crate::clips::{self, Failure};

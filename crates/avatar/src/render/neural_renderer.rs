@@ -1,0 +1,191 @@
+//! The neural renderer: the mesh renderer's frame, corrected by the `portrait` network (DESIGN.md §1).
+//!
+//! The mesh moves the photo at the photo's own resolution. The network sees 256x256 pixels of that
+//! ([`network_input`](crate::render::network_input)) and answers with a residual flow, a blend mask and a colour for each of
+//! them. These are enlarged, not the picture: where the mask says so, the frame stays the sharp photo.
+//!
+//! `frame = m · photo(flow₀ + Δflow) + (1 - m) · tanh(colour + atanh(photo(flow₀)))`
+//!
+//! where bright channels are darkened as the others are ([`blend`]).
+//!
+//! The mouth that [`MeshRenderer`] paints where a photo shows none is there for networks that were trained to paint
+//! on it ([`GeneratorConfig::painted_mouth`](gioconda_networks::GeneratorConfig::painted_mouth)), and left out for others.
+
+mod blend;
+mod personal_network;
+mod session;
+mod tone;
+
+use std::sync::Arc;
+
+use gioconda_face::{Landmarks, Region};
+use gioconda_kernels::simd::{SimdOp, tanh};
+use gioconda_warp::{MeshRenderer, MovingRow, View};
+use image::RgbImage;
+use nalgebra::Vector2;
+
+use crate::Error;
+use crate::render::canvas::Canvas;
+use crate::render::network_input::{NetworkInput, NetworkPhoto, cropped, cropped_landmarks, network_crop};
+use crate::render::renderer::Painter;
+use blend::{Along, Between, Blend, Correction};
+pub use personal_network::{PersonalNetwork, PortraitWeights};
+pub(crate) use personal_network::{check_sizes, warn_of_unknown_composition};
+pub(crate) use session::Session;
+use tone::Tone;
+
+/// Towards the border of the network's square its corrections fade over this share of the side: what lies beyond it
+/// is not corrected.
+const FADE: f32 = 0.06;
+
+/// Paints one window of one canvas with mesh and network. The network is the person's, and shared by all canvases.
+pub(crate) struct NeuralRenderer {
+    mesh: MeshRenderer,
+    view: View,
+    crop: Crop,
+    input: NetworkInput,
+    corrections: Corrections,
+    /// Of a photo that is not in colour, and is to stay so.
+    tone: Option<Tone>,
+}
+
+/// The square that the network sees, at its resolution.
+struct Crop {
+    /// Where it lies, canvas pixels.
+    region: Region,
+    photo: NetworkPhoto,
+}
+
+impl NeuralRenderer {
+    /// Prepares a canvas for a person's network.
+    pub(crate) fn new(canvas: &Canvas, network: &Session) -> Self {
+        let size = network.size();
+        let region = network_crop(&canvas.landmarks, canvas.picture.dimensions());
+        let photo = cropped(&canvas.picture, &region, size as u32);
+        let tone = Tone::of(&photo);
+        let landmarks = cropped_landmarks(&canvas.landmarks, &region, size as u32);
+        let photo = NetworkPhoto::new(photo, &landmarks, network.painted_mouth());
+        let mesh = MeshRenderer::new(Arc::clone(&canvas.picture), &canvas.landmarks);
+        Self {
+            mesh: if network.painted_mouth() { mesh } else { mesh.without_painted_mouth() },
+            view: canvas.window.view(),
+            tone,
+            crop: Crop { region, photo },
+            input: NetworkInput::new(size),
+            corrections: Corrections { size, pixels: Vec::new() },
+        }
+    }
+}
+
+impl Painter<Session> for NeuralRenderer {
+    fn paint(
+        &mut self,
+        network: &mut Session,
+        driving: &Landmarks,
+        frame: &mut RgbImage,
+    ) -> Result<(), Error> {
+        // A frame is a hundred short parallel loops: from inside the pool they start without waking a thread each.
+        rayon::scope(|_| self.paint_within_pool(network, driving, frame))
+    }
+}
+
+impl NeuralRenderer {
+    fn paint_within_pool(
+        &mut self,
+        network: &mut Session,
+        driving: &Landmarks,
+        frame: &mut RgbImage,
+    ) -> Result<(), Error> {
+        let Self { mesh, view, crop, input, corrections, tone } = self;
+        let Crop { region, photo } = crop;
+        let in_crop = cropped_landmarks(driving, region, input.size() as u32);
+        rayon::join(|| mesh.draw(driving, view, frame), || input.draw(photo, &in_crop));
+        corrections.take(network.run(input.channels())?);
+
+        let (corrections, region, tone) = (&*corrections, *region, tone.as_ref());
+        mesh.retouch(frame, |room, mut row| corrections.apply(&region, tone, room, &mut row));
+        mesh.finish(frame);
+        Ok(())
+    }
+}
+
+/// What the network wants changed, pixel by pixel of its square.
+struct Corrections {
+    size: usize,
+    /// `[size * size]`
+    pixels: Vec<Correction>,
+}
+
+/// What one row of a frame needs, kept from row to row.
+#[derive(Default)]
+struct Room {
+    /// The corrections at the row's height.
+    line: Vec<Correction>,
+    /// Those of every pixel.
+    pixels: Vec<Correction>,
+    /// Their residual flows, photo pixels.
+    moves: Vec<[f32; 2]>,
+    /// The photo along these.
+    warped: Vec<[u8; 3]>,
+}
+
+impl Corrections {
+    /// Takes over the network's `[6, size, size]` output and lets it fade towards the border.
+    fn take(&mut self, output: &mut [f32]) {
+        let plane = self.size * self.size;
+        tanh(&mut output[3 * plane..]);
+        self.pixels.resize(plane, [0.0; 8]);
+        let to_border = |i: usize| {
+            let share = (i as f32 + 0.5) / self.size as f32;
+            (share.min(1.0 - share) / FADE).min(1.0)
+        };
+        for (index, pixel) in self.pixels.iter_mut().enumerate() {
+            let strength = to_border(index % self.size) * to_border(index / self.size);
+            let channel = |c: usize| output[c * plane + index];
+            *pixel = [
+                channel(0) * strength,
+                channel(1) * strength,
+                channel(2),
+                0.0,
+                channel(3) * strength,
+                channel(4) * strength,
+                channel(5) * strength,
+                0.0,
+            ];
+        }
+    }
+
+    /// Corrects a row of a frame; `region` is where the square lies on the photo.
+    fn apply(&self, region: &Region, tone: Option<&Tone>, room: &mut Room, row: &mut MovingRow) {
+        let corner = region.to_picture(Vector2::zeros());
+        let within = |x: usize| (row.centre(x) - corner) / region.size;
+        let inside = |share: f32| share > 0.0 && share < 1.0;
+        if row.pixels.is_empty() || !inside(within(0).y) {
+            return;
+        }
+        let last = self.size - 1;
+        let place = |share: f32| {
+            let at = (share * self.size as f32 - 0.5).clamp(0.0, last as f32);
+            (at as usize, (at as usize + 1).min(last), at.fract())
+        };
+        let Room { line, pixels, moves, warped } = room;
+        let (above, below, down) = place(within(0).y);
+        let [above, below] = [above, below].map(|y| &self.pixels[y * self.size..][..self.size]);
+        line.resize(self.size, [0.0; 8]);
+        Between { above, below, share: down, line }.dispatch();
+
+        let shares = (0..row.pixels.len()).map(|x| within(x).x);
+        let first = shares.clone().take_while(|share| *share <= 0.0).count();
+        let width = shares.skip(first).take_while(|share| inside(*share)).count();
+        pixels.resize(width, [0.0; 8]);
+        moves.resize(width, [0.0; 2]);
+        warped.resize(width, [0; 3]);
+        // Along a row places are evenly spaced.
+        let [start, next] = [first, first + 1].map(|x| within(x).x * self.size as f32);
+        let reach = region.size / 2.0;
+        Along { line, start: start - 0.5, step: next - start, reach, pixels, moves }.dispatch();
+        row.photo(first, moves, warped);
+        let row = &mut row.pixels[first..][..width];
+        Blend { corrections: pixels, warped, tone, row }.dispatch();
+    }
+}
