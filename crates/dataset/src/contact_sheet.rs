@@ -6,7 +6,8 @@ use std::fmt::Write as _;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use gioconda_face::{LandmarkPicture, Region};
+use gioconda_face::Region;
+use gioconda_warp::LandmarkPicture;
 use image::RgbImage;
 
 use crate::Error;

@@ -18,21 +18,12 @@
 //! | 252..256 | `u32` CRC-32 of the bytes before |
 
 use gioconda_face::features::{Side, eye_opening, mouth_opening};
+use gioconda_face::topology::DESCRIPTOR_POINTS;
 use gioconda_face::{HeadPose, Landmarks, rotation_vector};
 use nalgebra::{Rotation3, Vector2, Vector3};
 
 /// Length of a frame's record, bytes.
 pub(crate) const RECORD: usize = 256;
-
-/// The landmarks that stand in a descriptor, 44 of the 478: face oval, brows, eyes and irises, nose, lips.
-#[rustfmt::skip]
-pub const DESCRIPTOR_POINTS: [usize; 44] = [
-    10, 332, 389, 323, 397, 378, 152, 149, 172, 93, 162, 103,
-    70, 105, 107, 336, 334, 300,
-    33, 159, 133, 145, 263, 386, 362, 374, 468, 473,
-    168, 1, 98, 327,
-    61, 39, 0, 269, 291, 405, 17, 181, 78, 13, 308, 14,
-];
 
 /// A frame, described.
 #[derive(Clone, Debug, PartialEq)]
@@ -92,6 +83,17 @@ impl FrameDescriptor {
         apart / self.points.len() as f32
             + MOUTH_WEIGHT * (self.mouth_opening - other.mouth_opening).abs()
             + EYES_WEIGHT * (eyes(self) - eyes(other)).abs()
+    }
+
+    /// Whether all its numbers are finite.
+    pub(crate) fn is_finite(&self) -> bool {
+        let HeadPose { rotation, scale, translation, residual } = &self.pose;
+        let numbers =
+            [self.presence, *scale, *residual, self.mouth_opening].into_iter().chain(self.eye_openings);
+        numbers
+            .chain(translation.iter().copied())
+            .chain(rotation.matrix().iter().copied())
+            .all(f32::is_finite)
     }
 
     pub(crate) fn encode(&self, place: &Place) -> [u8; RECORD] {

@@ -8,14 +8,30 @@
 //! holds an exclusive lock on it.
 
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
+use std::io::{Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::Error;
+use crate::descriptor::RECORD;
 use crate::layout::{FORMAT_VERSION, Part};
 use crate::window::CropWindow;
+use crate::{Error, MIN_FRAMES};
+
+/// Largest index, bytes: that of a million clips has a few hundred million.
+const LARGEST_INDEX: u64 = 1 << 30;
+/// Largest side of crops, pixels; `prepare` makes 1024 at most.
+const LARGEST_SIDE: u32 = 4096;
+/// Most frames of a clip: 77 hours at 60 frames a second.
+const MOST_FRAMES: usize = 1 << 24;
+/// Most videos that are cut out of a clip.
+const MOST_VIDEOS: usize = 1 << 16;
+/// Largest frame table, bytes: 4 billion frames.
+const LARGEST_TABLE: u64 = 1 << 40;
+/// Highest number of a shard.
+const MOST_SHARDS: u32 = 99_999_999;
+/// Most frames a second.
+const FASTEST: f64 = 10_000.0;
 
 /// One line of an index.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -40,6 +56,43 @@ pub(crate) struct Header {
 impl Header {
     pub(crate) fn new(size: u32, part: Part) -> Self {
         Self { version: FORMAT_VERSION, size, part: part.index(), parts: part.count() }
+    }
+
+    /// Refuses a crop size that is out of range.
+    fn check(&self) -> Result<(), String> {
+        if !(1..=LARGEST_SIDE).contains(&self.size) {
+            return Err(format!("the crop size {} is not within 1 and {LARGEST_SIDE} pixels", self.size));
+        }
+        Ok(())
+    }
+}
+
+impl ClipRecord {
+    /// Refuses numbers that contradict each other or are out of range: readers multiply and add them without checks.
+    fn check(&self) -> Result<(), String> {
+        let Dropped { no_face, outside, duplicates, rejected } = self.dropped;
+        let counted = [self.frames, no_face, outside, duplicates, rejected];
+        if counted.into_iter().any(|frames| frames > MOST_FRAMES) || self.table_end > LARGEST_TABLE {
+            return Err(format!("{}: its frame counts are out of range", self.clip));
+        }
+        if self.videos.len() > MOST_VIDEOS || self.shard.is_some_and(|shard| shard.number > MOST_SHARDS) {
+            return Err(format!("{}: its number of videos or shards is out of range", self.clip));
+        }
+        self.videos.iter().try_for_each(|video| {
+            let end = video.table.checked_add((video.frames.min(MOST_FRAMES) * RECORD) as u64);
+            let fault = if !(MIN_FRAMES..=MOST_FRAMES).contains(&video.frames) {
+                format!("it has {} frames, not {MIN_FRAMES} to {MOST_FRAMES}", video.frames)
+            } else if end.is_none_or(|end| end > self.table_end) {
+                "its frames lie beyond the end of the frame table".to_owned()
+            } else if !(video.fps.is_finite() && video.fps > 0.0 && video.fps <= FASTEST) {
+                format!("its frame rate {} is out of range", video.fps)
+            } else if !video.window.lies_in(video.source_size) {
+                "its crop window lies outside the clip's frames".to_owned()
+            } else {
+                return Ok(());
+            };
+            Err(format!("video {} of {}: {fault}", video.name, self.clip))
+        })
     }
 }
 
@@ -131,12 +184,11 @@ pub(crate) struct Index {
 impl Index {
     /// Reads the index at `path`. A torn last line is left out; `None` when not even the header is whole.
     pub(crate) fn read(path: &Path) -> Result<Option<Self>, Error> {
-        let mut text = Vec::new();
-        File::open(path).and_then(|mut file| file.read_to_end(&mut text)).map_err(Error::read(path))?;
-        Self::parse(path, &text)
+        let file = File::open(path).map_err(Error::read(path))?;
+        Self::parse(path, &read_whole(path, &file)?)
     }
 
-    fn parse(path: &Path, text: &[u8]) -> Result<Option<Self>, Error> {
+    pub(crate) fn parse(path: &Path, text: &[u8]) -> Result<Option<Self>, Error> {
         let whole = text.iter().rposition(|&byte| byte == b'\n').map_or(0, |end| end + 1);
         let torn = whole < text.len();
         let mut records = text[..whole].split_inclusive(|&byte| byte == b'\n').enumerate();
@@ -147,10 +199,13 @@ impl Index {
             Err(what) => return Err(unreadable_header(path, first, &what)),
         };
         check_version(path, header.version)?;
+        header.check().map_err(|what| Error::damaged(path, what))?;
         let (mut clips, mut complete) = (Vec::<ClipRecord>::new(), false);
         for (line, record) in records {
             match parse_line(record) {
                 Ok(Record::Clip(clip)) => {
+                    let named = |what| Error::damaged(path, format!("line {}: {what}", line + 1));
+                    clip.check().map_err(named)?;
                     complete = false;
                     clips.push(clip);
                 }
@@ -181,6 +236,12 @@ impl Index {
     pub(crate) fn shard_ends(&self) -> impl Iterator<Item = ShardEnd> + '_ {
         self.clips.iter().filter_map(|clip| clip.shard)
     }
+}
+
+/// The bytes of an index; refuses one that is too large before it is in memory.
+fn read_whole(path: &Path, file: &File) -> Result<Vec<u8>, Error> {
+    let text = gioconda_media::read_at_most(file, LARGEST_INDEX).map_err(Error::read(path))?;
+    text.ok_or_else(|| Error::damaged(path, format!("it is larger than {} MB", LARGEST_INDEX >> 20)))
 }
 
 /// Of several records of one clip the last counts; the order of the others stays.
@@ -219,10 +280,18 @@ const PREFIX: &str = "{\"crc32\":\"";
 const MIDDLE: &str = "\",\"record\":";
 const SUFFIX: &str = "}\n";
 
+/// Checksum and record of a line.
+pub(crate) fn unframed(line: &str) -> Option<(&str, &str)> {
+    line.strip_prefix(PREFIX)?.strip_suffix(SUFFIX)?.split_once(MIDDLE)
+}
+
+/// The line of a record's text.
+pub(crate) fn framed(text: &str) -> String {
+    format!("{PREFIX}{:08x}{MIDDLE}{text}{SUFFIX}", crc32fast::hash(text.as_bytes()))
+}
+
 fn parse_line(line: &[u8]) -> Result<Record, String> {
-    let parts = std::str::from_utf8(line)
-        .ok()
-        .and_then(|line| line.strip_prefix(PREFIX)?.strip_suffix(SUFFIX)?.split_once(MIDDLE));
+    let parts = std::str::from_utf8(line).ok().and_then(unframed);
     let Some((checksum, record)) = parts else { return Err("not a line of an index".to_owned()) };
     if u32::from_str_radix(checksum, 16) != Ok(crc32fast::hash(record.as_bytes())) {
         return Err("its checksum does not fit".to_owned());
@@ -230,9 +299,8 @@ fn parse_line(line: &[u8]) -> Result<Record, String> {
     serde_json::from_str(record).map_err(|error| error.to_string())
 }
 
-fn line_of(record: &Record) -> String {
-    let text = serde_json::to_string(record).expect("records are made of numbers, texts and lists");
-    format!("{PREFIX}{:08x}{MIDDLE}{text}{SUFFIX}", crc32fast::hash(text.as_bytes()))
+pub(crate) fn line_of(record: &Record) -> String {
+    framed(&serde_json::to_string(record).expect("records are made of numbers, texts and lists"))
 }
 
 /// An index that is being written, locked for this process.
@@ -258,9 +326,7 @@ impl Journal {
             Err(TryLockError::WouldBlock) => return Err(Error::Locked { path: path.into() }),
             Err(TryLockError::Error(cause)) => return Err(Error::Write { path: path.into(), cause }),
         }
-        let mut text = Vec::new();
-        file.read_to_end(&mut text).map_err(Error::read(path))?;
-        let index = Index::parse(path, &text)?;
+        let index = Index::parse(path, &read_whole(path, &file)?)?;
         let whole = index.as_ref().map_or(0, |index| index.whole);
         if index.as_ref().is_none_or(|index| index.torn) {
             file.set_len(whole).map_err(Error::write(path))?;
@@ -354,8 +420,7 @@ mod tests {
     #[test]
     fn another_version_is_named_even_when_its_header_has_other_fields() {
         let record = r#"{"header":{"version":7,"sizes":[1,2]}}"#;
-        let line = format!("{PREFIX}{:08x}{MIDDLE}{record}{SUFFIX}", crc32fast::hash(record.as_bytes()));
-        let error = parse(&line).unwrap_err().to_string();
+        let error = parse(&framed(record)).unwrap_err().to_string();
         assert!(error.contains("format version 7"), "{error}");
     }
 

@@ -9,6 +9,7 @@ mod contact_sheet;
 mod cut;
 mod descriptor;
 mod error;
+mod fuzz;
 mod journal;
 mod layout;
 mod prepare;
@@ -19,8 +20,10 @@ mod shot;
 mod window;
 
 pub use clips::{Clip, Found, find};
-pub use descriptor::{DESCRIPTOR_POINTS, FrameDescriptor};
+pub use descriptor::FrameDescriptor;
 pub use error::Error;
+#[doc(hidden)]
+pub use fuzz::fuzz_dataset;
 pub use journal::Dropped;
 pub use layout::{FORMAT_VERSION, Part};
 pub use prepare::{DEFAULT_SIZE, Progress, Settings, Summary, prepare};

@@ -135,11 +135,7 @@ impl Dataset {
         let record = read_at(&table, source.table + (frame * RECORD) as u64, RECORD)?;
         let (descriptor, place) = decode_record(&table, &record)?;
         let shard = source.part.shard(&self.content.folder, source.shard);
-        let (frame, landmarks) = read_sample(&shard, &place)?;
-        if frame.dimensions() != (self.size(), self.size()) {
-            let (width, height) = frame.dimensions();
-            return Err(Error::damaged(&shard, format!("it holds a crop of {width}x{height} pixels")));
-        }
+        let (frame, landmarks) = read_sample(&shard, &place, self.size())?;
         Ok(Sample { frame, landmarks, descriptor })
     }
 
@@ -147,8 +143,16 @@ impl Dataset {
     pub fn descriptors(&self, video: usize) -> Result<Vec<FrameDescriptor>, Error> {
         let (source, frames) = self.source(video, 0)?;
         let table = source.part.frames(&self.content.folder);
-        let records = read_at(&table, source.table, frames * RECORD)?;
-        records.chunks(RECORD).map(|record| decode_record(&table, record).map(|(frame, _)| frame)).collect()
+        // In pieces: a sparse table is longer than what it holds, and the first missing record ends the reading.
+        let mut descriptors = Vec::new();
+        for first in (0..frames).step_by(RECORDS_AT_ONCE) {
+            let count = RECORDS_AT_ONCE.min(frames - first);
+            let records = read_at(&table, source.table + (first * RECORD) as u64, count * RECORD)?;
+            for record in records.chunks(RECORD) {
+                descriptors.push(decode_record(&table, record)?.0);
+            }
+        }
+        Ok(descriptors)
     }
 
     /// Where a video's frames stand, and how many there are.
@@ -228,8 +232,14 @@ fn by_name(a: &Video, b: &Video) -> Ordering {
 
 /// Opened for each read: a data set has more shards than a process may hold open, and opening costs microseconds.
 fn read_at(path: &Path, offset: u64, length: usize) -> Result<Vec<u8>, Error> {
-    let mut bytes = vec![0; length];
+    let mut bytes = Vec::new();
     let read = File::open(path).and_then(|mut file| {
+        // Checked before memory is allocated: the length comes from the index.
+        if offset.checked_add(length as u64).is_none_or(|end| end > file.metadata().map_or(0, |it| it.len()))
+        {
+            return Err(std::io::ErrorKind::UnexpectedEof.into());
+        }
+        bytes.resize(length, 0);
         file.seek(SeekFrom::Start(offset))?;
         file.read_exact(&mut bytes)
     });
@@ -242,19 +252,29 @@ fn read_at(path: &Path, offset: u64, length: usize) -> Result<Vec<u8>, Error> {
     }
 }
 
+/// Records of the frame table that are read in one piece: 1 MB.
+const RECORDS_AT_ONCE: usize = 4096;
+
 fn decode_record(table: &Path, record: &[u8]) -> Result<(FrameDescriptor, Place), Error> {
     let decoded = record.try_into().ok().and_then(FrameDescriptor::decode);
-    decoded.ok_or_else(|| Error::damaged(table, "a frame's checksum does not fit"))
+    let decoded = decoded.ok_or_else(|| Error::damaged(table, "a frame's checksum does not fit"))?;
+    if decoded.0.is_finite() {
+        Ok(decoded)
+    } else {
+        Err(Error::damaged(table, "a frame's pose or openings are NaN or infinity"))
+    }
 }
 
-/// More than any crop's JPEG takes, so that a damaged length cannot ask for all memory.
-const LARGEST_SAMPLE: u64 = 1 << 28;
+/// More than any crop's JPEG takes (4096 pixels a side, four bytes a pixel), so that a damaged length cannot ask for all
+/// memory.
+const LARGEST_SAMPLE: u64 = 1 << 26;
 
-/// Picture and landmarks in one read: they are neighbours.
-fn read_sample(shard: &Path, place: &Place) -> Result<(RgbImage, Landmarks), Error> {
+/// Picture, of `size` pixels a side, and landmarks in one read: they are neighbours.
+fn read_sample(shard: &Path, place: &Place, size: u32) -> Result<(RgbImage, Landmarks), Error> {
     let damaged = |what: &str| Error::damaged(shard, format!("the sample at byte {}: {what}", place.jpeg));
     let jpeg_length = place.jpeg_length as usize;
-    let length = place.landmarks.checked_sub(place.jpeg).map(|length| length + NPY_LENGTH as u64);
+    let length =
+        place.landmarks.checked_sub(place.jpeg).and_then(|length| length.checked_add(NPY_LENGTH as u64));
     let length = length.filter(|length| (jpeg_length as u64..LARGEST_SAMPLE).contains(length));
     let length = length.ok_or_else(|| damaged("it stands at no possible place"))? as usize;
     let bytes = read_at(shard, place.jpeg, length)?;
@@ -265,7 +285,7 @@ fn read_sample(shard: &Path, place: &Place) -> Result<(RgbImage, Landmarks), Err
     if checksum.finalize() != place.checksum {
         return Err(damaged("its checksum does not fit"));
     }
-    let picture = decode_jpeg(jpeg).map_err(|what| damaged(&what))?;
+    let picture = decode_jpeg(jpeg, size).map_err(|what| damaged(&what))?;
     let landmarks = decode_landmarks(npy).ok_or_else(|| damaged("its landmarks are no 478 x 3 numbers"))?;
     Ok((picture, landmarks))
 }

@@ -6,12 +6,12 @@
 //! 000123 being the frame's number in its clip. Python's `webdataset` and `numpy` read them as they are.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, BufWriter, Seek as _, SeekFrom, Write};
+use std::io::{self, BufWriter, Cursor, Seek as _, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use gioconda_face::{LANDMARKS, Landmarks};
 use image::codecs::jpeg::JpegEncoder;
-use image::{ImageFormat, RgbImage};
+use image::{ImageFormat, ImageReader, RgbImage};
 use nalgebra::Vector3;
 
 use crate::Error;
@@ -30,9 +30,14 @@ pub(crate) fn encode_jpeg(picture: &RgbImage, quality: u8) -> Vec<u8> {
     jpeg
 }
 
-pub(crate) fn decode_jpeg(jpeg: &[u8]) -> Result<RgbImage, String> {
-    let picture = image::load_from_memory_with_format(jpeg, ImageFormat::Jpeg);
-    picture.map(image::DynamicImage::into_rgb8).map_err(|error| error.to_string())
+/// Decodes a crop. Its header must say `size` pixels a side, which is checked first: a small file may claim gigabytes.
+pub(crate) fn decode_jpeg(jpeg: &[u8], size: u32) -> Result<RgbImage, String> {
+    let reader = || ImageReader::with_format(Cursor::new(jpeg), ImageFormat::Jpeg);
+    let (width, height) = reader().into_dimensions().map_err(|error| error.to_string())?;
+    if (width, height) != (size, size) {
+        return Err(format!("it is a crop of {width}x{height} pixels, not {size}"));
+    }
+    reader().decode().map(image::DynamicImage::into_rgb8).map_err(|error| error.to_string())
 }
 
 /// Magic, version 1.0, the length of the header (118), and the header padded to it: numpy's `format.py`.
@@ -57,7 +62,10 @@ pub(crate) fn encode_landmarks(landmarks: &Landmarks) -> Vec<u8> {
     npy
 }
 
-/// `None` when this is not the file that [`encode_landmarks`] writes.
+/// Largest coordinate of a landmark, pixels from the crop's corner; real ones stay far below.
+const LARGEST_COORDINATE: f32 = 1e5;
+
+/// `None` when this is not the file that [`encode_landmarks`] writes, or a coordinate is NaN or out of range.
 pub(crate) fn decode_landmarks(npy: &[u8]) -> Option<Landmarks> {
     let values = npy.strip_prefix(&NPY_HEADER)?;
     let (points, []) = values.as_chunks::<12>() else { return None };
@@ -70,7 +78,8 @@ pub(crate) fn decode_landmarks(npy: &[u8]) -> Option<Landmarks> {
             *value = f32::from_le_bytes(*bytes);
         }
     }
-    Some(landmarks)
+    let far = |point: &Vector3<f32>| !point.iter().all(|value| value.abs() <= LARGEST_COORDINATE);
+    (!landmarks.points.iter().any(far)).then_some(landmarks)
 }
 
 /// A shard that is being written.

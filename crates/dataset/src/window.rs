@@ -16,6 +16,8 @@ pub struct CropWindow {
     pub side: u32,
 }
 
+/// Largest side of a clip's frames, pixels.
+const LARGEST_FRAME: u32 = 1 << 16;
 /// Side of the window, in median face boxes (PROTOTYPE: 2.0 leaves too few pixels for the face).
 const SIDE_IN_FACES: f32 = 1.5;
 /// The least side, in median face boxes, for a face that nearly fills its frame.
@@ -66,6 +68,15 @@ impl CropWindow {
             wanted.clamp(0.0, (length - side) as f32) as u32
         };
         Ok(Self { left: first(center.x, width), top: first(center.y, height), side })
+    }
+
+    /// Whether it is a square of pixels of frames of this width and height.
+    pub(crate) fn lies_in(&self, (width, height): (u32, u32)) -> bool {
+        let inside = |first: u32, length| first.checked_add(self.side).is_some_and(|end| end <= length);
+        self.side > 0
+            && width.max(height) <= LARGEST_FRAME
+            && inside(self.left, width)
+            && inside(self.top, height)
     }
 
     /// The same square.

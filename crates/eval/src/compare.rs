@@ -1,19 +1,26 @@
 //! Two reports side by side: how much each measure changed, how sure that is, and which clips moved most.
 
+use std::collections::HashMap;
 use std::path::Path;
 
 use fastrand::Rng;
+use gioconda_media::OneLine;
 use serde::Serialize;
 
 use crate::measures::{Better, MEASURES, MeasureInfo};
 use crate::report::{ProtocolReport, Report};
+use crate::score::Case;
 use crate::settings::Protocol;
 use crate::table::{align_right, heading, markdown_table};
 use crate::{Error, Result};
 
 /// Samples of the bootstrap.
 const SAMPLES: usize = 10_000;
-/// The bootstrap's own chance; it has nothing to do with a run's.
+/// Most cases drawn in all bootstrap samples together: with more than 2,000 cases, fewer samples are drawn.
+const MOST_DRAWS: usize = 20_000_000;
+/// Fewest bootstrap samples, however many cases there are.
+const FEWEST_SAMPLES: usize = 400;
+/// Random seed of the bootstrap, independent of a run's.
 const SEED: u64 = 1;
 /// Clips named for each measure.
 const MOVED: usize = 3;
@@ -98,6 +105,8 @@ fn warnings([a, b]: &[Report; 2]) -> Vec<String> {
 }
 
 fn changes(a: &ProtocolReport, b: &ProtocolReport) -> Vec<Change> {
+    // Of several cases with the same name, the first counts.
+    let by_name: HashMap<&str, &Case> = b.cases.iter().rev().map(|case| (case.name.as_str(), case)).collect();
     MEASURES
         .iter()
         .filter(|info| info.better != Better::Neither)
@@ -106,7 +115,7 @@ fn changes(a: &ProtocolReport, b: &ProtocolReport) -> Vec<Change> {
                 .cases
                 .iter()
                 .filter_map(|first| {
-                    let second = b.cases.iter().find(|second| second.name == first.name)?;
+                    let second = by_name.get(first.name.as_str())?;
                     let before = first.row(&a.judged)?.get(info.name)?;
                     Some((first.name.clone(), *before, *second.row(&b.judged)?.get(info.name)?))
                 })
@@ -137,18 +146,22 @@ fn change(info: &MeasureInfo, pairs: &mut [(String, f64, f64)]) -> Change {
 fn bootstrap(differences: &[f64]) -> [f64; 2] {
     let mut rng = Rng::with_seed(SEED);
     let count = differences.len();
-    let mut means: Vec<f64> = (0..SAMPLES)
+    // With many cases the interval is narrow, and fewer samples tell its ends as well.
+    let samples = (MOST_DRAWS / count.max(1)).clamp(FEWEST_SAMPLES, SAMPLES);
+    let mut means: Vec<f64> = (0..samples)
         .map(|_| (0..count).map(|_| differences[rng.usize(..count)]).sum::<f64>() / count as f64)
         .collect();
     means.sort_by(f64::total_cmp);
-    [means[SAMPLES / 40], means[SAMPLES - 1 - SAMPLES / 40]]
+    [means[samples / 40], means[samples - 1 - samples / 40]]
 }
 
 /// Comparisons as Markdown tables.
 pub fn comparison_markdown(comparisons: &[Comparison]) -> String {
     let parts = comparisons.iter().map(|comparison| {
-        let [first, second] = &comparison.judged;
-        let headings = ["", "cases", first, second, "difference", "95 % interval", "", "moved most"];
+        // Names of rows and cases come from the files: each is shown on one line, control characters escaped.
+        let [first, second] = comparison.judged.each_ref().map(|judged| OneLine(judged).to_string());
+        let headings =
+            ["", "cases", first.as_str(), second.as_str(), "difference", "95 % interval", "", "moved most"];
         let mut table = markdown_table(headings.into_iter().map(str::to_owned));
         for change in &comparison.changes {
             table.add_row(row(change));
@@ -174,7 +187,7 @@ fn row(change: &Change) -> Vec<String> {
         (true, true) => "better",
         (true, false) => "worse",
     };
-    let moved = change.moved.iter().map(|(name, by)| format!("{name} {}", signed(*by)));
+    let moved = change.moved.iter().map(|(name, by)| format!("{} {}", OneLine(name), signed(*by)));
     vec![
         heading(info),
         change.cases.to_string(),
@@ -259,6 +272,22 @@ mod tests {
         assert_eq!(compared(&a, &b).unwrap()[0].changes[0].cases, 1);
         let apart = compared(&a, &report(&[("c", 1.0)]));
         assert!(matches!(apart, Err(Error::NothingShared { .. })), "{apart:?}");
+    }
+
+    #[test]
+    fn names_of_cases_forge_no_lines() {
+        let forged = report(&[("a\n| forged |\u{1b}[31m", 1.0)]);
+        let text = comparison_markdown(&compared(&forged, &forged).unwrap());
+        assert!(text.contains("a\\n| forged |\\u{1b}[31m") && !text.contains("\n| forged"), "{text}");
+        assert!(!text.chars().any(|c| c != '\n' && gioconda_media::is_unprintable(c)), "{text}");
+    }
+
+    #[test]
+    fn values_out_of_range_are_refused() {
+        for value in [1e300, -1e16] {
+            let error = compared(&report(&[("a", value)]), &report(&[("a", 1.0)])).unwrap_err().to_string();
+            assert!(error.contains("a.json: holds a measured value that is out of range"), "{error}");
+        }
     }
 
     #[test]

@@ -54,6 +54,12 @@ pub enum Error {
         /// Why not.
         reason: String,
     },
+    /// The system gives no more threads.
+    #[error("cannot start a thread to score on: {cause}; use fewer workers")]
+    Thread {
+        /// What the system says.
+        cause: std::io::Error,
+    },
     /// The user asked to stop.
     #[error("stopped: {done} of {total} are scored and kept; the same command goes on from there")]
     Cancelled {

@@ -5,16 +5,13 @@
 //! closes fully, whatever the eye's size), mouth, gaze and blendshapes by their difference.
 
 use gioconda_avatar::FaceState;
-use gioconda_face::features::{Side, gaze};
+use gioconda_face::features::{SIDES, gaze};
 use gioconda_face::topology::{TOPOLOGY, landmarks_of, point};
 use gioconda_face::{Blendshapes, LANDMARKS, Landmarks, rotation_vector};
 use nalgebra::{Rotation3, Vector2};
 
 use crate::Result;
 use crate::measures::Means;
-
-/// The person's right, then left.
-const SIDES: [Side; 2] = [Side::Right, Side::Left];
 
 /// A driver's opening must vary so much over a clip, standard deviation, for a correlation to mean anything.
 const LEAST_VARIATION: f64 = 0.02;
@@ -175,6 +172,7 @@ mod tests {
     use super::*;
     use crate::measures::Values;
 
+    /// The canonical face turned by `yaw`, its lower lip lowered by `lips` centimetres.
     fn face(yaw: f32, lips: f32) -> Face {
         let pose = HeadPose {
             scale: 10.0,
@@ -182,11 +180,9 @@ mod tests {
             translation: Vector3::new(128.0, -128.0, 0.0),
             residual: 0.0,
         };
-        let mut landmarks = Landmarks { points: [Vector3::new(128.0, 128.0, 0.0); LANDMARKS] };
-        for (i, &vertex) in TOPOLOGY.vertices.iter().enumerate() {
-            let lip =
-                if [14, 87, 317].contains(&i) { Vector3::new(0.0, -lips, 0.0) } else { Vector3::zeros() };
-            landmarks.points[i] = pose.from_canonical(vertex + lip);
+        let mut landmarks = pose.canonical_face();
+        for lip in [14, 87, 317] {
+            landmarks.points[lip] = pose.from_canonical(TOPOLOGY.vertices[lip] - Vector3::y() * lips);
         }
         Face::of(landmarks, &Blendshapes::new(Threads::Count(1)).unwrap()).unwrap()
     }

@@ -9,11 +9,13 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use gioconda_avatar::network_input::{cropped, cropped_landmarks, network_crop};
-use gioconda_avatar::{Avatar, Canvas, Framing, PersonalNetwork, Reference, Renderer, RendererKind};
+use gioconda_avatar::{
+    Avatar, Framing, Performance, PerformanceSettings, PersonalNetwork, Reference, RendererKind,
+};
 use gioconda_dataset::Clip;
-use gioconda_face::warp::{MeshWarp, SourceMesh, View};
-use gioconda_face::{HeadPose, Landmarks, Region};
+use gioconda_face::{Border, HeadPose, Landmarks, Region, bilinear};
 use gioconda_train::{LearnSettings, learn};
+use gioconda_warp::{MeshWarp, SourceMesh, View};
 use image::{Rgb, RgbImage};
 use nalgebra::Vector2;
 
@@ -37,10 +39,10 @@ pub(crate) struct Plan<'a> {
     pub(crate) cancel: &'a AtomicBool,
 }
 
-/// A way to paint: its row, and its renderer.
+/// A way to paint: its row, and the avatar that is painted so.
 struct Painter {
     name: String,
-    renderer: Box<dyn Renderer>,
+    performance: Performance,
 }
 
 /// Scores one person's avatars; `None` when stopped.
@@ -65,8 +67,7 @@ pub(crate) fn score_person(
         return Err(Unfit::Clip(found));
     }
     let shown = &photos[0];
-    let canvas = Canvas::new(&shown.photo, &shown.landmarks, Framing::Full { longest_side: LONGEST_SIDE });
-    let painters = match painters(&photos, &canvas, plan, networks, renderer) {
+    let painters = match painters(&photos, plan, networks, renderer) {
         Err(Error::Train(gioconda_train::Error::Avatar(gioconda_avatar::Error::Cancelled))) => {
             return Ok(None);
         }
@@ -93,11 +94,11 @@ pub(crate) fn score_person(
         };
         let mut outputs = vec![photo.clone()];
         for painter in &mut painters {
-            let mut frame = RgbImage::new(canvas.window.width, canvas.window.height);
-            let driving = landmarks.scaled_and_shifted(canvas.scale, canvas.origin);
-            painter.renderer.restart();
-            painter.renderer.render(&driving, &mut frame)?;
-            outputs.push(cropped(&frame, &scaled(&crop, canvas.scale), SIDE));
+            let mut frame = RgbImage::default();
+            let (scale, origin) = (painter.performance.canvas().scale, painter.performance.canvas().origin);
+            painter.performance.restart();
+            painter.performance.render(&landmarks.scaled_and_shifted(scale, origin), &mut frame)?;
+            outputs.push(cropped(&frame, &scaled(&crop, scale), SIDE));
         }
         mesh.warp(&cropped_landmarks(&landmarks, &crop, SIDE), &View::whole(SIDE, SIDE), &mut warp);
         let (wanted, regions) = (Wanted::truth(&face), Some(Regions::of(&warp)));
@@ -113,7 +114,6 @@ pub(crate) fn score_person(
 /// A mesh avatar for each number of photos, and where there are weights, a feed-forward and a tuned one.
 fn painters(
     photos: &[Reference],
-    canvas: &Canvas,
     plan: &Plan<'_>,
     networks: &Networks,
     kind: RendererKind,
@@ -124,8 +124,10 @@ fn painters(
         let mut add = |way: &str, network: Option<PersonalNetwork>| -> Result<()> {
             let kind = if network.is_some() { RendererKind::Neural } else { RendererKind::Mesh };
             let avatar = Avatar { network: network.map(Arc::new), ..Avatar::of(photos) };
-            painters
-                .push(Painter { name: format!("{way} T={count}"), renderer: avatar.renderer(kind, canvas)? });
+            let framing = Framing::Full { longest_side: LONGEST_SIDE };
+            let settings = PerformanceSettings::default().framing(framing).renderer(kind);
+            let performance = Performance::new(&avatar, settings)?;
+            painters.push(Painter { name: format!("{way} T={count}"), performance });
             Ok(())
         };
         add("mesh", None)?;
@@ -189,22 +191,8 @@ impl Placement {
     fn picture(&self, test: &Reference, crop: &Region) -> RgbImage {
         RgbImage::from_fn(SIDE, SIDE, |x, y| {
             let in_square = Vector2::new(x as f32 + 0.5, y as f32 + 0.5) / SIDE as f32;
-            bilinear(&test.photo, (crop.to_picture(in_square) - self.shift) / self.scale)
+            let place = (crop.to_picture(in_square) - self.shift) / self.scale;
+            Rgb(bilinear(&test.photo, place, Border::Replicate).map(|value| (value + 0.5) as u8))
         })
     }
-}
-
-/// The colour between the four nearest pixels; beyond the border the border's.
-fn bilinear(picture: &RgbImage, at: Vector2<f32>) -> Rgb<u8> {
-    let within = |position: f32, length: u32| (position - 0.5).clamp(0.0, (length - 1) as f32);
-    let (x, y) = (within(at.x, picture.width()), within(at.y, picture.height()));
-    let (left, top) = (x as u32, y as u32);
-    let (right, bottom) = ((left + 1).min(picture.width() - 1), (top + 1).min(picture.height() - 1));
-    let (across, down) = (x - left as f32, y - top as f32);
-    let value = |x, y, channel: usize| f32::from(picture.get_pixel(x, y).0[channel]);
-    Rgb(std::array::from_fn(|c| {
-        let upper = value(left, top, c) * (1.0 - across) + value(right, top, c) * across;
-        let lower = value(left, bottom, c) * (1.0 - across) + value(right, bottom, c) * across;
-        (upper * (1.0 - down) + lower * down + 0.5) as u8
-    }))
 }

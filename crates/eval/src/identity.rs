@@ -7,8 +7,8 @@
 
 use std::path::{Path, PathBuf};
 
-use gioconda_face::Landmarks;
 use gioconda_face::topology::point;
+use gioconda_face::{Border, Landmarks, bilinear};
 use image::RgbImage;
 use nalgebra::{Matrix2, Vector2};
 use rten::{Model, ModelOptions, NodeId, ValueView};
@@ -25,15 +25,15 @@ const SIDE: usize = 112;
 const TEMPLATE: [[f32; 2]; 5] =
     [[38.2946, 51.6963], [73.5318, 51.5014], [56.0252, 71.7366], [41.5493, 92.3655], [70.7299, 92.2041]];
 
-/// Tip of the nose.
-const NOSE: usize = 1;
-
 /// How colours become numbers: less the first, over the second.
 #[derive(Clone, Copy, Debug)]
 struct Convention {
     scale: (f32, f32),
     bgr: bool,
 }
+
+/// Largest network file that is read, bytes.
+const LARGEST_FILE: u64 = 1 << 30;
 
 /// What the network was found to want.
 const CONVENTION: Convention = Convention { scale: (127.5, 127.5), bgr: false };
@@ -54,12 +54,19 @@ pub(crate) fn files(models: &Path) -> Vec<PathBuf> {
 impl IdentityNetwork {
     pub(crate) fn load(models: &Path) -> Result<Self> {
         let path = models.join(FILE);
-        let bytes = std::fs::read(&path).map_err(Error::read(&path))?;
+        let bytes = crate::files::read(&path, LARGEST_FILE, "use the file that docs/eval.md names")?;
         let failed = |reason: String| Error::Network { network: path.display().to_string(), reason };
         let model = ModelOptions::with_all_ops()
             .prepack_weights(true)
             .load(bytes)
             .map_err(|error| failed(error.to_string()))?;
+        let network = Self::of(model, &failed)?;
+        // A network that does not take faces, or gives no embedding, is refused here and not at the first clip.
+        network.run(&vec![0.0; 3 * SIDE * SIDE])?;
+        Ok(network)
+    }
+
+    fn of(model: Model, failed: &dyn Fn(String) -> Error) -> Result<Self> {
         let (&[input, ..], &[output, ..]) = (model.input_ids(), model.output_ids()) else {
             return Err(failed("it has no input or no output".to_owned()));
         };
@@ -68,16 +75,23 @@ impl IdentityNetwork {
 
     /// The embedding of a face, of length 1.
     pub(crate) fn embedding(&self, picture: &RgbImage, landmarks: &Landmarks) -> Result<Vec<f32>> {
+        self.run(&aligned(picture, landmarks, self.convention))
+    }
+
+    /// The embedding of an aligned face, `[3, 112, 112]`.
+    fn run(&self, face: &[f32]) -> Result<Vec<f32>> {
         let failed = |reason: String| Error::Network { network: FILE.to_owned(), reason };
-        let face = aligned(picture, landmarks, self.convention);
         let input =
-            ValueView::from_shape([1, 3, SIDE, SIDE], &face).map_err(|error| failed(error.to_string()))?;
+            ValueView::from_shape([1, 3, SIDE, SIDE], face).map_err(|error| failed(error.to_string()))?;
         let [output] = self
             .model
             .run_n(vec![(self.input, input.into())], [self.output], None)
             .map_err(|error| failed(error.to_string()))?;
         let output = output.into_tensor::<f32>().ok_or_else(|| failed("its output is not f32".to_owned()))?;
         let output = output.into_data();
+        if output.is_empty() || !output.iter().all(|value| value.is_finite()) {
+            return Err(failed("its output is empty, NaN or infinite".to_owned()));
+        }
         let length = output.iter().map(|value| value * value).sum::<f32>().sqrt().max(f32::MIN_POSITIVE);
         Ok(output.into_iter().map(|value| value / length).collect())
     }
@@ -88,13 +102,13 @@ pub(crate) fn cosine(a: &[f32], b: &[f32]) -> f64 {
     a.iter().zip(b).map(|(a, b)| f64::from(a * b)).sum()
 }
 
-/// `[3, 112, 112]` the face at the template's place, bilinear.
+/// `[3, 112, 112]` the face at the template's place, bilinear; black beyond the picture, as in `ArcFace`'s.
 fn aligned(picture: &RgbImage, landmarks: &Landmarks, convention: Convention) -> Vec<f32> {
     let middle = |a: usize, b: usize| (landmarks.xy(a) + landmarks.xy(b)) / 2.0;
     let found = [
         middle(point::RIGHT_EYE_OUTER, point::RIGHT_EYE_INNER),
         middle(point::LEFT_EYE_OUTER, point::LEFT_EYE_INNER),
-        landmarks.xy(NOSE),
+        landmarks.xy(point::NOSE_TIP),
         landmarks.xy(point::MOUTH_RIGHT),
         landmarks.xy(point::MOUTH_LEFT),
     ];
@@ -102,7 +116,7 @@ fn aligned(picture: &RgbImage, landmarks: &Landmarks, convention: Convention) ->
     let mut face = vec![0.0; 3 * SIDE * SIDE];
     for (index, position) in (0..SIDE * SIDE).map(|i| (i, Vector2::new((i % SIDE) as f32, (i / SIDE) as f32)))
     {
-        let colour = bilinear(picture, turn * position + shift);
+        let colour = bilinear(picture, turn * position + shift, Border::Black);
         for (channel, value) in colour.into_iter().enumerate() {
             let plane = if convention.bgr { 2 - channel } else { channel };
             face[plane * SIDE * SIDE + index] = (value - convention.scale.0) / convention.scale.1;
@@ -126,29 +140,6 @@ fn similarity(from: &[Vector2<f32>; 5], to: &[Vector2<f32>; 5]) -> (Matrix2<f32>
     (turn, to_mean - turn * from_mean)
 }
 
-/// Colour between the four nearest pixels, 0..255, a pixel's centre at .5; black beyond the border, as in `ArcFace`'s.
-fn bilinear(picture: &RgbImage, at: Vector2<f32>) -> [f32; 3] {
-    let (x, y) = (at.x - 0.5, at.y - 0.5);
-    let (left, top) = (x.floor(), y.floor());
-    let (across, down) = (x - left, y - top);
-    let mut colour = [0.0; 3];
-    for (dx, dy, share) in [
-        (0.0, 0.0, (1.0 - across) * (1.0 - down)),
-        (1.0, 0.0, across * (1.0 - down)),
-        (0.0, 1.0, (1.0 - across) * down),
-        (1.0, 1.0, across * down),
-    ] {
-        let (x, y) = (left + dx, top + dy);
-        if x >= 0.0 && y >= 0.0 && x < picture.width() as f32 && y < picture.height() as f32 {
-            let pixel = picture.get_pixel(x as u32, y as u32);
-            for (sum, &value) in colour.iter_mut().zip(&pixel.0) {
-                *sum += share * f32::from(value);
-            }
-        }
-    }
-    colour
-}
-
 #[cfg(test)]
 mod tests {
     use gioconda_face::{FaceFinder, Threads};
@@ -167,7 +158,7 @@ mod tests {
 
     /// First and last faces of validation clips.
     fn faces() -> Vec<[(RgbImage, Landmarks); 2]> {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data/val");
+        let folder = gioconda_testkit::repository("../shared/data/val");
         let Ok(gioconda_dataset::Found { clips, .. }) = gioconda_dataset::find(&folder) else {
             return Vec::new();
         };
@@ -192,7 +183,7 @@ mod tests {
 
     #[test]
     fn people_are_told_apart() {
-        let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/models");
+        let models = gioconda_testkit::repository("../shared/models");
         let faces = if models.join(FILE).is_file() { faces() } else { Vec::new() };
         if faces.is_empty() {
             println!("skipped: no {FILE} or no clips in ../shared");

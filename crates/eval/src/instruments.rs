@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use gioconda_avatar::{PORTRAIT_NETWORK, PortraitWeights, RendererKind};
+use gioconda_avatar::{PortraitWeights, RendererKind, portrait_network};
 use gioconda_face::{Blendshapes, FaceChoice, FaceFinder, Landmarks, Threads, Tracker};
 use image::RgbImage;
 use serde::{Deserialize, Serialize};
@@ -56,8 +56,11 @@ impl Networks {
             RendererKind::Mesh => (None, None),
             RendererKind::Neural => {
                 let path = settings.weights.as_deref();
-                let built_in = || Ok(PORTRAIT_NETWORK.sha256.to_owned());
-                (Some(PortraitWeights::open_or_built_in(path)?), Some(path.map_or_else(built_in, checksum)?))
+                let sha256 = match path {
+                    Some(path) => Some(checksum(path)?),
+                    None => portrait_network().map(|network| network.sha256.to_owned()),
+                };
+                (Some(PortraitWeights::open_or_built_in(path)?), sha256)
             }
         };
         Ok(Self { perceptual, lpips, identity, frechet, weights, used, weights_sha256 })

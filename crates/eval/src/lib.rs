@@ -1,8 +1,4 @@
-//! How good the pictures are, by the field's own measures and protocols.
-//!
-//! [`evaluate`] scores a renderer on a folder of clips: photos are driven, outputs are held against what was wanted
-//! ([`MEASURES`]), and the result is a [`Report`] as JSON, Markdown and a page. [`compare()`] tells two reports apart.
-//! Everything is measured on crops of [`SIDE`] x [`SIDE`] pixels, 1.5 face boxes wide and fixed for a clip.
+#![doc = include_str!("../README.md")]
 
 mod cache;
 mod clips;
@@ -11,6 +7,7 @@ mod difference;
 mod error;
 mod face_measures;
 mod few_shot;
+mod files;
 #[cfg(test)]
 mod fixtures;
 mod frechet;
@@ -41,8 +38,8 @@ pub use measures::{Better, MEASURES, MeasureInfo, Values, measure};
 pub use planes::{Planes, Weights};
 pub use report::{Program, ProtocolReport, REPORT_FORMAT, Report, Request, Skipped, Speed};
 pub use requirement::Requirement;
-pub use run::{default_workers, evaluate};
+pub use run::{REPORT_FILES, evaluate};
 pub use score::{Case, RowValues};
-pub use settings::{HELD_OUT_FRAMES, Progress, Protocol, Settings};
+pub use settings::{HELD_OUT_FRAMES, Progress, Protocol, Settings, default_workers};
 pub use similarity::{SimilarityMap, ms_ssim};
 pub use table::markdown;

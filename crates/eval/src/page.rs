@@ -7,10 +7,12 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 use crate::measures::{Better, measure};
 use crate::plots;
 use crate::report::{ProtocolReport, Report};
-use crate::run::Strips;
 use crate::score::Case;
 use crate::settings::Protocol;
 use crate::table::{heading, measured, number, speed_line, title};
+
+/// Pictures of a protocol's cases, in their order.
+pub(crate) type Strips = Vec<Option<Vec<u8>>>;
 
 /// Strips on a page, of each protocol; of more cases, the worst are shown.
 const MOST_STRIPS: usize = 60;

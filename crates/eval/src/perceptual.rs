@@ -14,10 +14,10 @@ use gioconda_networks::{
     perceptual_spec, unit_length,
 };
 use image::RgbImage;
-use safetensors::SafeTensors;
+use safetensors::{Dtype, SafeTensors};
 
 use crate::planes::Weights;
-use crate::{Error, Result};
+use crate::{Error, Result, files};
 
 /// torchvision's VGG16, which LPIPS stands on; not to be had here, used where a user puts it beside the others.
 const VGG16: PerceptualSpec = PerceptualSpec {
@@ -44,6 +44,12 @@ const MOBILENET: PerceptualSpec = PerceptualSpec {
 
 /// LPIPS' weights of channels.
 const LPIPS_HEADS: &str = "lpips_vgg_lin.safetensors";
+
+/// Largest file of these weights that is read, bytes; the published one has a few thousand.
+const LARGEST_HEADS: u64 = 1 << 20;
+
+/// Channels of the five layers that it weighs.
+const LPIPS_CHANNELS: [usize; 5] = [64, 128, 256, 512, 512];
 
 /// Keeps vectors of length 0 from being divided by it (`lpips/__init__.py`).
 const LEAST_LENGTH: f32 = 1e-10;
@@ -129,19 +135,23 @@ fn difference_map(a: &Tensor<4>, b: &Tensor<4>, head: Option<Tensor<4>>) -> (Vec
 }
 
 fn lpips_heads(path: &Path) -> Result<Vec<Tensor<4>>> {
-    let bytes = std::fs::read(path).map_err(Error::read(path))?;
+    let bytes = files::read(path, LARGEST_HEADS, "fetch it again")?;
     let file = SafeTensors::deserialize(&bytes)
         .map_err(|error| Error::file(path, format!("is no safetensors file ({error}); fetch it again")))?;
-    let head = |layer: usize| {
+    let head = |(layer, channels): (usize, usize)| {
         let name = format!("lin{layer}.model.1.weight");
         let view =
             file.tensor(&name).map_err(|_| Error::file(path, format!("holds no {name}; fetch it again")))?;
         let values: Vec<f32> =
             view.data().as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
-        let channels = values.len();
+        let sound = view.shape() == [1, channels, 1, 1] && view.dtype() == Dtype::F32;
+        if !sound || !values.iter().all(|value| value.is_finite()) {
+            let what = format!("its {name} is not {channels} numbers of type F32; fetch it again");
+            return Err(Error::file(path, what));
+        }
         Ok(Tensor::from_data(TensorData::new(values, [1, channels, 1, 1]), &Device::flex()))
     };
-    (0..5).map(head).collect()
+    LPIPS_CHANNELS.into_iter().enumerate().map(head).collect()
 }
 
 /// The features of the Fréchet distance.
@@ -191,7 +201,7 @@ mod tests {
 
     #[test]
     fn zero_for_the_same_and_symmetric() {
-        let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/models");
+        let models = gioconda_testkit::repository("../shared/models");
         if !hed_files(&models).iter().all(|file| file.is_file()) {
             println!("skipped: {} is not here", hed().file);
             return;

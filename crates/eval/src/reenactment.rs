@@ -8,12 +8,12 @@
 use std::sync::Arc;
 
 use gioconda_avatar::{
-    Avatar, Canvas, FaceState, Framing, Gains, MotionFrame, MotionTransfer, Reference, Renderer,
-    RendererKind, choose_neutral,
+    Avatar, FaceState, Framing, MotionFrame, Performance, PerformanceSettings, Reference, RendererKind,
+    choose_neutral,
 };
 use gioconda_dataset::Clip;
 use gioconda_face::Landmarks;
-use gioconda_face::warp::{MeshWarp, SourceMesh, View};
+use gioconda_warp::{MeshWarp, SourceMesh, View};
 use image::RgbImage;
 
 use crate::Result;
@@ -47,7 +47,8 @@ pub(crate) struct Bench<'a> {
 /// A photo's crop, ready to be driven.
 pub(crate) struct Portrait {
     photo: Arc<RgbImage>,
-    renderers: Vec<Box<dyn Renderer>>,
+    /// The mesh renderer's first.
+    performances: Vec<Performance>,
     mesh: SourceMesh,
     warp: MeshWarp,
 }
@@ -67,24 +68,28 @@ impl Portrait {
             .filter(|_| kind == RendererKind::Neural)
             .map(|weights| Arc::new(weights.feed_forward(std::slice::from_ref(&reference))));
         let avatar = Avatar { network, ..Avatar::of(&[reference]) };
-        let canvas = Canvas::new(&photo, &avatar.landmarks, Framing::Full { longest_side: SIDE });
-        let mut renderers = vec![avatar.renderer(RendererKind::Mesh, &canvas)?];
+        let settings = PerformanceSettings::default().framing(Framing::Full { longest_side: SIDE });
+        let mut performances = vec![Performance::new(&avatar, settings)?];
         if kind == RendererKind::Neural {
-            renderers.push(avatar.renderer(kind, &canvas)?);
+            performances.push(Performance::new(&avatar, settings.renderer(kind))?);
         }
         let mesh = SourceMesh::new(photo.dimensions(), &avatar.landmarks);
-        Ok(Self { photo, renderers, mesh, warp: MeshWarp::default() })
+        Ok(Self { photo, performances, mesh, warp: MeshWarp::default() })
     }
 
     /// The copy, then each renderer's picture.
     pub(crate) fn render(&mut self, driving: &Landmarks) -> Result<Vec<RgbImage>> {
         let mut outputs = vec![(*self.photo).clone()];
-        for renderer in &mut self.renderers {
-            let mut frame = RgbImage::new(SIDE, SIDE);
-            renderer.render(driving, &mut frame)?;
+        for performance in &mut self.performances {
+            let mut frame = RgbImage::default();
+            performance.render(driving, &mut frame)?;
             outputs.push(frame);
         }
         Ok(outputs)
+    }
+
+    fn mesh_performance(&self) -> &Performance {
+        &self.performances[0]
     }
 
     /// Face, mouth and eyes of a true frame.
@@ -133,16 +138,16 @@ pub(crate) fn score_cross(
     let Some(photo_face) = models.face(&photo)? else {
         return Err(Unfit::Clip("no face in the crop of its photo".to_owned()));
     };
-    let transfer = MotionTransfer::new(&landmarks, photo.dimensions(), Gains::default());
-    let neutral = neutral(&tracked, transfer.portrait());
+    let mut portrait_picture = Portrait::new(photo.clone(), landmarks, networks, renderer)?;
+    let neutral = neutral(&tracked, portrait_picture.mesh_performance().face());
     let neutral_face = Face::of(neutral.clone(), &models.blendshapes)?;
     let neutral = FaceState::new(&neutral);
-    let mut portrait_picture = Portrait::new(photo.clone(), landmarks, networks, renderer)?;
     let mut scorer = Scorer::new(networks, models, &photo, &rows(renderer))?;
     let mut stopped = false;
     drive(&tracked, |index, purpose, picture, landmarks| {
         let motion = MotionFrame::between(&neutral, &FaceState::new(landmarks), 1.0);
-        let outputs = portrait_picture.render(&transfer.apply(&motion))?;
+        let posed = portrait_picture.mesh_performance().landmarks(&motion);
+        let outputs = portrait_picture.render(&posed)?;
         let driver_face = Face::of(landmarks.clone(), &scorer.models().blendshapes)?;
         let wanted = Wanted::relative(&photo_face, &neutral_face, &driver_face);
         let driving = Driving { index, picture, landmarks: landmarks.clone(), wanted, regions: None };

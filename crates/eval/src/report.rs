@@ -8,10 +8,19 @@ use crate::instruments::Instrument;
 use crate::measures::Values;
 use crate::score::{Case, RowValues};
 use crate::settings::Protocol;
-use crate::{Error, Result};
+use crate::{Error, Result, files};
 
 /// Version of the JSON's layout.
 pub const REPORT_FORMAT: u32 = 1;
+
+/// Largest report, bytes: about that of 100,000 cases with every measure of three renderers.
+const LARGEST_FILE: u64 = 256 << 20;
+/// Most cases of a protocol.
+const MOST_CASES: usize = 100_000;
+/// Most frames of a case.
+const MOST_FRAMES: usize = 1 << 30;
+/// Largest value of a measure, whatever its unit.
+const LARGEST_VALUE: f64 = 1e15;
 
 /// A whole run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -112,7 +121,7 @@ impl Report {
     /// # Errors
     /// When the file cannot be read or is no report of this format.
     pub fn read(path: &Path) -> Result<Self> {
-        let bytes = std::fs::read(path).map_err(Error::read(path))?;
+        let bytes = files::read(path, LARGEST_FILE, "give a report of `gioconda eval`")?;
         let report: Self = serde_json::from_slice(&bytes)
             .map_err(|error| Error::file(path, format!("is no report of `gioconda eval` ({error})")))?;
         if report.format != REPORT_FORMAT {
@@ -120,7 +129,31 @@ impl Report {
                 format!("has format {}, this program reads {REPORT_FORMAT}; make it anew", report.format);
             return Err(Error::file(path, what));
         }
+        report.check().map_err(|what| Error::file(path, format!("{what}; make it anew")))?;
         Ok(report)
+    }
+
+    /// Refuses numbers that are out of range: `compare` adds, resamples and prints them.
+    fn check(&self) -> std::result::Result<(), String> {
+        for part in &self.protocols {
+            if part.cases.len() > MOST_CASES {
+                return Err(format!(
+                    "has {} cases, but at most {MOST_CASES} can be compared",
+                    part.cases.len()
+                ));
+            }
+            let rows = part.cases.iter().flat_map(|case| &case.rows).chain(&part.rows);
+            if rows
+                .flat_map(|row| row.values.values())
+                .any(|value| value.is_nan() || value.abs() > LARGEST_VALUE)
+            {
+                return Err("holds a measured value that is out of range".to_owned());
+            }
+            if part.cases.iter().any(|case| case.frames > MOST_FRAMES || case.lost > MOST_FRAMES) {
+                return Err("holds a number of frames that is out of range".to_owned());
+            }
+        }
+        Ok(())
     }
 
     /// The report as it stands in `report.json`.

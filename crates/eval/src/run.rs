@@ -1,7 +1,6 @@
 //! A run: cases are made of the clips, scored by several workers, kept, and put together into a report.
 
 use std::collections::BTreeMap;
-use std::num::NonZero;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
@@ -16,6 +15,7 @@ use crate::few_shot::{Plan, score_person};
 use crate::frechet::{Moments, frechet_distance};
 use crate::instruments::{FaceModels, Networks, checksum};
 use crate::measures::{mean_over, rounded};
+use crate::page::Strips;
 use crate::reenactment::{Bench, rows, score_cross, score_self};
 use crate::report::{Program, ProtocolReport, REPORT_FORMAT, Report, Request, Skipped};
 use crate::score::{RowValues, Scored};
@@ -50,6 +50,14 @@ enum Outcome {
     Kept(Kept),
     Skipped(Skipped),
 }
+
+const JSON: &str = "report.json";
+const MARKDOWN: &str = "report.md";
+const PAGE: &str = "report.html";
+const PAIRS: &str = "pairs.json";
+
+/// The files of the output folder that a run replaces, whatever they hold.
+pub const REPORT_FILES: [&str; 4] = [JSON, MARKDOWN, PAGE, PAIRS];
 
 /// Scores everything, writes `report.json`, `report.md`, `report.html` and, for cross-reenactment, `pairs.json` into the
 /// output folder, and returns the report.
@@ -105,9 +113,9 @@ pub fn evaluate(
     };
     let save =
         |name: &str, text: String| gioconda_media::save_bytes(&settings.output.join(name), text.as_bytes());
-    save("report.json", report.to_json())?;
-    save("report.md", table::markdown(&report))?;
-    save("report.html", page::page(&report, &strips, settings.pictures))?;
+    save(JSON, report.to_json())?;
+    save(MARKDOWN, table::markdown(&report))?;
+    save(PAGE, page::page(&report, &strips, settings.pictures))?;
     Ok(report)
 }
 
@@ -188,7 +196,7 @@ fn write_pairs(settings: &Settings, jobs: &[(Protocol, Vec<Job>)]) -> Result<()>
     }
     let json = serde_json::json!({ "seed": settings.seed, "portrait_and_driver": pairs });
     let json = serde_json::to_vec_pretty(&json).expect("pairs are texts");
-    Ok(gioconda_media::save_bytes(&settings.output.join("pairs.json"), &json)?)
+    Ok(gioconda_media::save_bytes(&settings.output.join(PAIRS), &json)?)
 }
 
 impl Job {
@@ -254,7 +262,14 @@ impl Run<'_> {
         };
         let work = || work().inspect_err(|_| failed.store(true, Ordering::Relaxed));
         std::thread::scope(|scope| {
-            let workers: Vec<_> = (0..self.settings.workers.max(1)).map(|_| scope.spawn(work)).collect();
+            let start = |number: usize| {
+                let builder = std::thread::Builder::new().name(format!("scoring {number}"));
+                builder.spawn_scoped(scope, work).map_err(|cause| {
+                    failed.store(true, Ordering::Relaxed);
+                    Error::Thread { cause }
+                })
+            };
+            let workers: Vec<_> = (0..self.settings.workers.max(1)).map(start).collect::<Result<_>>()?;
             workers
                 .into_iter()
                 .try_for_each(|worker| worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
@@ -341,9 +356,6 @@ impl Run<'_> {
     }
 }
 
-/// Pictures of a protocol's cases, in their order.
-pub(crate) type Strips = Vec<Option<Vec<u8>>>;
-
 /// Means and Fréchet distances over the cases.
 fn summarise(protocol: Protocol, outcomes: Vec<Outcome>, settings: &Settings) -> (ProtocolReport, Strips) {
     let (mut cases, mut strips, mut skipped) = (Vec::new(), Vec::new(), Vec::new());
@@ -383,11 +395,6 @@ fn summarise(protocol: Protocol, outcomes: Vec<Outcome>, settings: &Settings) ->
         Protocol::SelfReenactment | Protocol::CrossReenactment => judged(settings.renderer).to_owned(),
     };
     (ProtocolReport { protocol, judged, rows, cases, skipped }, strips)
-}
-
-/// As many workers as there are cores.
-pub fn default_workers() -> usize {
-    std::thread::available_parallelism().map_or(1, NonZero::get)
 }
 
 #[cfg(test)]

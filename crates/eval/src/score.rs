@@ -1,7 +1,7 @@
 //! Scoring one clip, frame by frame: outputs of several renderers against what was wanted.
 
 use gioconda_face::Landmarks;
-use gioconda_face::warp::MeshWarp;
+use gioconda_warp::MeshWarp;
 use image::{Rgb, RgbImage};
 use serde::{Deserialize, Serialize};
 

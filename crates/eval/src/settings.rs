@@ -1,5 +1,6 @@
 //! What is to be scored, and how.
 
+use std::num::NonZero;
 use std::path::PathBuf;
 
 use gioconda_avatar::RendererKind;
@@ -78,4 +79,9 @@ pub struct Progress {
     pub total: usize,
     /// Frames scored in this run.
     pub frames: usize,
+}
+
+/// As many workers as there are cores.
+pub fn default_workers() -> usize {
+    std::thread::available_parallelism().map_or(1, NonZero::get)
 }

@@ -12,7 +12,7 @@ use crate::clips::TrackedClip;
 use crate::instruments::Networks;
 use crate::reenactment::{Portrait, photo_of};
 use crate::report::Speed;
-use crate::settings::Settings;
+use crate::settings::{Settings, default_workers};
 
 /// Frames that are timed, after a few that warm up.
 const FRAMES: usize = 60;
@@ -105,7 +105,7 @@ impl Times {
         let total: f64 = stages.iter().map(|(_, time)| time).sum();
         Speed {
             processor: line_of("/proc/cpuinfo", "model name"),
-            cores: crate::run::default_workers(),
+            cores: default_workers(),
             frames: self.frames as usize,
             clip: clip.source.clone(),
             stages,

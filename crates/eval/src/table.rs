@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use comfy_table::presets::ASCII_MARKDOWN;
 use comfy_table::{CellAlignment, Table};
+use gioconda_media::OneLine;
 
 use crate::measures::{Better, MEASURES, MeasureInfo, Values};
 use crate::report::{ProtocolReport, Report, Speed};
@@ -48,7 +49,7 @@ pub(crate) fn title(part: &ProtocolReport) -> String {
 
 /// The table of one protocol, Markdown.
 pub(crate) fn protocol(part: &ProtocolReport) -> String {
-    let names: Vec<String> = part.rows.iter().map(|row| row.name.clone()).collect();
+    let names: Vec<String> = part.rows.iter().map(|row| OneLine(&row.name).to_string()).collect();
     let mut table = markdown_table(std::iter::once(String::new()).chain(names));
     for info in measured(part.rows.iter().map(|row| &row.values)) {
         let values = part.rows.iter().map(|row| number(info, row.values.get(info.name)));
@@ -79,14 +80,14 @@ pub fn markdown(report: &Report) -> String {
     for part in &report.protocols {
         let _ = writeln!(text, "## {}\n\n{}\n", title(part), protocol(part));
         for skipped in &part.skipped {
-            let _ = writeln!(text, "- not scored: {}: {}", skipped.name, skipped.reason);
+            let _ = writeln!(text, "- not scored: {}: {}", OneLine(&skipped.name), OneLine(&skipped.reason));
         }
         if !part.skipped.is_empty() {
             text.push('\n');
         }
     }
     if let Some(speed) = &report.speed {
-        let _ = writeln!(text, "{}\n", speed_line(speed));
+        let _ = writeln!(text, "{}\n", OneLine(speed_line(speed)));
     }
     for instrument in report.instruments.iter().filter(|instrument| instrument.sha256.is_none()) {
         let _ = writeln!(

@@ -12,16 +12,17 @@ use std::fs::{self, File};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-use gioconda_face::LANDMARK_PICTURE_VERSION;
+use gioconda_media::Unfinished;
 use gioconda_networks::burn::module::{Module, ModuleVisitor, Param};
 use gioconda_networks::burn::optim::{ModuleOptimizer, OptimizerRecord};
 use gioconda_networks::burn::store::{ModuleRecord, RecordError};
 use gioconda_networks::burn::tensor::{Bytes, Tensor};
-use gioconda_networks::{WeightHeader, WeightWriter};
+use gioconda_networks::{COMPOSITION_VERSION, Output, WeightHeader, WeightWriter};
+use gioconda_warp::LANDMARK_PICTURE_VERSION;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::config::TrainConfig;
+use crate::config::{MOST_STEPS, TrainConfig};
 use crate::trainer::{Optimizers, Trainer};
 use crate::{Error, Result};
 
@@ -35,6 +36,11 @@ const GENERATOR_OPTIMIZER: &str = "generator_optimizer.bpk";
 const DISCRIMINATOR_OPTIMIZER: &str = "discriminator_optimizer.bpk";
 /// The inference weights within a checkpoint, and the newest ones in the run folder.
 pub(crate) const WEIGHTS: &str = "weights.safetensors";
+
+/// Larger than the state of any networks that [`TrainConfig`] allows on a machine that trains them, bytes.
+const LARGEST_FILE: u64 = 1 << 34;
+/// `checkpoint.json` has a few hundred bytes.
+const LARGEST_MANIFEST: u64 = 1 << 20;
 
 /// Names of checkpoint folders begin so; the step follows.
 const PREFIX: &str = "step-";
@@ -106,7 +112,8 @@ impl Checkpoints {
             return Ok(Some(path));
         }
         let partial = self.folder.join(format!("{PARTIAL}{step:08}"));
-        fs::create_dir(&partial).map_err(Error::io(&partial))?;
+        let created = Unfinished::create(|| fs::create_dir(&partial), |()| partial.clone());
+        let ((), unfinished) = created.map_err(Error::io(&partial))?;
         let mut files = BTreeMap::new();
         for (name, bytes) in contents(trainer, config, &partial)? {
             files.insert(name.to_owned(), sha256(&bytes));
@@ -118,6 +125,7 @@ impl Checkpoints {
         sync_folder(&partial)?;
 
         fs::rename(&partial, &path).map_err(Error::io(&path))?;
+        drop(unfinished);
         sync_folder(&self.folder)?;
         let mut all = self.all()?;
         for (_, old) in all.drain(..all.len().saturating_sub(config.output.keep)) {
@@ -169,6 +177,7 @@ fn inference_weights(trainer: &Trainer, config: &TrainConfig) -> WeightWriter {
         preset: config.preset,
         config: config.networks.clone(),
         picture_version: LANDMARK_PICTURE_VERSION,
+        composition: (config.networks.generator.output == Output::Composition).then_some(COMPOSITION_VERSION),
         training_data: config.output.training_data.clone(),
         licence: config.output.licence.clone(),
     };
@@ -183,18 +192,21 @@ fn inference_weights(trainer: &Trainer, config: &TrainConfig) -> WeightWriter {
 
 fn read_manifest(path: &Path) -> Result<Manifest> {
     let file = path.join(MANIFEST);
-    let text = fs::read(&file).map_err(Error::io(&file))?;
+    let text = read_at_most(&file, LARGEST_MANIFEST)?;
     let manifest: Manifest = serde_json::from_slice(&text).map_err(|error| damaged(path, &error))?;
     if manifest.version != VERSION {
         let found = manifest.version;
         return Err(damaged(path, &format!("it has version {found}, this program reads {VERSION}")));
+    }
+    if manifest.step > MOST_STEPS || manifest.next_batch > MOST_STEPS {
+        return Err(damaged(path, &"its number of steps is out of range"));
     }
     Ok(manifest)
 }
 
 fn read_verified(path: &Path, manifest: &Manifest, name: &str) -> Result<Bytes> {
     let file = path.join(name);
-    let bytes = fs::read(&file).map_err(Error::io(&file))?;
+    let bytes = read_at_most(&file, LARGEST_FILE)?;
     match manifest.files.get(name) {
         Some(expected) if *expected == sha256(&bytes) => Ok(Bytes::from_bytes_vec(bytes)),
         _ => {
@@ -202,6 +214,13 @@ fn read_verified(path: &Path, manifest: &Manifest, name: &str) -> Result<Bytes> 
             Err(damaged(path, &format!("{name} is not what was written; {advice}")))
         }
     }
+}
+
+/// The bytes of a file; one that is larger is refused before it is in memory.
+fn read_at_most(file: &Path, most: u64) -> Result<Vec<u8>> {
+    let opened = File::open(file).map_err(Error::io(file))?;
+    let bytes = gioconda_media::read_at_most(opened, most).map_err(Error::io(file))?;
+    bytes.ok_or_else(|| damaged(file, &format!("it is larger than {} MB", most >> 20)))
 }
 
 fn sha256(bytes: &[u8]) -> String {

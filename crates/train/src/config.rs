@@ -1,17 +1,18 @@
 //! Everything that decides what a run computes, in one file: `config.toml` in the run folder.
 //!
-//! A user's file only names what it changes: it is laid over the preset's defaults, and a key that the defaults do
-//! not have is refused.
+//! Here are the entries and each preset's values; `config/file.rs` reads and writes the file, `config/limits.rs` says which
+//! values are allowed.
 
-use std::fs;
-use std::path::Path;
+mod file;
+mod limits;
 
 use gioconda_networks::losses::LossWeights;
-use gioconda_networks::{NetworksConfig, Output, PERCEPTUAL, Preset};
+use gioconda_networks::{NetworksConfig, PERCEPTUAL, Preset};
 use serde::{Deserialize, Serialize};
-use toml::{Table, Value};
+use toml::Table;
 
-use crate::{Error, Result};
+/// Most steps of a run, and most of anything that is counted in steps.
+pub(crate) const MOST_STEPS: u64 = 1 << 40;
 
 /// The configuration of one run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -219,49 +220,6 @@ impl TrainConfig {
         }
     }
 
-    /// The recipe of a preset with the changes that a file makes.
-    pub fn read(preset: Preset, path: &Path) -> Result<Self> {
-        let text = fs::read_to_string(path).map_err(Error::io(path))?;
-        Self::of(preset).overlaid(&text, &path.display().to_string())
-    }
-
-    /// A whole configuration, as a run folder holds it.
-    pub fn read_whole(path: &Path) -> Result<Self> {
-        /// The one entry that decides which defaults an older file is laid over.
-        #[derive(Deserialize)]
-        struct Named {
-            preset: Preset,
-        }
-        let text = fs::read_to_string(path).map_err(Error::io(path))?;
-        let origin = path.display().to_string();
-        let named: Named = toml::from_str(&text)
-            .map_err(|error| Error::Config { origin: origin.clone(), reason: error.to_string() })?;
-        Self::of(named.preset).overlaid(&text, &origin)
-    }
-
-    /// This configuration with the changes that a TOML text makes. `origin` names the text in errors.
-    pub fn overlaid(&self, text: &str, origin: &str) -> Result<Self> {
-        let fail = |reason: String| Error::Config { origin: origin.to_owned(), reason };
-        let changes: Table = text.parse().map_err(|error: toml::de::Error| fail(error.to_string()))?;
-        if let Some(other) = changes.get("preset").filter(|name| name.as_str() != Some(self.preset.name())) {
-            let ours = self.preset;
-            return Err(fail(format!("is for preset {other}, but {ours} was asked for; change one of them")));
-        }
-        let mut table = self.table();
-        overlay(&mut table, changes, "").map_err(&fail)?;
-        let config: Self = table.try_into().map_err(|error: toml::de::Error| fail(error.to_string()))?;
-        config.check().map_err(fail)?;
-        Ok(config)
-    }
-
-    /// The whole configuration as TOML, as it stands in the run folder.
-    ///
-    /// # Panics
-    /// Never: every field has a form in TOML.
-    pub fn to_toml(&self) -> String {
-        toml::to_string(self).expect("every field has a form in TOML")
-    }
-
     /// Height and width of the frames that are made and compared, pixels.
     pub fn frame_size(&self) -> usize {
         self.networks.generator.resolution * self.enlarge
@@ -281,149 +239,10 @@ impl TrainConfig {
         }
     }
 
+    /// The whole configuration as a TOML table.
     fn table(&self) -> Table {
         Table::try_from(self).expect("every field has a form in TOML")
     }
-
-    /// What serde cannot see: ranges, sizes that must agree, and whether there is anything to learn from.
-    pub(crate) fn check(&self) -> std::result::Result<(), String> {
-        let (output, data) = (&self.output, &self.data);
-        for (name, value) in [
-            ("steps", self.steps),
-            ("batch", self.batch as u64),
-            ("accumulate", self.accumulate as u64),
-            ("shots", self.shots as u64),
-            ("enlarge", self.enlarge as u64),
-            ("data.candidates", data.candidates as u64),
-            ("data.workers", data.workers as u64),
-            ("data.queue", data.queue as u64),
-            ("discriminator.steps", self.discriminator.steps as u64),
-            ("output.log_every", output.log_every),
-            ("output.keep", output.keep as u64),
-            ("output.picture_rows", output.picture_rows as u64),
-            ("networks.generator.pixel_shuffle", self.networks.generator.pixel_shuffle as u64),
-        ] {
-            if value == 0 {
-                return Err(format!("`{name}` must be at least 1"));
-            }
-        }
-        let range = |name: &str, value: f64, low: f64, high: f64| {
-            let inside = (low..=high).contains(&value);
-            if inside {
-                Ok(())
-            } else {
-                Err(format!("`{name}` must be within {low} and {high}, not {value}"))
-            }
-        };
-        range("ema", self.ema, 0.0, 0.999_999)?;
-        range("divergence", self.divergence, 2.0, f64::MAX)?;
-        range("discriminator.mismatched", self.discriminator.mismatched, 0.0, 1.0)?;
-        range("data.difference_power", data.difference_power, 0.0, 8.0)?;
-        range("data.flip", data.flip, 0.0, 1.0)?;
-        range("data.gain", data.gain, 0.0, 0.9)?;
-        range("data.offset", data.offset, 0.0, 0.5)?;
-        range("data.tint", data.tint, 0.0, 0.9)?;
-        range("data.hue", data.hue, 0.0, 180.0)?;
-        range("data.saturation", data.saturation, 0.0, 1.0)?;
-        range("data.grey", data.grey, 0.0, 1.0)?;
-        range("data.turn", data.turn, 0.0, 180.0)?;
-        range("data.stretch", data.stretch, 0.0, 0.5)?;
-        range("data.dropout", data.dropout, 0.0, 0.9)?;
-        range("perceptual.mouth", self.perceptual.mouth, 0.0, 1.0)?;
-        range("perceptual.eyes", self.perceptual.eyes, 0.0, 1.0 - self.perceptual.mouth)?;
-        range("data.zoom", data.zoom, 0.0, 0.5)?;
-        range("losses.landmarks", self.losses.landmarks, 0.0, 1000.0)?;
-        range("losses.openings", self.losses.openings, 0.0, 1000.0)?;
-        range("losses.identity", self.losses.identity, 0.0, 1000.0)?;
-        range("losses.psnr", self.losses.psnr, 0.0, 1000.0)?;
-        for (name, adam) in [
-            ("generator_optimizer", &self.generator_optimizer),
-            ("discriminator_optimizer", &self.discriminator_optimizer),
-        ] {
-            range(&format!("{name}.learning_rate"), adam.learning_rate, 0.0, 1.0)?;
-            range(&format!("{name}.beta_1"), f64::from(adam.beta_1), 0.0, 0.999_999)?;
-            range(&format!("{name}.beta_2"), f64::from(adam.beta_2), 0.0, 0.999_999)?;
-            range(&format!("{name}.epsilon"), f64::from(adam.epsilon), 1e-12, 1.0)?;
-        }
-        if !self.has_a_loss_at_first() {
-            return Err("G has nothing to learn from at its first step: `losses.pixel`, `losses.psnr`, \
-                        `losses.landmarks`, `losses.openings` and `losses.identity` are 0, there is no perceptual \
-                        network, and D is not at work or its terms are 0; set one of them"
-                .to_owned());
-        }
-        self.check_sizes()
-    }
-
-    /// Whether any term of G's loss counts before D may join later.
-    fn has_a_loss_at_first(&self) -> bool {
-        let LossWeights { adversarial, feature_matching, matching, pixel, psnr, identity, .. } = self.losses;
-        let judged = adversarial > 0.0 || feature_matching > 0.0 || matching > 0.0;
-        let faces = self.losses.judges_landmarks() || identity > 0.0;
-        pixel > 0.0
-            || psnr > 0.0
-            || faces
-            || !self.perceptual.networks.is_empty()
-            || (judged && self.discriminator_active(0))
-    }
-
-    fn check_sizes(&self) -> std::result::Result<(), String> {
-        let size = self.networks.generator.resolution;
-        let judged = self.networks.discriminator.resolution;
-        let (wanted, whose) = if self.discriminator.windows {
-            (self.perceptual.window, "`perceptual.window`, which it judges,")
-        } else {
-            (size, "the generator's")
-        };
-        if judged != wanted {
-            return Err(format!("`networks.discriminator.resolution` is {judged}, {whose} {wanted}"));
-        }
-        let (embedder, generator) = (&self.networks.embedder, &self.networks.generator);
-        let judged = self.networks.discriminator.widths.last().copied().unwrap_or(0);
-        if embedder.embedding() != generator.embedding || embedder.embedding() != judged {
-            return Err(format!(
-                "the last of `networks.embedder.widths` ({}), `networks.generator.embedding` ({}) and the last of \
-                 `networks.discriminator.widths` ({judged}) must be equal",
-                embedder.embedding(),
-                generator.embedding
-            ));
-        }
-        if self.enlarge > 1 && generator.output != Output::Composition {
-            return Err("`enlarge` must be 1: this generator makes its frames itself".to_owned());
-        }
-        if self.losses.identity > 0.0 && generator.output != Output::Composition {
-            return Err("`losses.identity` must be 0: this generator knows no photo".to_owned());
-        }
-        let frame = self.frame_size();
-        if self.perceptual.window > frame {
-            return Err(format!("`perceptual.window` must be at most the frames' size, {frame}"));
-        }
-        for term in &self.perceptual.networks {
-            gioconda_networks::perceptual_spec(&term.name).map_err(|error| error.to_string())?;
-        }
-        Ok(())
-    }
-}
-
-/// Lays `changes` over `table`. Arrays are replaced as a whole.
-fn overlay(table: &mut Table, changes: Table, path: &str) -> std::result::Result<(), String> {
-    for (key, change) in changes {
-        let known = table.keys().cloned().collect::<Vec<_>>().join(", ");
-        let Some(value) = table.get_mut(&key) else {
-            return Err(format!("there is no `{path}{key}`; known here: {known}"));
-        };
-        match (value, change) {
-            (Value::Table(table), Value::Table(changes)) => {
-                overlay(table, changes, &format!("{path}{key}."))?;
-            }
-            (Value::Float(value), Value::Integer(change)) => *value = change as f64,
-            (value, change) if value.same_type(&change) => *value = change,
-            (value, change) => {
-                let (wanted, found) = (value.type_str(), change.type_str());
-                return Err(format!("`{path}{key}` must be of type {wanted}, not {found}"));
-            }
-        }
-    }
-    Ok(())
 }
 
 fn output() -> OutputConfig {
@@ -515,56 +334,6 @@ fn portrait() -> TrainConfig {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn printed_defaults_are_the_defaults() {
-        for preset in Preset::ALL {
-            let config = TrainConfig::of(preset);
-            assert_eq!(config.check(), Ok(()));
-            assert_eq!(config.overlaid(&config.to_toml(), "printed").unwrap(), config);
-        }
-    }
-
-    #[test]
-    fn a_file_changes_what_it_names_and_nothing_else() {
-        let config = TrainConfig::of(Preset::Portrait);
-        let text = "seed = 7\nema = 0\n[losses.pixel_terms]\nmouth = 9\n[perceptual]\nnetworks = []";
-        let changed = config.overlaid(text, "FILE").unwrap();
-        let mut expected = config;
-        expected.seed = 7;
-        expected.ema = 0.0;
-        expected.losses.pixel_terms.mouth = 9.0;
-        expected.perceptual.networks.clear();
-        assert_eq!(changed, expected);
-    }
-
-    #[test]
-    fn mistakes_are_named() {
-        for (text, expected) in [
-            (
-                "perceptual.networks = []\n[losses]\npixel = 0\nlandmarks = 0\nidentity = 0",
-                "nothing to learn from",
-            ),
-            ("sede = 7", "FILE: there is no `sede`; known here:"),
-            ("[losses.pixel_terms]\nnose = 1", "FILE: there is no `losses.pixel_terms.nose`"),
-            ("steps = 1.5", "FILE: `steps` must be of type integer, not float"),
-            ("steps = 0", "FILE: `steps` must be at least 1"),
-            ("steps = -1", "FILE: invalid value"),
-            ("[data]\nflip = nan", "FILE: `data.flip` must be within 0 and 1"),
-            ("preset = 'paper'", "FILE: is for preset \"paper\", but portrait was asked for"),
-            ("schedule = 'cosine'", "unknown variant `cosine`"),
-            ("enlarge = 0", "FILE: `enlarge` must be at least 1"),
-            ("networks.generator.pixel_shuffle = 0", "pixel_shuffle` must be at least 1"),
-            ("[networks.generator]\nresolution = 64", "`networks.discriminator.resolution` is 256"),
-            ("[perceptual]\nwindow = 1000", "`perceptual.window` must be at most the frames' size, 256"),
-            ("[[perceptual.networks]]\nname = 'vgg11'\nweight = 1.0", "no perceptual network named `vgg11`"),
-            ("[[perceptual.networks]]\nname = 'vgg19'\nwieght = 1.0", "unknown field `wieght`"),
-            ("seed 7", "FILE: TOML parse error"),
-        ] {
-            let message = TrainConfig::of(Preset::Portrait).overlaid(text, "FILE").unwrap_err().to_string();
-            assert!(message.contains(expected), "{text}: {message}");
-        }
-    }
 
     #[test]
     fn the_learning_rate_falls_to_nothing() {

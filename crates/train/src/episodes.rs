@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use fastrand::Rng;
 use gioconda_avatar::network_input::landmark_planes;
+use gioconda_face::topology::{EYE_CORNERS, point};
 use gioconda_networks::{Output, Windows};
 use nalgebra::Vector2;
 
@@ -20,12 +21,6 @@ use crate::{Error, Result};
 
 /// After this many unreadable episodes in a row the data set is taken to be broken.
 const ATTEMPTS: usize = 8;
-
-/// The middle of the upper and of the lower lip's inner line.
-const INNER_LIPS: [usize; 2] = [13, 14];
-
-/// Outer and inner corners of both eyes.
-const EYE_CORNERS: [usize; 4] = [33, 133, 362, 263];
 
 /// Draws the batches of a run.
 #[derive(Clone)]
@@ -243,7 +238,10 @@ impl EpisodeSource {
             let sum = landmarks.iter().map(|&landmark| frame.landmarks.xy(landmark)).sum::<Vector2<f32>>();
             sum / landmarks.len() as f32
         };
-        Features { mouth: middle(&INNER_LIPS), eyes: middle(&EYE_CORNERS) }
+        Features {
+            mouth: middle(&[point::LIP_UPPER_INNER, point::LIP_LOWER_INNER]),
+            eyes: middle(&EYE_CORNERS),
+        }
     }
 }
 
@@ -439,7 +437,7 @@ mod tests {
         let source = source(Preset::Portrait, "batch = 1");
         let expected: Vec<Batch> = (7..12).map(|number| source.batch(number).unwrap()).collect();
         for workers in [1, 3] {
-            let mut prefetch = Prefetch::start(&source, 7, workers, 2);
+            let mut prefetch = Prefetch::start(&source, 7, workers, 2).unwrap();
             for batch in &expected {
                 assert_eq!(prefetch.next_batch().unwrap(), *batch, "{workers} threads");
             }

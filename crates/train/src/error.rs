@@ -106,6 +106,14 @@ pub enum Error {
         /// What the system reports, megabytes.
         available_mb: u64,
     },
+    /// The system gives no more threads.
+    #[error(
+        "cannot start a thread that prepares batches: {source}; lower `data.workers` in the configuration"
+    )]
+    Thread {
+        /// What the system said.
+        source: std::io::Error,
+    },
     /// A thread that prepares batches has died.
     #[error("a thread that prepares batches ended unexpectedly; this is a bug, please report it")]
     DataThread,

@@ -213,13 +213,14 @@ mod tests {
 
     use super::*;
     use gioconda_face::topology::TOPOLOGY;
-    use gioconda_face::{HeadPose, LANDMARK_PICTURE_VERSION, LANDMARKS, Landmarks};
+    use gioconda_face::{HeadPose, LANDMARKS, Landmarks};
     use gioconda_networks::burn::module::{ModuleMapper, Param};
     use gioconda_networks::burn::tensor::{Distribution, Tensor};
     use gioconda_networks::{
         Discriminator, DiscriminatorConfig, Embedder, EmbedderConfig, Generator, GeneratorConfig,
         NetworksConfig, Preset, WeightHeader, WeightWriter,
     };
+    use gioconda_warp::LANDMARK_PICTURE_VERSION;
     use image::RgbImage;
     use nalgebra::{Rotation3, Vector3};
 
@@ -276,6 +277,7 @@ mod tests {
             preset: Preset::Portrait,
             config: config.clone(),
             picture_version: LANDMARK_PICTURE_VERSION,
+            composition: Some(gioconda_networks::COMPOSITION_VERSION),
             training_data: "none".to_owned(),
             licence: "none".to_owned(),
         };

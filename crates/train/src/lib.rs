@@ -1,7 +1,4 @@
-//! Meta-learning of the three networks: episodes, steps, checkpoints and logs.
-//!
-//! A run is a folder. [`train`] draws episodes ahead on threads of their own ([`Prefetch`]), lets a [`Trainer`] take
-//! steps, and writes logs, pictures and checkpoints; every number that matters stands in its [`TrainConfig`].
+#![doc = include_str!("../README.md")]
 
 mod batch;
 mod checkpoint;
@@ -42,5 +39,5 @@ pub use learn::{
 pub use log::LogEntry;
 pub use losses::StepLosses;
 pub use prefetch::Prefetch;
-pub use run::{Event, RunSettings, RunSummary, Start, train};
+pub use run::{Event, RUN_FILES, RunSettings, RunSummary, Start, train};
 pub use trainer::{Average, Trainer};

@@ -11,7 +11,7 @@ use crate::events::EventWriter;
 use crate::losses::StepLosses;
 use crate::{Error, Result};
 
-const JOURNAL: &str = "log.jsonl";
+pub(crate) const JOURNAL: &str = "log.jsonl";
 const PICTURES: &str = "pictures";
 
 /// A line of `log.jsonl`.

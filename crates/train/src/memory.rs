@@ -5,7 +5,6 @@ use std::fs;
 use gioconda_networks::{Architecture, GeneratorConfig, NetworksConfig, perceptual_spec};
 
 use crate::config::TrainConfig;
-use crate::run::Event;
 use crate::{Error, Result};
 
 /// Bytes of a number.
@@ -37,16 +36,15 @@ pub(crate) fn check(
     config: &TrainConfig,
     videos: usize,
     devices: usize,
-    observe: &mut dyn FnMut(Event<'_>),
+    warn: &mut dyn FnMut(String),
 ) -> Result<u64> {
-    let needed = estimate(config, videos) * devices as u64 / 1_000_000;
+    let needed = estimate(config, videos).saturating_mul(devices as u64) / 1_000_000;
     let Some(available) = available().map(|bytes| bytes / 1_000_000) else { return Ok(needed) };
     if needed > available {
         return Err(Error::Memory { needed_mb: needed, available_mb: available });
     }
     if needed as f64 > TIGHT * available as f64 {
-        let tight = format!("training needs about {needed} of the {available} MB that are available");
-        observe(Event::Warning(tight));
+        warn(format!("training needs about {needed} of the {available} MB that are available"));
     }
     Ok(needed)
 }
@@ -55,14 +53,15 @@ pub(crate) fn check(
 fn estimate(config: &TrainConfig, videos: usize) -> u64 {
     let networks = &config.networks;
     let parameters = parameters(networks) + videos * networks.embedder.embedding();
-    let features = config.batch * features_per_episode(config);
+    // In floating point: with the largest values that a configuration may have, the product overflows integers.
+    let features = config.batch as f64 * features_per_episode(config) as f64;
     let held = (parameters * PARAMETER_COPIES * FLOAT) as f64;
-    let kept = (features * FLOAT) as f64 * KEPT_PER_FEATURE;
+    let kept = features * FLOAT as f64 * KEPT_PER_FEATURE;
     let (seen, made) = (networks.generator.resolution.pow(2), config.frame_size().pow(2));
     let embedded = networks.embedder.resolution.pow(2);
     let numbers = 3 * 2 * config.shots * embedded + 3 * seen + (3 + WARP_PLANES) * made;
     let batches = config.accumulate + config.data.workers * (config.data.queue + 1);
-    (held + kept) as u64 + (batches * config.batch * numbers * FLOAT) as u64
+    (held + kept + batches as f64 * config.batch as f64 * (numbers * FLOAT) as f64) as u64
 }
 
 /// Weights of the 3x3 convolutions; everything else is small beside them.

@@ -26,11 +26,14 @@ struct Lane {
 
 impl Prefetch {
     /// Starts `workers` threads, each at most `queue` batches ahead, with batch number `first`.
-    pub fn start(source: &EpisodeSource, first: u64, workers: usize, queue: usize) -> Self {
+    ///
+    /// # Errors
+    /// [`Error::Thread`] when the system gives no thread.
+    pub fn start(source: &EpisodeSource, first: u64, workers: usize, queue: usize) -> Result<Self> {
         let lanes = (0..workers).map(|worker| {
             let (sender, receiver) = sync_channel(queue);
             let source = source.clone();
-            let thread = std::thread::spawn(move || {
+            let work = move || {
                 let numbers = (first + worker as u64..).step_by(workers);
                 for batch in numbers.map(|number| source.batch(number)) {
                     let failed = batch.is_err();
@@ -38,10 +41,12 @@ impl Prefetch {
                         break;
                     }
                 }
-            });
-            Lane { batches: Some(receiver), thread: Some(thread) }
+            };
+            let builder = std::thread::Builder::new().name(format!("batches {worker}"));
+            let thread = builder.spawn(work).map_err(|source| Error::Thread { source })?;
+            Ok(Lane { batches: Some(receiver), thread: Some(thread) })
         });
-        Self { lanes: lanes.collect(), next: 0, waited: Duration::ZERO }
+        Ok(Self { lanes: lanes.collect::<Result<_>>()?, next: 0, waited: Duration::ZERO })
     }
 
     /// The next batch in order.

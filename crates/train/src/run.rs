@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use gioconda_media::Unfinished;
 use gioconda_networks::{Device, Episode, WeightFile};
 use sha2::{Digest, Sha256};
 
@@ -21,7 +22,7 @@ use crate::checkpoint::{self, Checkpoints, WEIGHTS, hexadecimal};
 use crate::config::TrainConfig;
 use crate::episodes::EpisodeSource;
 use crate::footage::Footage;
-use crate::log::{LogEntry, Logs};
+use crate::log::{JOURNAL, LogEntry, Logs};
 use crate::meter::Meter;
 use crate::prefetch::Prefetch;
 use crate::trainer::Trainer;
@@ -31,6 +32,9 @@ use crate::{Error, Result, load_critics, memory, pictures};
 const CONFIG: &str = "config.toml";
 const CHECKPOINTS: &str = "checkpoints";
 const LOCK: &str = "lock";
+
+/// The files of a run folder that a run replaces whatever they hold.
+pub const RUN_FILES: [&str; 4] = [CONFIG, WEIGHTS, JOURNAL, LOCK];
 
 /// Where a run comes from.
 #[derive(Clone, Debug)]
@@ -167,7 +171,9 @@ impl Run {
         let (config, newest) = configuration(&folder, &settings.start, &checkpoints)?;
         let source = EpisodeSource::new(footage.clone(), &config)?;
         warn_of_short_videos(&source, observe);
-        let memory_mb = memory::check(&config, footage.videos(), settings.devices.len(), observe)?;
+        let memory_mb = memory::check(&config, footage.videos(), settings.devices.len(), &mut |warning| {
+            observe(Event::Warning(warning));
+        })?;
 
         let critics = load_critics(&config, &settings.devices, &settings.perceptual)?;
         let mut trainer = Trainer::new(&config, footage.videos(), &settings.devices, critics)?;
@@ -188,7 +194,7 @@ impl Run {
         fs::write(&config_file, config.to_toml()).map_err(Error::io(&config_file))?;
         let logs = Logs::open(&folder, trainer.steps_done())?;
         let shown = source.unvaried(config.output.picture_rows).batch(0)?.into_episode(&settings.devices[0]);
-        let prefetch = Prefetch::start(&source, next_batch, config.data.workers, config.data.queue);
+        let prefetch = Prefetch::start(&source, next_batch, config.data.workers, config.data.queue)?;
         let samples = trainer.batches_per_step() * config.batch;
         let run = Self {
             watch: Watch::new(config.divergence),
@@ -255,8 +261,18 @@ impl Run {
         let path = saved.ok_or_else(|| self.diverged("the weights are not finite".to_owned()))?;
         let newest = self.folder.join(WEIGHTS);
         let partial = self.folder.join(format!(".{WEIGHTS}.partial"));
-        let copied = fs::copy(path.join(WEIGHTS), &partial).and_then(|_| fs::rename(&partial, &newest));
-        copied.map_err(Error::io(&newest))?;
+        let created = Unfinished::create(|| File::create(&partial), |_| partial.clone());
+        let (mut file, unfinished) = created.map_err(Error::io(&partial))?;
+        let written = File::open(path.join(WEIGHTS))
+            .and_then(|mut weights| std::io::copy(&mut weights, &mut file))
+            .and_then(|_| file.sync_all())
+            .and_then(|()| fs::rename(&partial, &newest));
+        written.map_err(|error| {
+            // The error that is reported is the first one; a leftover that cannot be removed adds nothing to it.
+            let _ = fs::remove_file(&partial);
+            Error::io(&newest)(error)
+        })?;
+        drop(unfinished);
         observe(Event::Saved(&path));
         Ok(path)
     }

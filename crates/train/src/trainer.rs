@@ -1,6 +1,8 @@
 //! One training step: who sees what is `gioconda_networks`' business, who moves by how much is this file's.
 
-use gioconda_face::LANDMARK_PICTURE_VERSION;
+use std::io;
+use std::thread::ScopedJoinHandle;
+
 use gioconda_networks::burn;
 use gioconda_networks::burn::module::Module;
 use gioconda_networks::burn::optim::{GradientsParams, ModuleOptimizer};
@@ -10,6 +12,7 @@ use gioconda_networks::{
     Critics, Device, Embedder, Episode, Generated, Generator, GradientMean, Networks, SpectralNorm,
     WeightFile, discriminator_losses, generate, generator_losses, moving_average,
 };
+use gioconda_warp::LANDMARK_PICTURE_VERSION;
 
 use crate::Result;
 use crate::batch::Batch;
@@ -289,20 +292,20 @@ impl Trainer {
             return share(&self.networks, 0);
         }
         std::thread::scope(|scope| {
-            let threads: Vec<_> = self
-                .devices
-                .iter()
-                .enumerate()
-                .map(|(index, device)| {
-                    let replica = self.networks.clone().fork(device);
-                    let share = &share;
-                    scope.spawn(move || share(&replica, index))
-                })
-                .collect();
-            let join = |thread: std::thread::ScopedJoinHandle<'_, Vec<T>>| {
-                thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+            let replica = |index: usize| self.networks.clone().fork(&self.devices[index]);
+            let start = |index: usize| {
+                let (replica, share) = (replica(index), &share);
+                std::thread::Builder::new()
+                    .name(format!("device {index}"))
+                    .spawn_scoped(scope, move || share(&replica, index))
             };
-            threads.into_iter().flat_map(join).collect()
+            let threads: Vec<_> = (0..self.devices.len()).map(start).collect();
+            let finish = |(index, thread): (usize, io::Result<ScopedJoinHandle<'_, Vec<T>>>)| match thread {
+                Ok(thread) => thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
+                // The system gives no more threads: this one does the device's work itself.
+                Err(_) => share(&replica(index), index),
+            };
+            threads.into_iter().enumerate().flat_map(finish).collect()
         })
     }
 }

@@ -5,6 +5,7 @@ use std::f64::consts::PI;
 
 use fastrand::Rng;
 use gioconda_face::{Landmarks, Region};
+use gioconda_kernels::luma::REC_601;
 use image::RgbImage;
 use imageproc::geometric_transformations::{Border, Interpolation, Projection, warp};
 use nalgebra::{Matrix2, Matrix3, Rotation2, Rotation3, Vector2, Vector3};
@@ -12,9 +13,6 @@ use nalgebra::{Matrix2, Matrix3, Rotation2, Rotation3, Vector2, Vector3};
 use crate::config::DataConfig;
 use crate::footage::Shot;
 use crate::mirror::mirrored;
-
-/// The share of red, green and blue in lightness (Rec. 601).
-const LIGHTNESS: Vector3<f32> = Vector3::new(0.299, 0.587, 0.114);
 
 /// One way to vary frames.
 pub(crate) struct Variation {
@@ -86,7 +84,7 @@ impl Colours {
         // Squared, so that most episodes keep about their colours.
         let tint = Vector3::from_fn(|_, _| (1.0 - data.tint * rng.f64().powi(2)) as f32);
 
-        let grey = Vector3::repeat(1.0) * LIGHTNESS.transpose();
+        let grey = Vector3::repeat(1.0) * Vector3::from(REC_601).transpose();
         let saturated = grey + (Matrix3::identity() - grey) * saturation;
         let turned = Rotation3::new(Vector3::repeat(hue / 3f32.sqrt())); // about the axis of greys
         // Gain is around mid-grey.

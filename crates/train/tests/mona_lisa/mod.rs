@@ -1,16 +1,14 @@
 //! A painting that moves: the Mona Lisa turned, shifted and scaled at random. Footage for tests that must run
 //! everywhere.
 
-use std::path::Path;
-
 use gioconda_avatar::network_input::{cropped, cropped_landmarks, network_crop};
-use gioconda_face::{FaceChoice, FaceFinder, Landmarks, Threads};
+use gioconda_face::{Border, FaceChoice, FaceFinder, Landmarks, Threads, bilinear};
 use gioconda_train::{MemoryFootage, Shot};
 use image::{Rgb, RgbImage};
 
 /// `videos` clips of `frames` frames, `size` pixels square. The clips differ in colour.
 pub(crate) fn footage(videos: usize, frames: usize, size: u32) -> MemoryFootage {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../assets/mona_lisa.jpg");
+    let path = gioconda_testkit::repository("assets/mona_lisa.jpg");
     let painting = gioconda_media::photo::read(&path).unwrap().image;
     let faces = FaceFinder::new(Threads::Shared).unwrap().find_faces(&painting).unwrap();
     let landmarks = FaceChoice::Largest.choose(&faces).unwrap().unwrap().landmarks.clone();
@@ -52,27 +50,12 @@ fn moved(shot: &Shot, rng: &mut fastrand::Rng) -> Shot {
         [cos * x + sin * y + middle, cos * y - sin * x + middle]
     };
     let picture = RgbImage::from_fn(shot.picture.width(), shot.picture.height(), |x, y| {
-        sampled(&shot.picture, backward(x as f32 + 0.5, y as f32 + 0.5))
+        let place = backward(x as f32 + 0.5, y as f32 + 0.5).into();
+        Rgb(bilinear(&shot.picture, place, Border::Replicate).map(|value| value.round() as u8))
     });
     let landmarks: Landmarks = shot.landmarks.map(|point| {
         let [x, y] = forward(point.x, point.y);
         [x, y, point.z * scale].into()
     });
     Shot { picture, landmarks }
-}
-
-/// Bilinear, beyond the border its nearest pixel.
-fn sampled(picture: &RgbImage, [x, y]: [f32; 2]) -> Rgb<u8> {
-    let last = (picture.width() - 1) as f32;
-    let (x, y) = ((x - 0.5).clamp(0.0, last), (y - 0.5).clamp(0.0, last));
-    let (left, top) = (x.floor(), y.floor());
-    let pixel = |x: f32, y: f32| picture.get_pixel(x.min(last) as u32, y.min(last) as u32).0.map(f32::from);
-    let corners =
-        [pixel(left, top), pixel(left + 1.0, top), pixel(left, top + 1.0), pixel(left + 1.0, top + 1.0)];
-    let (right, down) = (x - left, y - top);
-    Rgb(std::array::from_fn(|i| {
-        let upper = corners[0][i] * (1.0 - right) + corners[1][i] * right;
-        let lower = corners[2][i] * (1.0 - right) + corners[3][i] * right;
-        (upper * (1.0 - down) + lower * down).round() as u8
-    }))
 }
