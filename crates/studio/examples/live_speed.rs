@@ -8,12 +8,12 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, mpsc};
 use std::time::Instant;
 
-use gioconda_avatar::{Avatar, Gains};
+use gioconda_avatar::Avatar;
 use gioconda_face::{FaceChoice, FaceFinder, Threads};
 use gioconda_media::{ClipReader, Frame, ReadOptions, resize};
+use gioconda_portrait::live::{Look, MarkedAvatar};
 use gioconda_provenance::watermark::{AvatarId, Payload};
 use gioconda_studio::live::performer::{CameraPicture, News, Performer};
-use gioconda_studio::live::stage::{Look, Portrait};
 use image::codecs::jpeg::JpegEncoder;
 
 const DEFAULT_CLIP: &str = "../../../shared/data/val/celebv-text_eH5YX2zo-f0_32_0/eH5YX2zo-f0_32_0.mp4";
@@ -37,12 +37,17 @@ fn main() -> Result<(), Box<dyn Error>> {
     let photo = here.join("../../assets/mona_lisa.jpg");
     let avatar = Avatar::from_photo(&photo, FaceChoice::Largest, &mut FaceFinder::new(Threads::Shared)?)?;
     let mark = Payload::today(AvatarId::of(b"mona lisa"));
-    let look = Look { size, gains: Gains::default(), smoothing: 1.0, label: None };
+    let look = Look::default().size(size);
     let (tell, news) = mpsc::channel();
-    let performer = Performer::start(Portrait { avatar: Arc::new(avatar), mark }, look, move |told| {
-        // The receiver goes when enough was measured.
-        let _ = tell.send(told);
-    })?;
+    let performer = Performer::start(
+        MarkedAvatar { avatar: Arc::new(avatar), mark },
+        look,
+        |_| {},
+        move |told| {
+            // The receiver goes when enough was measured.
+            let _ = tell.send(told);
+        },
+    )?;
 
     let mut sent = Vec::new();
     let mut delays = Vec::new();

@@ -7,4 +7,5 @@ pub(crate) mod guest;
 pub(crate) mod link;
 pub mod packet;
 pub mod playout;
+pub(crate) mod portrait;
 pub(crate) mod socket;

@@ -21,6 +21,7 @@ pub enum Error {
         /// What was asked for.
         address: std::net::SocketAddr,
         /// What the system said.
+        #[source]
         cause: std::io::Error,
     },
     /// A folder cannot be made or read.
@@ -29,6 +30,7 @@ pub enum Error {
         /// Which one.
         path: PathBuf,
         /// What the system said.
+        #[source]
         cause: std::io::Error,
     },
     /// A figure's card is not right.
@@ -110,11 +112,29 @@ impl ApiError {
         tracing::error!("a request failed: {cause}");
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "the studio could not do this; its log says why")
     }
+
+    /// 507 when `error` comes of a full disk, else as [`Self::internal`].
+    pub(crate) fn failed(error: &(dyn std::error::Error + 'static)) -> Self {
+        let mut causes = std::iter::successors(Some(error), |error| error.source());
+        if !causes.any(is_full_disk) {
+            return Self::internal(error);
+        }
+        tracing::error!("a request failed: {error}");
+        let line = "the studio's disk is full; delete photos, clips or films, or come back later";
+        Self { retry_after: Some(60), ..Self::new(StatusCode::INSUFFICIENT_STORAGE, line) }
+    }
+}
+
+/// Whether this very error says that there is no room for a file.
+fn is_full_disk(error: &(dyn std::error::Error + 'static)) -> bool {
+    use std::io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
+    let error = error.downcast_ref::<std::io::Error>();
+    error.is_some_and(|error| matches!(error.kind(), StorageFull | QuotaExceeded | FileTooLarge))
 }
 
 impl From<std::io::Error> for ApiError {
     fn from(error: std::io::Error) -> Self {
-        Self::internal(error)
+        Self::failed(&error)
     }
 }
 
@@ -131,5 +151,32 @@ impl IntoResponse for ApiError {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::{Error as IoError, ErrorKind};
+
+    #[test]
+    fn a_full_disk_is_said_to_be_full() {
+        for (kind, status) in [
+            (ErrorKind::StorageFull, StatusCode::INSUFFICIENT_STORAGE),
+            (ErrorKind::QuotaExceeded, StatusCode::INSUFFICIENT_STORAGE),
+            (ErrorKind::FileTooLarge, StatusCode::INSUFFICIENT_STORAGE),
+            (ErrorKind::PermissionDenied, StatusCode::INTERNAL_SERVER_ERROR),
+        ] {
+            let direct = ApiError::from(IoError::from(kind));
+            let path = PathBuf::from("films/film.mp4");
+            let wrapped = gioconda_media::Error::Write { path: path.clone(), cause: IoError::from(kind) };
+            let folder = Error::Folder { path: path.clone(), cause: IoError::from(kind) };
+            let avatar = gioconda_media::Error::Write { path, cause: IoError::from(kind) };
+            let avatar = Error::Avatar(avatar.into());
+            let told =
+                [direct, ApiError::failed(&wrapped), ApiError::failed(&folder), ApiError::failed(&avatar)];
+            assert!(told.iter().all(|told| told.status == status), "{kind}: {told:?}");
+            assert!(told.iter().all(|told| !told.line.contains("film.mp4")), "no paths: {told:?}");
+        }
     }
 }

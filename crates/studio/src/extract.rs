@@ -1,12 +1,16 @@
 //! Requests taken apart, so that whatever does not fit is answered as every other failure is.
 
+use std::sync::Arc;
+
 use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
 use serde::de::DeserializeOwned;
 
+use crate::connections::Client;
 use crate::error::ApiError;
+use crate::limits;
 
 /// A JSON body.
 pub(crate) struct Json<T>(pub(crate) T);
@@ -21,10 +25,14 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
-        let axum::Json(value) =
-            axum::Json::from_request(request, state).await.map_err(|rejection: JsonRejection| {
-                ApiError::new(rejection.status(), one_line(&rejection.body_text()))
-            })?;
+        let client = request.extensions().get::<Arc<Client>>().cloned();
+        let reading = axum::Json::from_request(request, state);
+        let read = slowly(client.as_deref(), tokio::time::timeout(limits::BODY_WITHIN, reading)).await;
+        let too_slow =
+            |_| ApiError::new(StatusCode::REQUEST_TIMEOUT, "the request is too slow; send it again");
+        let axum::Json(value) = read.map_err(too_slow)?.map_err(|rejection: JsonRejection| {
+            ApiError::new(rejection.status(), one_line(&rejection.body_text()))
+        })?;
         Ok(Self(value))
     }
 }
@@ -49,6 +57,18 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Asked<T> {
             .map_err(|rejection: QueryRejection| bad(&rejection.body_text()))?;
         Ok(Self(value))
     }
+}
+
+/// Waits for something that the client decides the pace of: meanwhile its connection may give way to others.
+pub(crate) async fn slowly<T>(client: Option<&Client>, pace: impl Future<Output = T>) -> T {
+    if let Some(client) = client {
+        client.waits();
+    }
+    let done = pace.await;
+    if let Some(client) = client {
+        client.works();
+    }
+    done
 }
 
 fn bad(line: &str) -> ApiError {

@@ -1,6 +1,7 @@
 //! Photos and clips come in: received, looked at, and given a name.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use axum::body::Body;
@@ -8,20 +9,22 @@ use axum::extract::{DefaultBodyLimit, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{delete, get, post};
-use axum::{Json, Router};
+use axum::{Extension, Json, Router};
 use gioconda_avatar::{Motion, RecordSettings};
 use gioconda_face::{FaceChoice, FoundFace};
-use gioconda_media::{ClipInfo, ClipReader, InputKind, ReadOptions};
+use gioconda_media::{Budget, ClipInfo, ClipReader, ReadOptions};
 use serde::Serialize;
-use tokio::sync::OnceCell;
+use tokio::sync::Notify;
 use utoipa::ToSchema;
 
+use crate::connections::Client;
 use crate::error::{ApiError, ErrorBody};
 use crate::extract::Part;
 use crate::id::Id;
 use crate::library::{jpeg, picture};
 use crate::limits;
 use crate::options::PortraitId;
+use crate::session::Owner;
 use crate::studio::{Shared, in_turn};
 use crate::uploads::{Clip, Photo, Received, in_words};
 
@@ -88,15 +91,19 @@ pub(crate) struct ClipCard {
         (status = 408, description = "Too slow", body = ErrorBody),
         (status = 413, description = "Too large", body = ErrorBody), (status = 422, description = "No photo", body = ErrorBody),
         (status = 429, description = "Too many photos", body = ErrorBody), (status = 503, description = "Too many uploads at the same time", body = ErrorBody)))]
-pub(crate) async fn add_photo(State(studio): State<Shared>, body: Body) -> Result<Response, ApiError> {
-    let (_place, body) = studio.uploads.enter(body).await?;
-    let file = studio.uploads.receive(body, limits::PHOTO_BYTES).await?;
+pub(crate) async fn add_photo(
+    State(studio): State<Shared>,
+    owner: Owner,
+    Extension(client): Extension<Arc<Client>>,
+    body: Body,
+) -> Result<Response, ApiError> {
+    let (place, file) = studio.uploads.take_in(&client, body, limits::PHOTO_BYTES).await?;
     let looking = Arc::clone(&studio);
-    let card = in_turn(&studio.looking, move || look_at_photo(&looking, file)).await??;
+    let card = in_turn(&studio.looking, place, move || look_at_photo(&looking, owner, file)).await??;
     Ok((StatusCode::CREATED, Json(card)).into_response())
 }
 
-fn look_at_photo(studio: &Shared, file: Received) -> Result<PhotoCard, ApiError> {
+fn look_at_photo(studio: &Shared, owner: Owner, file: Received) -> Result<PhotoCard, ApiError> {
     let words = |error: &dyn std::fmt::Display| {
         ApiError::unusable(in_words(&error.to_string(), &file.path, "the photo"))
     };
@@ -114,7 +121,7 @@ fn look_at_photo(studio: &Shared, file: Received) -> Result<PhotoCard, ApiError>
             .flat_map(|(i, face)| face.quality.warnings.iter().map(move |note| format!("{}: {note}", i + 1)))
             .collect(),
     };
-    let id = studio.uploads.add_photo(Photo { file, faces: Arc::new(faces) })?;
+    let id = studio.uploads.add_photo(owner, Photo { file, faces: Arc::new(faces) })?;
     Ok(PhotoCard { id, width, height, faces: boxes, notes })
 }
 
@@ -123,10 +130,11 @@ fn look_at_photo(studio: &Shared, file: Received) -> Result<PhotoCard, ApiError>
     responses((status = 200, description = "A JPEG", body = Vec<u8>, content_type = "image/jpeg"), (status = 404, description = "No such photo", body = ErrorBody)))]
 pub(crate) async fn photo_image(
     State(studio): State<Shared>,
+    owner: Owner,
     Part(id): Part<Id>,
 ) -> Result<Response, ApiError> {
-    let file = studio.uploads.photo(&id)?.file;
-    let bytes = in_turn(&studio.opening, move || {
+    let file = studio.uploads.photo(owner, &id)?.file;
+    let bytes = in_turn(&studio.opening, (), move || {
         let photo = gioconda_media::photo::read(&file.path)
             .map_err(|error| ApiError::unusable(in_words(&error, &file.path, "the photo")))?;
         jpeg(&photo.image)
@@ -140,9 +148,10 @@ pub(crate) async fn photo_image(
     responses((status = 204, description = "Deleted"), (status = 404, description = "No such photo", body = ErrorBody)))]
 pub(crate) async fn delete_photo(
     State(studio): State<Shared>,
+    owner: Owner,
     Part(id): Part<Id>,
 ) -> Result<StatusCode, ApiError> {
-    studio.uploads.delete_photo(&id)?;
+    studio.uploads.delete_photo(owner, &id)?;
     studio.portraits.forget(|portrait| matches!(portrait, PortraitId::Photo { photo, .. } if *photo == id));
     studio.previews.forget();
     Ok(StatusCode::NO_CONTENT)
@@ -156,15 +165,19 @@ pub(crate) async fn delete_photo(
         (status = 408, description = "Too slow", body = ErrorBody),
         (status = 413, description = "Too large", body = ErrorBody), (status = 422, description = "No clip", body = ErrorBody),
         (status = 429, description = "Too many clips", body = ErrorBody), (status = 503, description = "Too many uploads at the same time", body = ErrorBody)))]
-pub(crate) async fn add_clip(State(studio): State<Shared>, body: Body) -> Result<Response, ApiError> {
-    let (_place, body) = studio.uploads.enter(body).await?;
-    let file = studio.uploads.receive(body, limits::CLIP_BYTES).await?;
+pub(crate) async fn add_clip(
+    State(studio): State<Shared>,
+    owner: Owner,
+    Extension(client): Extension<Arc<Client>>,
+    body: Body,
+) -> Result<Response, ApiError> {
+    let (place, file) = studio.uploads.take_in(&client, body, limits::CLIP_BYTES).await?;
     let looked_at = file.clone();
-    let info = tokio::task::spawn_blocking(move || look_at_clip(&looked_at)).await??;
+    let info = in_turn(&studio.sniffing, place, move || look_at_clip(&looked_at)).await??;
     let (width, height) = (info.width, info.height);
     let (seconds, fps) = (info.duration.as_secs_f64(), info.fps.min(limits::FRAMES_PER_SECOND));
-    let clip = Clip { file, fps, motion: Arc::new(OnceCell::new()) };
-    let id = studio.uploads.add_clip(clip.clone())?;
+    let clip = Clip { file, fps, motion: Arc::default(), gone: Arc::default() };
+    let id = studio.uploads.add_clip(owner, clip.clone())?;
     // Followed at once, so that the first preview finds it done; what fails is said when a preview asks for it.
     let following = Arc::clone(&studio);
     tokio::spawn(async move { drop(following.motion_of(&clip).await) });
@@ -174,18 +187,8 @@ pub(crate) async fn add_clip(State(studio): State<Shared>, body: Body) -> Result
 
 fn look_at_clip(file: &Received) -> Result<ClipInfo, ApiError> {
     let words = |error: gioconda_media::Error| ApiError::unusable(in_words(&error, &file.path, "the clip"));
-    if gioconda_media::sniff(&file.path).map_err(words)? != InputKind::Clip {
-        return Err(ApiError::unusable(
-            "the clip: a single photo does not move; drive with a clip or a motion",
-        ));
-    }
-    let info = ClipReader::open(&file.path, &ReadOptions::default()).map_err(words)?.info().clone();
-    let (width, height) = (info.width, info.height);
-    if u64::from(width) * u64::from(height) > limits::PIXELS {
-        return Err(ApiError::unusable(format!(
-            "the clip: {width} x {height} pixels are too many; scale it down"
-        )));
-    }
+    let options = ReadOptions { budget: Budget::for_uploads(), ..ReadOptions::default() };
+    let info = ClipReader::open(&file.path, &options).map_err(words)?.info().clone();
     if info.duration.as_secs_f64() > limits::CLIP_SECONDS {
         let line = format!("the clip: longer than {:.0} s; cut it", limits::CLIP_SECONDS);
         return Err(ApiError::unusable(line));
@@ -199,9 +202,10 @@ fn look_at_clip(file: &Received) -> Result<ClipInfo, ApiError> {
     responses((status = 204, description = "Deleted"), (status = 404, description = "No such clip", body = ErrorBody)))]
 pub(crate) async fn delete_clip(
     State(studio): State<Shared>,
+    owner: Owner,
     Part(id): Part<Id>,
 ) -> Result<StatusCode, ApiError> {
-    studio.uploads.delete_clip(&id)?;
+    studio.uploads.delete_clip(owner, &id)?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -209,7 +213,6 @@ impl crate::studio::Studio {
     /// What the face of a clip does in its first seconds; followed once.
     pub(crate) async fn motion_of(self: &Arc<Self>, clip: &Clip) -> Result<Arc<Motion>, ApiError> {
         let followed = clip.motion.get_or_try_init(|| async {
-            let _alone = self.following.acquire().await.map_err(ApiError::internal)?;
             let (path, fps) = (Arc::clone(&clip.file.path), clip.fps.min(PREVIEW_FRAMES_PER_SECOND));
             let settings = RecordSettings {
                 title: "preview".to_owned(),
@@ -220,13 +223,35 @@ impl crate::studio::Studio {
                 neutral: None,
                 smooth: 0.0,
                 seamless: None,
+                budget: Budget::for_uploads(),
             };
-            let cancel = Arc::clone(&self.ending);
-            let recorded = tokio::task::spawn_blocking(move || {
-                gioconda_avatar::record(&path, &settings, &|_| {}, &cancel)
-                    .map_err(|error| ApiError::unusable(in_words(&error, &path, "the clip")))
+            let (gone, started) = (Arc::clone(&clip.gone), Arc::new(Notify::new()));
+            let (cancel, starts) = (Arc::clone(&gone), Arc::clone(&started));
+            let recording = in_turn(&self.following, (), move || {
+                starts.notify_one();
+                gioconda_avatar::record(&path, &settings, &|_| {}, &cancel).map_err(|error| {
+                    if cancel.load(Ordering::Relaxed) {
+                        return ApiError::unusable(
+                            "the clip: it was deleted, or takes too long to be followed",
+                        );
+                    }
+                    ApiError::unusable(in_words(&error, &path, "the clip"))
+                })
             });
-            Ok::<_, ApiError>(Arc::new(recorded.await??.0))
+            // Its turn may come late; the time it has begins then. Others wait for theirs.
+            let late = async {
+                started.notified().await;
+                tokio::time::sleep(limits::FOLLOWED_WITHIN).await;
+            };
+            tokio::pin!(recording);
+            let recorded = tokio::select! {
+                recorded = &mut recording => recorded,
+                () = late => {
+                    gone.store(true, Ordering::Relaxed);
+                    recording.await
+                }
+            };
+            Ok::<_, ApiError>(Arc::new(recorded??.0))
         });
         followed.await.cloned()
     }

@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
+use gioconda_media::isolation;
 use serde::Serialize;
 use tempfile::TempPath;
 use tokio::sync::watch;
@@ -19,6 +20,7 @@ use crate::error::{ApiError, BROKEN};
 use crate::id::Id;
 use crate::limits;
 use crate::metrics::End;
+use crate::session::Owner;
 use crate::studio::{Shared, Studio};
 use animation::Animation;
 use learning::Learning;
@@ -132,9 +134,10 @@ pub(crate) enum Unmade {
 
 pub(crate) struct Job {
     pub(crate) id: Id,
+    owner: Owner,
     /// Until it is done: portraits take memory.
     work: Mutex<Option<Arc<Work>>>,
-    cancel: AtomicBool,
+    cancel: Arc<AtomicBool>,
     view: watch::Sender<JobView>,
     film: Mutex<Option<Film>>,
     /// When its progress was first told since it was begun or resumed, and how far it was then.
@@ -196,7 +199,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Jobs {
     /// Puts work at the end of the queue.
-    pub(crate) fn add(&self, work: Work) -> Result<Id, ApiError> {
+    pub(crate) fn add(&self, owner: Owner, work: Work) -> Result<Id, ApiError> {
         let mut table = lock(&self.table);
         table.check_room()?;
         let id = Id::random();
@@ -217,8 +220,9 @@ impl Jobs {
         };
         let job = Arc::new(Job {
             id: id.clone(),
+            owner,
             work: Mutex::new(Some(Arc::new(work))),
-            cancel: AtomicBool::new(false),
+            cancel: Arc::default(),
             view: watch::Sender::new(view),
             film: Mutex::default(),
             first: Mutex::default(),
@@ -232,19 +236,22 @@ impl Jobs {
         Ok(id)
     }
 
-    /// All jobs that are remembered, the newest first.
-    pub(crate) fn views(&self) -> Vec<JobView> {
-        lock(&self.table).jobs.iter().rev().map(|job| job.view()).collect()
+    /// All jobs of `owner` that are remembered, the newest first.
+    pub(crate) fn views(&self, owner: Owner) -> Vec<JobView> {
+        let table = lock(&self.table);
+        table.jobs.iter().rev().filter(|job| job.owner == owner).map(|job| job.view()).collect()
     }
 
-    pub(crate) fn find(&self, id: &Id) -> Result<Arc<Job>, ApiError> {
-        let found = lock(&self.table).jobs.iter().find(|job| job.id == *id).cloned();
+    /// A job of `owner`; those of others are not there.
+    pub(crate) fn find(&self, owner: Owner, id: &Id) -> Result<Arc<Job>, ApiError> {
+        let table = lock(&self.table);
+        let found = table.jobs.iter().find(|job| job.id == *id && job.owner == owner).cloned();
         found.ok_or_else(|| ApiError::unknown("job"))
     }
 
     /// Stops a job that waits or runs; one that has ended is forgotten, with its film.
-    pub(crate) fn stop(&self, id: &Id) -> Result<(), ApiError> {
-        let job = self.find(id)?;
+    pub(crate) fn stop(&self, owner: Owner, id: &Id) -> Result<(), ApiError> {
+        let job = self.find(owner, id)?;
         let mut table = lock(&self.table);
         if job.has_ended() {
             table.jobs.retain(|other| other.id != *id);
@@ -261,8 +268,8 @@ impl Jobs {
     }
 
     /// Puts a job that was stopped back into the queue.
-    pub(crate) fn resume(&self, id: &Id) -> Result<(), ApiError> {
-        let job = self.find(id)?;
+    pub(crate) fn resume(&self, owner: Owner, id: &Id) -> Result<(), ApiError> {
+        let job = self.find(owner, id)?;
         let mut table = lock(&self.table);
         if !matches!(job.view().state, JobState::Stopped | JobState::Failed) {
             let line = "only a job that was stopped or has failed can be resumed";
@@ -397,14 +404,19 @@ fn surplus(ended: &[u64], most: usize, most_bytes: u64) -> usize {
 pub(crate) fn work(studio: &Shared) {
     while let Some(job) = studio.jobs.next() {
         let work = lock(&job.work).clone().expect("a job that is queued is not done");
-        let made = catch_unwind(AssertUnwindSafe(|| match &*work {
+        // Stopping a job also ends the child process that it may be waiting for.
+        let run = || match &*work {
             Work::Animate(animation) => animation.run(studio, &job),
             Work::Learn(learning) => learning.run(studio, &job),
-        }));
+        };
+        let made = catch_unwind(AssertUnwindSafe(|| isolation::with_cancel(&job.cancel, run)));
         let made = made.unwrap_or_else(|_| {
             studio.metrics.errors.inc();
             Err(Unmade::Failed(BROKEN.to_owned()))
         });
+        // The child of a job that was stopped fails before the job looks at its flag.
+        let stopped = job.cancel.load(Ordering::Relaxed);
+        let made = made.map_err(|unmade| if stopped { Unmade::Stopped } else { unmade });
         let end = studio.jobs.ended(&job, made);
         studio.metrics.jobs.get_or_create(&End { end }).inc();
         studio.metrics.job_fps.set(0.0);
@@ -413,7 +425,24 @@ pub(crate) fn work(studio: &Shared) {
 
 #[cfg(test)]
 mod tests {
-    use super::surplus;
+    use super::*;
+    use crate::jobs::learning::Learning;
+
+    #[test]
+    fn nobody_sees_or_stops_the_jobs_of_others() {
+        let (jobs, ada, grace) = (Jobs::default(), Owner::example(1), Owner::example(2));
+        let id = jobs.add(ada, Work::Learn(Learning::example())).unwrap_or_else(|e| panic!("{}", e.line));
+        assert_eq!((jobs.views(ada).len(), jobs.views(grace).len()), (1, 0));
+        for refused in [
+            jobs.find(grace, &id).map(drop),
+            jobs.stop(grace, &id),
+            jobs.resume(grace, &id),
+            jobs.find(ada, &Id::random()).map(drop),
+        ] {
+            assert_eq!(refused.err().map(|error| error.status), Some(axum::http::StatusCode::NOT_FOUND));
+        }
+        assert!(jobs.find(ada, &id).is_ok() && jobs.stop(ada, &id).is_ok());
+    }
 
     #[test]
     fn the_oldest_films_go_when_there_are_too_many_or_too_many_bytes() {

@@ -1,5 +1,7 @@
 //! What there is to choose from: figures, motions, avatars, and what the studio says of itself.
 
+use std::sync::Arc;
+
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
@@ -17,7 +19,8 @@ use crate::extract::{Asked, Part};
 use crate::gallery::Figure;
 use crate::limits;
 use crate::options::{LanguageCode, PortraitId};
-use crate::studio::Shared;
+use crate::session::Owner;
+use crate::studio::{Shared, in_turn};
 
 /// Quality of pictures that are shown, 1..=100.
 pub(crate) const JPEG_QUALITY: u8 = 88;
@@ -54,7 +57,7 @@ pub(crate) struct Limits {
     photo_bytes: u64,
     clip_bytes: u64,
     clip_seconds: f64,
-    /// Of a photo, and of a frame of a clip.
+    /// Of a photo.
     pixels: u64,
     /// Of one avatar.
     photos: usize,
@@ -144,21 +147,27 @@ pub(crate) async fn figure_image(
     Ok(picture(tokio::fs::read(path).await?, kind))
 }
 
-/// The saved avatars.
+/// The client's own saved avatars, and those that belong to nobody.
 #[utoipa::path(get, path = "/api/avatars", tag = "library", responses((status = 200, description = "The newest first", body = [AvatarCard])))]
-pub(crate) async fn avatars(State(studio): State<Shared>) -> Result<Json<Vec<AvatarCard>>, ApiError> {
-    Ok(Json(tokio::task::spawn_blocking(move || studio.avatars.list()).await??))
+pub(crate) async fn avatars(
+    State(studio): State<Shared>,
+    owner: Owner,
+) -> Result<Json<Vec<AvatarCard>>, ApiError> {
+    let turns = Arc::clone(&studio.opening);
+    Ok(Json(in_turn(&turns, (), move || studio.avatars.list(owner)).await??))
 }
 
 /// Deletes an avatar: its photos, its network and its strip.
 #[utoipa::path(delete, path = "/api/avatars/{id}", tag = "library",
     params(("id" = String, Path), ("X-Gioconda" = String, Header, description = "studio")),
-    responses((status = 204, description = "Deleted"), (status = 404, description = "No such avatar", body = ErrorBody)))]
+    responses((status = 204, description = "Deleted"), (status = 404, description = "No such avatar", body = ErrorBody),
+        (status = 409, description = "It belongs to nobody, and this studio to several", body = ErrorBody)))]
 pub(crate) async fn delete_avatar(
     State(studio): State<Shared>,
+    owner: Owner,
     Part(id): Part<String>,
 ) -> Result<StatusCode, ApiError> {
-    studio.avatars.delete(&id)?;
+    studio.avatars.delete(owner, &id, studio.token.is_some())?;
     studio
         .portraits
         .forget(|portrait| matches!(portrait, PortraitId::Avatar { avatar, .. } if *avatar == id));
@@ -171,10 +180,11 @@ pub(crate) async fn delete_avatar(
     responses((status = 200, description = "A JPEG", body = Vec<u8>, content_type = "image/jpeg"), (status = 404, description = "No such avatar", body = ErrorBody)))]
 pub(crate) async fn avatar_image(
     State(studio): State<Shared>,
+    owner: Owner,
     Part(id): Part<String>,
 ) -> Result<Response, ApiError> {
-    let portrait = studio.portrait(&PortraitId::Avatar { avatar: id, face: None }).await?;
-    let jpeg = tokio::task::spawn_blocking(move || jpeg(&portrait.avatar.photo)).await??;
+    let portrait = studio.portrait(owner, &PortraitId::Avatar { avatar: id, face: None }).await?;
+    let jpeg = in_turn(&studio.opening, (), move || jpeg(&portrait.avatar.photo)).await??;
     Ok(picture(jpeg, "image/jpeg"))
 }
 
@@ -183,9 +193,10 @@ pub(crate) async fn avatar_image(
     responses((status = 200, description = "A JPEG", body = Vec<u8>, content_type = "image/jpeg"), (status = 404, description = "No such avatar", body = ErrorBody)))]
 pub(crate) async fn avatar_strip(
     State(studio): State<Shared>,
+    owner: Owner,
     Part(id): Part<String>,
 ) -> Result<Response, ApiError> {
-    Ok(picture(tokio::fs::read(studio.avatars.strip(&id)?).await?, "image/jpeg"))
+    Ok(picture(tokio::fs::read(studio.avatars.strip(owner, &id)?).await?, "image/jpeg"))
 }
 
 /// A picture as a JPEG file.

@@ -10,7 +10,7 @@ pub(crate) const CLIP_BYTES: u64 = 200 << 20;
 pub(crate) const VERIFIED_BYTES: u64 = 200 << 20;
 /// Largest JSON body, bytes.
 pub(crate) const JSON_BYTES: usize = 64 << 10;
-/// Most pixels of a photo, and of one frame of a clip.
+/// Most pixels of a photo. Clips have the limit of `Budget::for_uploads`.
 pub(crate) const PIXELS: u64 = gioconda_media::photo::MAX_PIXELS;
 /// Longest clip.
 pub(crate) const CLIP_SECONDS: f64 = 300.0;
@@ -36,8 +36,23 @@ pub(crate) const UPLOAD_RATE: u32 = 256 << 10;
 pub(crate) const FILM_BYTES: u64 = 4 << 30;
 /// Connections at a time.
 pub(crate) const CONNECTIONS: usize = 512;
+/// Of those, how many may not have shown the token yet, where there is one.
+pub(crate) const UNPROVEN_CONNECTIONS: usize = 64;
+/// Connections from one address at a time, this machine's own apart.
+pub(crate) const CONNECTIONS_OF_ONE_ADDRESS: usize = 128;
 /// How long a connection may take to say what it wants.
-pub(crate) const HEAD_WITHIN: Duration = Duration::from_secs(30);
+pub(crate) const HEAD_WITHIN: Duration = Duration::from_secs(15);
+/// How long the body of a request may take that is no upload.
+pub(crate) const BODY_WITHIN: Duration = Duration::from_secs(10);
+/// How long an answer may wait without any of it being read.
+pub(crate) const READ_WITHIN: Duration = Duration::from_secs(30);
+/// `WebSocket`s at a time: sessions, those who watch them, and some that have not said yet what they want.
+pub(crate) const SOCKETS: usize = 192;
+/// Clients that follow jobs at a time.
+pub(crate) const EVENT_STREAMS: usize = 128;
+/// Clips that are followed for previews at a time, and how long that may take.
+pub(crate) const FOLLOWED_AT_ONCE: usize = 2;
+pub(crate) const FOLLOWED_WITHIN: Duration = Duration::from_secs(90);
 /// Longest side of a photo as the studio works with it, pixels: twice what a film can show.
 pub(crate) const LONGEST_SIDE: u32 = 2 * crate::options::LARGEST_SIDE;
 /// Jobs that wait, and jobs that ended and are remembered.

@@ -3,12 +3,11 @@
 //! A [`performer::Performer`] is one session's engine, on a thread of its own: camera picture in, portrait out. It knows
 //! nothing of the network; `socket` brings it and a page together.
 
-pub mod camera;
 pub(crate) mod controls;
+pub(crate) mod jpeg;
 pub(crate) mod outbox;
 pub mod performer;
 pub(crate) mod protocol;
 pub(crate) mod sessions;
 pub(crate) mod socket;
-pub mod stage;
 pub(crate) mod virtual_camera;

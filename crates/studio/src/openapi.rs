@@ -1,9 +1,11 @@
 //! The interface's own description, made of the code: `/api/openapi.json`, and `/api/docs` for people.
 
+use std::sync::LazyLock;
+
+use axum::Router;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use axum::{Json, Router};
 use serde_json::json;
 use utoipa::openapi::path::Operation;
 use utoipa::openapi::schema::AdditionalProperties;
@@ -21,7 +23,9 @@ use crate::{intake, jobs, library, preview, verify};
         title = "Gioconda Studio",
         description = "One photo in, a talking portrait out. Everything that comes out is marked as made by AI. \
             Requests that change something need the header `X-Gioconda: studio`; beyond this machine all need the \
-            studio's token, as `Authorization: Bearer TOKEN`."
+            studio's token, as `Authorization: Bearer TOKEN`. Photos, clips, jobs and avatars belong to the client that \
+            made them: the one with the same cookie, or with the same random secret of 32 to 64 letters, digits, `-` or \
+            `_` in the header `X-Gioconda-Session`. Others are answered 404."
     ),
     tags(
         (name = "studio", description = "The studio itself"),
@@ -94,8 +98,12 @@ fn complete(operation: &mut Operation) {
     if let Some(RefOr::T(body)) = &operation.request_body
         && body.content.contains_key("application/json")
     {
+        refuse("408", "Too slow");
         refuse("413", "Too large");
         refuse("415", "Not said to be JSON");
+    }
+    if operation.request_body.is_some() {
+        refuse("507", "The studio's disk is full");
     }
     for parameter in operation.parameters.iter_mut().flatten() {
         if let RefOr::T(parameter) = parameter
@@ -113,10 +121,17 @@ fn close(schema: &mut RefOr<Schema>) {
     }
 }
 
+/// The document, as it is sent. It is the same for everybody, and takes a millisecond to make.
+static DOCUMENT: LazyLock<String> =
+    LazyLock::new(|| Interface::openapi().to_json().expect("the document is JSON"));
+
 pub(crate) fn routes() -> Router<Shared> {
     let page = |kind: &'static str, text: &'static str| get(move || async move { reference(kind, text) });
     Router::new()
-        .route("/api/openapi.json", get(async || Json(Interface::openapi())))
+        .route(
+            "/api/openapi.json",
+            get(async || ([(header::CONTENT_TYPE, "application/json")], DOCUMENT.as_str())),
+        )
         .route("/api/docs", page("text/html; charset=utf-8", include_str!("../reference/index.html")))
         .route(
             "/api/docs/reference.js",

@@ -1,6 +1,7 @@
 //! What is wanted, as requests say it: whose face, moved by what, how strongly.
 
 use gioconda_avatar::{DEFAULT_HEAD_SIDE, Framing, Gains};
+use gioconda_provenance::watermark::READABLE_SIDE;
 use gioconda_provenance::{Language, Subject};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -191,7 +192,8 @@ impl Default for Options {
 
 /// Largest side of what the studio makes, pixels.
 pub(crate) const LARGEST_SIDE: u32 = gioconda_avatar::DEFAULT_LONGEST_SIDE;
-const SMALLEST_SIDE: u32 = 64;
+/// Below it the invisible mark cannot be read again.
+const SMALLEST_SIDE: u32 = READABLE_SIDE;
 
 impl Options {
     /// Refuses what lies outside its range.

@@ -27,6 +27,16 @@ pub(crate) fn routes() -> Router<Shared> {
     router.route("/call/{room}", get(page)).route("/assets/{name}", get(asset))
 }
 
+/// Whether `path` is the address of a page, written plainly.
+pub(crate) fn is_page(path: &str) -> bool {
+    let is_name = |text: &str| {
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~%".contains(&byte);
+        !text.is_empty() && text.bytes().all(plain)
+    };
+    let named = ["/call/", "/broadcast/"].iter().find_map(|page| path.strip_prefix(page));
+    PAGES.contains(&path) || named.is_some_and(is_name)
+}
+
 async fn page() -> Response {
     index(StatusCode::OK)
 }
@@ -70,5 +80,35 @@ fn media_type(name: &str) -> &'static str {
         "txt" => "text/plain; charset=utf-8",
         "woff2" => "font/woff2",
         _ => "application/octet-stream",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_page;
+
+    #[test]
+    fn only_plain_addresses_of_pages_are_pages() {
+        for path in ["/", "/live", "/call", "/call/salon-1", "/broadcast/0f8f", "/call/caff%C3%A8"] {
+            assert!(is_page(path), "{path}");
+        }
+        for path in [
+            "",
+            "//",
+            "//evil.example",
+            "/\\evil.example",
+            "/\\/evil.example",
+            "/%5cevil.example",
+            "/%2fevil.example",
+            "/call/",
+            "/call//evil.example",
+            "/call/\\evil",
+            "/call/a/b",
+            "/api/info",
+            "/live/../../evil",
+            "live",
+        ] {
+            assert!(!is_page(path), "{path}");
+        }
     }
 }

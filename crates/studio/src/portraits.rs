@@ -3,36 +3,19 @@
 use std::collections::VecDeque;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use gioconda_avatar::{Avatar, AvatarFile, Declaration, Reference};
 use gioconda_face::{FaceChoice, FaceFinder, FoundFace, Landmarks};
-use gioconda_provenance::Input;
-use gioconda_provenance::watermark::{AvatarId, Payload};
+use gioconda_media::isolation;
+use gioconda_portrait::{NetworkSource, Portrait};
 
 use crate::error::ApiError;
 use crate::limits;
 use crate::options::PortraitId;
+use crate::session::Owner;
 use crate::studio::{Studio, in_turn};
 use crate::uploads::in_words;
-
-/// A portrait that is ready to be moved.
-pub(crate) struct Portrait {
-    /// The photo at the size the studio works with, and the face in it.
-    pub(crate) avatar: Avatar,
-    /// Who is shown, as far as the figure's card or the avatar's maker declared it.
-    pub(crate) declaration: Declaration,
-    /// The file it was made of, for its statement.
-    pub(crate) input: Input,
-    /// Its network, if it has one, lay in that file.
-    pub(crate) own_network: bool,
-}
-
-impl Portrait {
-    /// What the invisible mark says of pictures of this portrait.
-    pub(crate) fn payload(&self) -> Payload {
-        Payload::today(AvatarId::from_hash(self.input.sha256))
-    }
-}
 
 /// The portraits that were used last.
 #[derive(Default)]
@@ -66,39 +49,47 @@ impl Portraits {
 
 impl Studio {
     /// The portrait that `id` means.
-    pub(crate) async fn portrait(self: &Arc<Self>, id: &PortraitId) -> Result<Arc<Portrait>, ApiError> {
-        self.check_portrait(id)?;
+    pub(crate) async fn portrait(
+        self: &Arc<Self>,
+        owner: Owner,
+        id: &PortraitId,
+    ) -> Result<Arc<Portrait>, ApiError> {
+        self.check_portrait(owner, id)?;
         if let Some(portrait) = self.portraits.get(id) {
             return Ok(portrait);
         }
         let (studio, wanted) = (Arc::clone(self), id.clone());
-        let portrait = Arc::new(in_turn(&self.opening, move || studio.open_portrait(&wanted)).await??);
+        let portrait =
+            Arc::new(in_turn(&self.opening, (), move || studio.open_portrait(owner, &wanted)).await??);
         self.portraits.keep(id, &portrait);
         Ok(portrait)
     }
 
-    /// Whether there is something of that name; a photo counts as used.
-    fn check_portrait(&self, id: &PortraitId) -> Result<(), ApiError> {
+    /// Whether there is something of that name for `owner`; a photo counts as used. A kiosk shows its figures only.
+    fn check_portrait(&self, owner: Owner, id: &PortraitId) -> Result<(), ApiError> {
         match id {
-            PortraitId::Photo { photo, .. } => self.uploads.photo(photo).map(drop),
+            PortraitId::Photo { .. } | PortraitId::Avatar { .. } if self.settings.kiosk => {
+                Err(ApiError::unknown("figure"))
+            }
+            PortraitId::Photo { photo, .. } => self.uploads.photo(owner, photo).map(drop),
             PortraitId::Figure { figure, .. } => {
                 self.gallery.picture(figure).map(drop).ok_or_else(|| ApiError::unknown("figure"))
             }
-            PortraitId::Avatar { avatar, .. } => self.avatars.find(avatar).map(drop),
+            PortraitId::Avatar { avatar, .. } => self.avatars.find(owner, avatar).map(drop),
         }
     }
 
-    fn open_portrait(&self, id: &PortraitId) -> Result<Portrait, ApiError> {
+    fn open_portrait(&self, owner: Owner, id: &PortraitId) -> Result<Portrait, ApiError> {
         match id {
             PortraitId::Photo { photo, face } => {
-                let photo = self.uploads.photo(photo)?;
+                let photo = self.uploads.photo(owner, photo)?;
                 let path: &Path = &photo.file.path;
                 let face = choose(&photo.faces, *face)?;
                 let shown = reference(path, &face.landmarks)
                     .map_err(|error| ApiError::unusable(in_words(&error, path, "the photo")))?;
                 let warnings = face.quality.warnings.clone();
                 let avatar = self.with_network(Avatar { warnings, ..Avatar::of(&[shown]) });
-                portrait(path, AvatarFile::new(avatar, Declaration::default()), false)
+                self.portrait_of(path, AvatarFile::new(avatar, Declaration::default()))
             }
             PortraitId::Figure { figure, face } => {
                 let (path, subject) =
@@ -108,15 +99,20 @@ impl Studio {
                     .with_finder(|finder| Avatar::from_photo(path, choice, finder))
                     .map_err(|error| ApiError::unusable(in_words(&error, path, "the figure's picture")))?;
                 let declaration = Declaration { subject: Some(subject.to_string()), consent: None };
-                portrait(path, AvatarFile::new(self.with_network(avatar), declaration), false)
+                self.portrait_of(path, AvatarFile::new(self.with_network(avatar), declaration))
             }
             PortraitId::Avatar { avatar, .. } => {
-                let path = self.avatars.find(avatar)?;
-                let file = AvatarFile::read(&path)
+                let path = self.avatars.find(owner, avatar)?;
+                let file = read_avatar(&path)
                     .map_err(|error| ApiError::unusable(in_words(&error, &path, "the avatar")))?;
-                portrait(&path, file, true)
+                portrait(&path, file, NetworkSource::AvatarFile)
             }
         }
+    }
+
+    /// A portrait that the studio's network renders.
+    pub(crate) fn portrait_of(&self, path: &Path, file: AvatarFile) -> Result<Portrait, ApiError> {
+        portrait(path, file, self.network_source.clone())
     }
 
     /// Has the studio's network paint a photo.
@@ -129,6 +125,17 @@ impl Studio {
     pub(crate) fn with_finder<T>(&self, work: impl FnOnce(&mut FaceFinder) -> T) -> T {
         work(&mut self.finder.lock().unwrap_or_else(PoisonError::into_inner))
     }
+}
+
+/// How long a child process may take to read an avatar.
+const AVATAR_WITHIN: Duration = Duration::from_mins(1);
+
+/// The avatar in the file at `path`. Where there are child processes for it, one has read it without harm before.
+pub(crate) fn read_avatar(path: &Path) -> Result<AvatarFile, gioconda_avatar::Error> {
+    if let Some(isolation) = isolation::in_force() {
+        isolation.ask("avatar", path, &[], AVATAR_WITHIN)?;
+    }
+    AvatarFile::read(path)
 }
 
 /// A photo and a face in it, at the size the studio works with: portraits are kept, and a photo of 50 megapixels takes
@@ -146,10 +153,8 @@ pub(crate) fn reference(path: &Path, landmarks: &Landmarks) -> Result<Reference,
     Ok(Reference { photo, landmarks: landmarks.map(|point| point * scale) })
 }
 
-fn portrait(path: &Path, file: AvatarFile, own_network: bool) -> Result<Portrait, ApiError> {
-    let AvatarFile { avatar, declaration } = file;
-    let input = Input::read("portrait", path, Some(&avatar.photo), false).map_err(ApiError::internal)?;
-    Ok(Portrait { avatar, declaration, input, own_network })
+fn portrait(path: &Path, file: AvatarFile, source: NetworkSource) -> Result<Portrait, ApiError> {
+    Portrait::of(path, file, source, false).map_err(|error| ApiError::failed(&error))
 }
 
 /// The face that is meant; where nothing was said, the only one or the clearly largest.

@@ -7,7 +7,8 @@ use axum::Router;
 use axum::extract::State;
 use axum::response::Response;
 use axum::routing::post;
-use gioconda_avatar::{Canvas, Framing, Motion, MotionSmoother, MotionTransfer, Renderer};
+use gioconda_avatar::{Framing, Motion, Performance, PerformanceSettings};
+use gioconda_portrait::Portrait;
 use gioconda_provenance::Finisher;
 use image::RgbImage;
 use serde::Deserialize;
@@ -17,8 +18,9 @@ use crate::error::{ApiError, ErrorBody};
 use crate::extract::Json;
 use crate::jobs::animation::builtin;
 use crate::library::picture;
+use crate::marking::statement;
 use crate::options::{DriveId, Options, PortraitId};
-use crate::portraits::Portrait;
+use crate::session::Owner;
 use crate::studio::{Shared, Studio};
 
 /// Longest side of a preview, pixels.
@@ -46,12 +48,10 @@ pub(crate) struct PreviewRequest {
     at: f64,
 }
 
-/// A portrait on its canvas.
+/// A portrait, ready to perform.
 struct Ready {
     portrait: Arc<Portrait>,
-    framing: Framing,
-    canvas: Canvas,
-    renderer: Box<dyn Renderer>,
+    performance: Performance,
 }
 
 /// The portraits that were previewed last.
@@ -68,6 +68,7 @@ pub(crate) struct Previews {
         (status = 503, description = "Too many previews at the same time", body = ErrorBody)))]
 pub(crate) async fn preview(
     State(studio): State<Shared>,
+    owner: Owner,
     Json(request): Json<PreviewRequest>,
 ) -> Result<Response, ApiError> {
     let PreviewRequest { portrait: id, drive, options, at } = request;
@@ -75,17 +76,19 @@ pub(crate) async fn preview(
     if !at.is_finite() || at < 0.0 {
         return Err(ApiError::unusable(format!("at counts seconds from 0, not {at}")));
     }
-    let _place = studio
-        .previewing
-        .try_acquire()
+    let place = Arc::clone(&studio.previewing)
+        .try_acquire_owned()
         .map_err(|_| ApiError::busy("too many previews at the same time; try again", 1))?;
-    let portrait = studio.portrait(&id).await?;
+    let portrait = studio.portrait(owner, &id).await?;
     let motion = match &drive {
         DriveId::Motion { motion } => builtin(motion)?.load(),
-        DriveId::Clip { clip } => studio.motion_of(&studio.uploads.clip(clip)?).await?,
+        DriveId::Clip { clip } => studio.motion_of(&studio.uploads.clip(owner, clip)?).await?,
     };
     let worker = Arc::clone(&studio);
-    let jpeg = tokio::task::spawn_blocking(move || worker.paint(&id, portrait, &motion, &options, at));
+    let jpeg = tokio::task::spawn_blocking(move || {
+        let _kept = place;
+        worker.paint(&id, portrait, &motion, &options, at)
+    });
     Ok(picture(jpeg.await??, "image/jpeg"))
 }
 
@@ -99,18 +102,20 @@ impl Studio {
         at: f64,
     ) -> Result<Vec<u8>, ApiError> {
         let framing = options.framing(LARGEST);
-        let statement = self.statement(&portrait, portrait.avatar.best_renderer(), None, options);
+        let statement = statement(&portrait, portrait.avatar.best_renderer(), None, options);
         let mut ready = self.previews.take(portrait, framing)?;
-        let canvas = &ready.canvas;
-        let transfer = MotionTransfer::new(&canvas.landmarks, canvas.picture.dimensions(), options.gains());
-        let mut smoother = MotionSmoother::new(options.smoothing, motion.fps);
+        let performance = &mut ready.performance;
+        performance.set_gains(options.gains());
+        performance.set_smoothing(options.smoothing);
+        performance.restart();
         let mut frame = motion.at(0.0);
         for back in (0..=LEAD).rev() {
             let seconds = at - f64::from(back) / motion.fps;
-            frame = smoother.smooth(motion.at(seconds.rem_euclid(motion.seconds())));
+            let found = motion.at(seconds.rem_euclid(motion.seconds()));
+            frame = performance.advance(Some(found), (1.0 / motion.fps) as f32);
         }
-        let mut shown = RgbImage::new(canvas.window.width, canvas.window.height);
-        let rendered = ready.renderer.render(&transfer.apply(&frame), &mut shown);
+        let mut shown = RgbImage::default();
+        let rendered = performance.render_motion(&frame, &mut shown);
         self.previews.give_back(ready);
         rendered.map_err(|error| ApiError::unusable(error.to_string()))?;
         Finisher::new(self.label(id, options), Some(&statement.watermark)).finish(&mut shown);
@@ -119,21 +124,21 @@ impl Studio {
 }
 
 impl Previews {
-    /// The canvas and the renderer, ready from the last time or made.
+    /// The portrait, ready from the last time or made.
     fn take(&self, portrait: Arc<Portrait>, framing: Framing) -> Result<Ready, ApiError> {
         let mut kept = self.ready.lock().unwrap_or_else(PoisonError::into_inner);
-        let place =
-            kept.iter().position(|ready| Arc::ptr_eq(&ready.portrait, &portrait) && ready.framing == framing);
+        let place = kept.iter().position(|ready| {
+            Arc::ptr_eq(&ready.portrait, &portrait) && ready.performance.settings().framing == framing
+        });
         if let Some(ready) = place.and_then(|place| kept.remove(place)) {
             return Ok(ready);
         }
         drop(kept);
         let avatar = &portrait.avatar;
-        let canvas = Canvas::new(&avatar.photo, &avatar.landmarks, framing);
-        let renderer = avatar
-            .renderer(avatar.best_renderer(), &canvas)
-            .map_err(|error| ApiError::unusable(error.to_string()))?;
-        Ok(Ready { portrait, framing, canvas, renderer })
+        let settings = PerformanceSettings::default().framing(framing).renderer(avatar.best_renderer());
+        let performance =
+            Performance::new(avatar, settings).map_err(|error| ApiError::unusable(error.to_string()))?;
+        Ok(Ready { portrait, performance })
     }
 
     fn give_back(&self, ready: Ready) {

@@ -10,12 +10,12 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::StatusCode;
 use axum::middleware::from_fn_with_state;
-use tempfile::TempDir;
 use tokio::net::TcpListener;
 
 use crate::connections::{self, Bounds};
 use crate::error::{ApiError, Error};
 use crate::settings::Settings;
+use crate::storage::Storage;
 use crate::studio::{Shared, Studio};
 use crate::token::link;
 use crate::{call, guard, intake, jobs, library, limits, live, openapi, pages, preview, relay, verify};
@@ -30,8 +30,7 @@ pub struct Server {
     studio: Shared,
     listener: TcpListener,
     address: SocketAddr,
-    /// Goes away, with all that lies in it, when this does.
-    temporary: TempDir,
+    storage: Storage,
 }
 
 impl Server {
@@ -40,15 +39,14 @@ impl Server {
     /// # Errors
     /// When the address is taken, or a folder, a figure, the weights or the signing key cannot be used.
     pub async fn bind(settings: Settings) -> Result<Self, Error> {
-        let temporary = tempfile::Builder::new()
-            .prefix("gioconda-studio-")
-            .tempdir()
-            .map_err(|cause| Error::Folder { path: std::env::temp_dir(), cause })?;
+        let parent = std::env::temp_dir();
+        let storage =
+            Storage::open(&parent).map_err(|cause| Error::Folder { path: parent.clone(), cause })?;
         let failed = |cause| Error::Listen { address: settings.listen, cause };
         let listener = TcpListener::bind(settings.listen).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
-        let studio = Arc::new(Studio::open(settings, temporary.path())?);
-        Ok(Self { studio, listener, address, temporary })
+        let studio = Arc::new(Studio::open(settings, storage.path())?);
+        Ok(Self { studio, listener, address, storage })
     }
 
     /// Where the studio listens.
@@ -59,6 +57,12 @@ impl Server {
     /// The address for a browser on this machine; where a token is needed it is in it.
     pub fn link(&self) -> String {
         link("http", self.address, self.studio.token.as_ref())
+    }
+
+    /// As [`Self::link`], for the browser that is started with it: its token opens once.
+    fn link_for_once(&self) -> String {
+        let once = self.studio.token.as_ref().map(|_| self.studio.once.make());
+        link("http", self.address, once.as_ref())
     }
 
     /// Answers until `end` comes true; then jobs are stopped and everything temporary is deleted.
@@ -75,7 +79,13 @@ impl Server {
                 .spawn(move || jobs::work(&studio))
                 .map_err(Error::Stopped)?
         };
-        let bounds = Bounds { connections: limits::CONNECTIONS, head_within: limits::HEAD_WITHIN };
+        let bounds = Bounds {
+            connections: limits::CONNECTIONS,
+            unproven: self.studio.token.as_ref().map(|_| limits::UNPROVEN_CONNECTIONS),
+            of_one_address: limits::CONNECTIONS_OF_ONE_ADDRESS,
+            head_within: limits::HEAD_WITHIN,
+            read_within: limits::READ_WITHIN,
+        };
         tokio::select! {
             never = connections::serve(self.listener, app, bounds) => match never {},
             () = end => {}
@@ -83,12 +93,13 @@ impl Server {
         tidying.abort();
         self.studio.ending.store(true, Ordering::Relaxed);
         self.studio.jobs.close();
+        self.studio.uploads.close();
         // A job that does not end in time is left behind; its files go all the same.
         let waiting = tokio::task::spawn_blocking(move || working.join());
         if let Ok(Ok(Err(_))) = tokio::time::timeout(PATIENCE, waiting).await {
             tracing::error!("the worker had failed before the studio ended");
         }
-        drop(self.temporary);
+        drop(self.storage);
         Ok(())
     }
 }
@@ -97,13 +108,24 @@ impl Server {
 ///
 /// # Errors
 /// As [`Server::bind`] and [`Server::serve`].
-pub fn run(settings: Settings, ready: impl FnOnce(&Server)) -> Result<(), Error> {
+pub fn run(mut settings: Settings, ready: impl FnOnce(&Server)) -> Result<(), Error> {
+    // Photos, films and avatars are for nobody else who uses the machine.
+    #[cfg(unix)]
+    rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Error::Stopped)?;
     let open_browser = settings.open_browser;
     let ended = runtime.block_on(async {
+        let isolation = settings.isolation.take();
         let server = Server::bind(settings).await?;
+        // What the libraries below leave lying about goes with the studio's folder, too.
+        if tempfile::env::override_temp_dir(server.storage.path()).is_err() {
+            tracing::warn!("another folder for temporary files was chosen before the studio's");
+        }
+        if let Some(isolation) = isolation {
+            gioconda_media::isolation::enforce(isolation.temporary(server.storage.path()));
+        }
         ready(&server);
-        if open_browser && let Err(error) = webbrowser::open(&server.link()) {
+        if open_browser && let Err(error) = webbrowser::open(&server.link_for_once()) {
             tracing::warn!("no browser can be opened ({error}); open the address yourself");
         }
         server.serve(interrupted()).await
@@ -142,7 +164,7 @@ fn routes(studio: &Shared) -> Router {
         .merge(openapi::routes())
         .merge(live::socket::routes())
         .merge(call::socket::routes())
-        .merge(relay::socket::routes(Arc::clone(&studio.relay)))
+        .merge(relay::socket::routes(Arc::clone(&studio.relay), Arc::clone(&studio.sockets)))
         .fallback(pages::missing)
         .method_not_allowed_fallback(wrong_method)
         .layer(DefaultBodyLimit::max(limits::JSON_BYTES))

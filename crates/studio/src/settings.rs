@@ -3,6 +3,8 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use gioconda_media::isolation::Isolation;
+
 use crate::relay;
 
 /// How the studio is run.
@@ -26,6 +28,9 @@ pub struct Settings {
     pub virtual_camera: Option<PathBuf>,
     /// A relay elsewhere for calls; `None` relays in this process.
     pub relay: Option<relay::Address>,
+    /// How to start the child processes that decode what clients upload; `None` decodes in this process. Only
+    /// [`run`](crate::run) heeds it: it holds for the whole process.
+    pub isolation: Option<Isolation>,
 }
 
 impl Default for Settings {
@@ -40,6 +45,7 @@ impl Default for Settings {
             weights: None,
             virtual_camera: None,
             relay: None,
+            isolation: None,
         }
     }
 }

@@ -1,6 +1,8 @@
 //! What visitors from other machines must know, for the studio and for a relay alone.
 
 use std::net::SocketAddr;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
@@ -36,6 +38,30 @@ impl Token {
     }
 }
 
+/// A word that opens the door once, soon after it was made: the browser is started with it, and every user of the machine
+/// can see what programs are started with.
+#[derive(Default)]
+pub(crate) struct Once(Mutex<Option<(Token, Instant)>>);
+
+impl Once {
+    /// How long a browser may take to start.
+    const VALID: Duration = Duration::from_mins(1);
+
+    /// A new word in the place of the last one.
+    pub(crate) fn make(&self) -> Token {
+        let token = Token(Id::random().to_string());
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((token.clone(), Instant::now()));
+        token
+    }
+
+    /// Whether `given` is the word; it is not any more after that.
+    pub(crate) fn lets_in(&self, given: &str) -> bool {
+        let mut word = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let fits = |(token, made): &(Token, Instant)| token.is(given) && made.elapsed() < Self::VALID;
+        word.take_if(|word| fits(word)).is_some()
+    }
+}
+
 /// Where a server on this machine is reached from it; where a token is needed it is in the address.
 pub(crate) fn link(scheme: &str, address: SocketAddr, token: Option<&Token>) -> String {
     let host = match address.ip() {
@@ -57,6 +83,15 @@ mod tests {
         let token = Token("abc".to_owned());
         assert!(token.is("abc"));
         assert!(!token.is("abd") && !token.is("ab") && !token.is("abcd") && !token.is(""));
+    }
+
+    #[test]
+    fn a_word_for_once_opens_once() {
+        let once = Once::default();
+        assert!(!once.lets_in(""));
+        let (first, second) = (once.make(), once.make());
+        assert!(!once.lets_in(first.as_str()), "there is a newer one");
+        assert!(once.lets_in(second.as_str()) && !once.lets_in(second.as_str()));
     }
 
     #[test]

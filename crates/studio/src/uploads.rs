@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::fmt::Display;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -14,11 +15,14 @@ use gioconda_avatar::Motion;
 use gioconda_face::FoundFace;
 use tempfile::{NamedTempFile, TempPath};
 use tokio::io::AsyncWriteExt as _;
-use tokio::sync::{OnceCell, Semaphore, SemaphorePermit};
+use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore};
 
+use crate::connections::Client;
 use crate::error::ApiError;
+use crate::extract::slowly;
 use crate::id::Id;
 use crate::limits;
+use crate::session::Owner;
 
 /// A file that was received; it is deleted with the last that uses it.
 #[derive(Clone)]
@@ -43,10 +47,13 @@ pub(crate) struct Clip {
     pub(crate) fps: f64,
     /// What its face does, once someone wanted a preview.
     pub(crate) motion: Arc<OnceCell<Arc<Motion>>>,
+    /// Set when it is deleted: work on it stops.
+    pub(crate) gone: Arc<AtomicBool>,
 }
 
 struct Kept<T> {
     item: T,
+    owner: Owner,
     used: Instant,
 }
 
@@ -81,7 +88,7 @@ impl Pace {
 pub(crate) struct Uploads {
     folder: PathBuf,
     table: Mutex<Table>,
-    gate: Semaphore,
+    gate: Arc<Semaphore>,
 }
 
 impl Uploads {
@@ -90,7 +97,7 @@ impl Uploads {
         Self {
             folder: folder.to_owned(),
             table: Mutex::default(),
-            gate: Semaphore::new(limits::UPLOADS_AT_ONCE),
+            gate: Arc::new(Semaphore::new(limits::UPLOADS_AT_ONCE)),
         }
     }
 
@@ -98,10 +105,26 @@ impl Uploads {
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A place among those who upload, and what is uploaded.
-    pub(crate) async fn enter(&self, body: Body) -> Result<(SemaphorePermit<'_>, Body), ApiError> {
-        let Ok(place) = self.gate.try_acquire() else {
-            hear_out(body.into_data_stream()).await;
+    /// Receives a request's body as a file of at most `most` bytes. The permit, one of those for uploads, is to be kept
+    /// until the file has been decoded.
+    pub(crate) async fn take_in(
+        &self,
+        client: &Client,
+        body: Body,
+        most: u64,
+    ) -> Result<(OwnedSemaphorePermit, Received), ApiError> {
+        let (permit, body) = self.enter(Some(client), body).await?;
+        Ok((permit, self.receive(body, most).await?))
+    }
+
+    /// A permit to upload, and the body that may be read with it.
+    async fn enter(
+        &self,
+        client: Option<&Client>,
+        body: Body,
+    ) -> Result<(OwnedSemaphorePermit, Body), ApiError> {
+        let Ok(place) = Arc::clone(&self.gate).try_acquire_owned() else {
+            slowly(client, hear_out(body.into_data_stream())).await;
             return Err(ApiError::busy("too many uploads at the same time; try again in a moment", 2));
         };
         Ok((place, body))
@@ -113,7 +136,7 @@ impl Uploads {
     }
 
     /// Writes a request's body to a file; more than `most` bytes are refused, and so is who sends them too slowly.
-    pub(crate) async fn receive(&self, body: Body, most: u64) -> Result<Received, ApiError> {
+    async fn receive(&self, body: Body, most: u64) -> Result<Received, ApiError> {
         self.receive_at(&Pace::OF_UPLOADS, body, most).await
     }
 
@@ -152,58 +175,70 @@ impl Uploads {
         Ok(Received { path: Arc::new(named.into_temp_path()), bytes })
     }
 
-    pub(crate) fn add_photo(&self, photo: Photo) -> Result<Id, ApiError> {
+    pub(crate) fn add_photo(&self, owner: Owner, photo: Photo) -> Result<Id, ApiError> {
         let mut table = self.table();
         table.make_room(photo.file.bytes)?;
         if table.photos.len() >= limits::PHOTOS {
             return Err(full("photos"));
         }
         let id = Id::random();
-        table.photos.insert(id.clone(), Kept { item: photo, used: Instant::now() });
+        table.photos.insert(id.clone(), Kept { item: photo, owner, used: Instant::now() });
         Ok(id)
     }
 
-    pub(crate) fn add_clip(&self, clip: Clip) -> Result<Id, ApiError> {
+    pub(crate) fn add_clip(&self, owner: Owner, clip: Clip) -> Result<Id, ApiError> {
         let mut table = self.table();
         table.make_room(clip.file.bytes)?;
         if table.clips.len() >= limits::CLIPS {
             return Err(full("clips"));
         }
         let id = Id::random();
-        table.clips.insert(id.clone(), Kept { item: clip, used: Instant::now() });
+        table.clips.insert(id.clone(), Kept { item: clip, owner, used: Instant::now() });
         Ok(id)
     }
 
-    pub(crate) fn photo(&self, id: &Id) -> Result<Photo, ApiError> {
-        used(&mut self.table().photos, id).ok_or_else(|| ApiError::unknown("photo"))
+    pub(crate) fn photo(&self, owner: Owner, id: &Id) -> Result<Photo, ApiError> {
+        used(&mut self.table().photos, owner, id).ok_or_else(|| ApiError::unknown("photo"))
     }
 
-    pub(crate) fn clip(&self, id: &Id) -> Result<Clip, ApiError> {
-        used(&mut self.table().clips, id).ok_or_else(|| ApiError::unknown("clip"))
+    pub(crate) fn clip(&self, owner: Owner, id: &Id) -> Result<Clip, ApiError> {
+        used(&mut self.table().clips, owner, id).ok_or_else(|| ApiError::unknown("clip"))
     }
 
     /// Forgets a photo; its file goes when nobody works with it any more.
-    pub(crate) fn delete_photo(&self, id: &Id) -> Result<(), ApiError> {
-        let removed = self.table().photos.remove(id);
+    pub(crate) fn delete_photo(&self, owner: Owner, id: &Id) -> Result<(), ApiError> {
+        let removed = remove(&mut self.table().photos, owner, id);
         removed.map(drop).ok_or_else(|| ApiError::unknown("photo"))
     }
 
     /// Forgets a clip; its file goes when nobody works with it any more.
-    pub(crate) fn delete_clip(&self, id: &Id) -> Result<(), ApiError> {
-        let removed = self.table().clips.remove(id);
-        removed.map(drop).ok_or_else(|| ApiError::unknown("clip"))
+    pub(crate) fn delete_clip(&self, owner: Owner, id: &Id) -> Result<(), ApiError> {
+        let removed = remove(&mut self.table().clips, owner, id).ok_or_else(|| ApiError::unknown("clip"))?;
+        removed.gone.store(true, Ordering::Relaxed);
+        Ok(())
     }
 
     /// Forgets what nobody used for a while.
     pub(crate) fn expire(&self) {
         self.table().expire();
     }
+
+    /// Stops whatever is done with clips: the studio ends.
+    pub(crate) fn close(&self) {
+        for clip in self.table().clips.values() {
+            clip.item.gone.store(true, Ordering::Relaxed);
+        }
+    }
 }
 
 impl Table {
     fn expire(&mut self) {
         self.photos.retain(|_, kept| kept.used.elapsed() < limits::UNUSED);
-        self.clips.retain(|_, kept| kept.used.elapsed() < limits::UNUSED);
+        self.clips.retain(|_, kept| {
+            let stays = kept.used.elapsed() < limits::UNUSED;
+            kept.item.gone.fetch_or(!stays, Ordering::Relaxed);
+            stays
+        });
     }
 
     fn make_room(&mut self, bytes: u64) -> Result<(), ApiError> {
@@ -217,10 +252,15 @@ impl Table {
     }
 }
 
-fn used<T: Clone>(kept: &mut HashMap<Id, Kept<T>>, id: &Id) -> Option<T> {
-    let kept = kept.get_mut(id)?;
+fn used<T: Clone>(kept: &mut HashMap<Id, Kept<T>>, owner: Owner, id: &Id) -> Option<T> {
+    let kept = kept.get_mut(id).filter(|kept| kept.owner == owner)?;
     kept.used = Instant::now();
     Some(kept.item.clone())
+}
+
+fn remove<T>(kept: &mut HashMap<Id, Kept<T>>, owner: Owner, id: &Id) -> Option<T> {
+    kept.get(id).filter(|kept| kept.owner == owner)?;
+    kept.remove(id).map(|kept| kept.item)
 }
 
 fn full(what: &str) -> ApiError {
@@ -269,25 +309,54 @@ mod tests {
         assert!(longest < 15 * 60, "nobody keeps a place for {longest} s");
     }
 
+    #[test]
+    fn nobody_uses_or_deletes_the_photos_and_clips_of_others() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let uploads = Uploads::new(folder.path());
+        let (ada, grace) = (Owner::example(1), Owner::example(2));
+        let file = || {
+            let path = uploads.file().expect("a file").into_temp_path();
+            Received { path: Arc::new(path), bytes: 1 }
+        };
+        let photo = uploads.add_photo(ada, Photo { file: file(), faces: Arc::default() }).expect("room");
+        let clip = Clip { file: file(), fps: 25.0, motion: Arc::default(), gone: Arc::default() };
+        let gone = Arc::clone(&clip.gone);
+        let clip = uploads.add_clip(ada, clip).expect("room");
+        let refused = [
+            uploads.photo(grace, &photo).map(drop),
+            uploads.clip(grace, &clip).map(drop),
+            uploads.delete_photo(grace, &photo),
+            uploads.delete_clip(grace, &clip),
+        ];
+        assert!(
+            refused.iter().all(|refused| refused.as_ref().is_err_and(|e| e.status == StatusCode::NOT_FOUND))
+        );
+        assert!(uploads.photo(ada, &photo).is_ok() && uploads.clip(ada, &clip).is_ok());
+        assert!(!gone.load(Ordering::Relaxed));
+        assert!(uploads.delete_photo(ada, &photo).is_ok() && uploads.delete_clip(ada, &clip).is_ok());
+        assert!(gone.load(Ordering::Relaxed), "work on the clip stops");
+        assert_eq!(std::fs::read_dir(folder.path()).expect("the folder").count(), 0);
+    }
+
     #[tokio::test]
     async fn who_is_refused_is_heard_out() {
         let folder = tempfile::tempdir().expect("a folder");
         let uploads = Uploads::new(folder.path());
         let mut places = Vec::new();
         for _ in 0..limits::UPLOADS_AT_ONCE {
-            places.push(uploads.enter(Body::empty()).await.expect("a place").0);
+            places.push(uploads.enter(None, Body::empty()).await.expect("a place").0);
         }
         let (said, mut heard) = tokio::sync::mpsc::unbounded_channel();
         let chunks = stream::iter(0..100).map(move |number| {
             said.send(number).expect("somebody counts");
             Ok::<_, std::io::Error>(Bytes::from_static(b"x"))
         });
-        let refused = uploads.enter(Body::from_stream(chunks)).await.map(|_| ()).expect_err("no place");
+        let refused = uploads.enter(None, Body::from_stream(chunks)).await.map(|_| ()).expect_err("no place");
         assert_eq!((refused.status, refused.retry_after), (StatusCode::SERVICE_UNAVAILABLE, Some(2)));
         assert_eq!(std::iter::from_fn(|| heard.try_recv().ok()).count(), 100);
         let large = Body::from(vec![0; 100]);
         drop(places);
-        let (_place, large) = uploads.enter(large).await.expect("there is room again");
+        let (_place, large) = uploads.enter(None, large).await.expect("there is room again");
         let refused = uploads.receive(large, 10).await.map(|_| ()).expect_err("too large");
         assert_eq!(refused.status, StatusCode::PAYLOAD_TOO_LARGE);
     }

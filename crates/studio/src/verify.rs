@@ -1,17 +1,29 @@
 //! Any file is verified: received, looked at, deleted.
 
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
 use axum::body::Body;
 use axum::extract::{DefaultBodyLimit, State};
+use axum::http::{HeaderValue, header};
+use axum::response::{IntoResponse as _, Response};
 use axum::routing::post;
-use axum::{Json, Router};
+use axum::{Extension, Router};
+use gioconda_media::{OneLine, isolation};
+use gioconda_portrait::verification::{self, Finding, Search};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
+use crate::connections::Client;
 use crate::error::{ApiError, ErrorBody};
 use crate::extract::Asked;
 use crate::limits;
 use crate::studio::{Shared, in_turn};
-use crate::verification::{self, Finding};
+use crate::uploads::in_words;
+
+/// How long a file may be looked at.
+const WITHIN: Duration = Duration::from_mins(2);
 
 pub(crate) fn routes() -> Router<Shared> {
     // The body is streamed to a file and counted on the way.
@@ -37,13 +49,27 @@ pub(crate) struct Named {
 pub(crate) async fn verify(
     State(studio): State<Shared>,
     Asked(Named { name }): Asked<Named>,
+    Extension(client): Extension<Arc<Client>>,
     body: Body,
-) -> Result<Json<Finding>, ApiError> {
-    let (_place, body) = studio.uploads.enter(body).await?;
-    let file = studio.uploads.receive(body, limits::VERIFIED_BYTES).await?;
+) -> Result<Response, ApiError> {
+    let (place, file) = studio.uploads.take_in(&client, body, limits::VERIFIED_BYTES).await?;
     let name: String =
         name.unwrap_or_default().chars().filter(|c| !c.is_control()).take(limits::TEXT).collect();
     let name = if name.is_empty() { "the file".to_owned() } else { name };
-    let found = in_turn(&studio.verifying, move || verification::verify(&file.path, &name)).await?;
-    found.map(Json).map_err(ApiError::unusable)
+    let found = in_turn(&studio.verifying, place, move || look(&file.path, &name)).await?;
+    found.map_err(ApiError::unusable)
+}
+
+/// What is found in the file at `path`, which clients call `name`, as JSON: by a child process where there are such, else
+/// here. The error is one line.
+pub(crate) fn look(path: &Path, name: &str) -> Result<Response, String> {
+    let json = if let Some(isolation) = isolation::in_force() {
+        let asked = isolation.ask("verify", path, &[name.into()], WITHIN);
+        asked.map_err(|error| OneLine(in_words(&error, path, name)).to_string())?
+    } else {
+        let finding: Finding = verification::verify(path, name, Search::Sampled)?;
+        serde_json::to_vec(&finding).map_err(|error| error.to_string())?
+    };
+    let kind = HeaderValue::from_static("application/json");
+    Ok(([(header::CONTENT_TYPE, kind)], json).into_response())
 }

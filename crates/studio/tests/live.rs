@@ -111,13 +111,13 @@ fn camera() -> Option<Vec<Vec<u8>>> {
 }
 
 fn start() -> Value {
-    json!({"type": "start", "portrait": {"figure": "mona-lisa"}, "options": {}, "size": 128, "name": "Ada"})
+    json!({"type": "start", "portrait": {"figure": "mona-lisa"}, "options": {}, "size": 256, "name": "Ada"})
 }
 
 /// Mean difference of two pictures, 0..255.
 fn apart(a: &[u8], b: &[u8]) -> f64 {
     let [a, b] = [a, b].map(|jpeg| image::load_from_memory(jpeg).expect("a JPEG").into_rgb8());
-    assert_eq!(a.dimensions(), (128, 128));
+    assert_eq!(a.dimensions(), (256, 256));
     let sum: f64 = a.as_raw().iter().zip(b.as_raw()).map(|(a, b)| f64::from(a.abs_diff(*b))).sum();
     sum / a.as_raw().len() as f64
 }

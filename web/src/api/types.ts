@@ -123,7 +123,7 @@ export interface LearnResult {
 
 /** What a file says of its own origin, as `gioconda verify --json` has it. */
 export interface Finding {
-  verdict: "marked" | "unmarked" | "tampered";
+  verdict: "marked" | "signed" | "unmarked" | "unverifiable" | "tampered";
   synthetic: boolean;
   manifest: Manifest;
   watermark: Watermark;
@@ -135,6 +135,7 @@ export interface Claims {
   generator: string | null;
   time: string | null;
   source: string | null;
+  ingredient_source: string | null;
   subject: Subject | null;
   consent: string | null;
 }
@@ -142,11 +143,12 @@ export interface Claims {
 export type Manifest =
   | { status: "missing" }
   | ({ status: "valid" } & Claims)
-  | { status: "tampered"; claims: Claims | null; problems: string[] };
+  | { status: "tampered" | "unverifiable"; claims: Claims | null; problems: string[] }
+  | { status: "elsewhere"; url: string };
 
 export type Watermark =
   | { status: "found"; payload: { version: string; date: string; avatar: string } }
-  | { status: "missing" }
+  | { status: "missing"; frames: number; all: boolean }
   | { status: "unreadable"; why: string };
 
 /** What a page says on /api/live and /api/call, besides its camera's pictures. */

@@ -4,7 +4,13 @@ import type { Claims, Finding } from "../api/types";
 import { useText } from "../text/language";
 import { Icon, type IconName } from "./icons";
 
-const SIGNS: Record<Finding["verdict"], IconName> = { marked: "check", unmarked: "question", tampered: "warning" };
+const SIGNS: Record<Finding["verdict"], IconName> = {
+  marked: "check",
+  signed: "question",
+  unmarked: "question",
+  unverifiable: "warning",
+  tampered: "warning",
+};
 
 export function Credentials({ finding }: { finding: Finding }) {
   const t = useText().credentials;
@@ -16,10 +22,11 @@ export function Credentials({ finding }: { finding: Finding }) {
         <strong>{verdict()}</strong>
       </p>
       {finding.verdict === "unmarked" && <p>{t.unmarkedLead}</p>}
+      {finding.verdict === "unverifiable" && <p>{t.unverifiableLead}</p>}
       {finding.verdict === "tampered" && <p>{t.tamperedLead}</p>}
       <dl>
         <dt>{t.statement}</dt>
-        <dd>{finding.manifest.status === "missing" ? t.missing : statement()}</dd>
+        <dd>{statement()}</dd>
         {claims && (
           <>
             <dt>{t.program}</dt>
@@ -53,13 +60,29 @@ export function Credentials({ finding }: { finding: Finding }) {
   );
 
   function verdict(): string {
-    if (finding.verdict === "tampered") return t.tampered;
-    if (finding.verdict === "unmarked") return t.unmarked;
-    return finding.synthetic ? t.marked : t.markedReal;
+    return {
+      marked: t.marked,
+      signed: t.signed,
+      unmarked: t.unmarked,
+      unverifiable: t.unverifiable,
+      tampered: t.tampered,
+    }[finding.verdict];
   }
 
   function statement(): string {
-    return finding.manifest.status === "valid" ? t.unchanged : t.tampered;
+    const manifest = finding.manifest;
+    switch (manifest.status) {
+      case "missing":
+        return t.missing;
+      case "valid":
+        return t.unchanged;
+      case "tampered":
+        return t.tampered;
+      case "unverifiable":
+        return t.unverifiable;
+      case "elsewhere":
+        return t.elsewhere(manifest.url);
+    }
   }
 
   function watermark(): string {
@@ -72,5 +95,5 @@ export function Credentials({ finding }: { finding: Finding }) {
 
 function claimsOf({ manifest }: Finding): Claims | null {
   if (manifest.status === "valid") return manifest;
-  return manifest.status === "tampered" ? manifest.claims : null;
+  return manifest.status === "tampered" || manifest.status === "unverifiable" ? manifest.claims : null;
 }

@@ -5,19 +5,18 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use gioconda_avatar::{Avatar, Gains, Reference};
-use gioconda_face::FaceChoice;
+use gioconda_avatar::Avatar;
+use gioconda_portrait::live::{Look, MarkedAvatar, Stage};
 use gioconda_provenance::Language;
 use gioconda_provenance::watermark::{AvatarId, Payload};
 
-use super::link::parse_portrait;
 use super::packet::Packet;
 use super::playout::Playout;
+use super::portrait::{self, Received};
 use crate::error::BROKEN;
-use crate::live::camera;
+use crate::live::jpeg;
 use crate::live::outbox::Outbox;
 use crate::live::protocol::{self, Answer};
-use crate::live::stage::{Look, Portrait, Stage};
 use crate::studio::Shared as SharedStudio;
 
 /// A packet later than this is not waited for: the face goes on without it.
@@ -158,8 +157,9 @@ fn attend(shared: &Shared, participant: u32, seating: &Seating) {
         }
         let Some(stage) = &mut stage else { continue };
         let now = Instant::now();
-        match stage.show_jpeg(&playout.at(now)) {
-            Ok(jpeg) => {
+        match stage.show(&playout.at(now)) {
+            Ok(picture) => {
+                let jpeg = jpeg::encode(picture, jpeg::LIVE_QUALITY);
                 let frame = protocol::frame(Some(participant), stamp.0, stamp.1, &jpeg);
                 // Who has gone is not painted again.
                 if shared.inbox().closed {
@@ -177,16 +177,12 @@ fn attend(shared: &Shared, participant: u32, seating: &Seating) {
     }
 }
 
-/// Finds the face in a portrait that came over the wire.
+/// Gets a portrait that came over the wire ready.
 fn prepare(payload: &[u8], seating: &Seating) -> Result<Stage, String> {
-    let (label, jpeg) = parse_portrait(payload).ok_or("it is of another version")?;
-    let photo = camera::decode(jpeg)?;
-    let faces = seating.studio.with_finder(|finder| finder.find_faces(&photo)).map_err(|e| e.to_string())?;
-    let face = FaceChoice::Largest.choose(&faces).map_err(|e| e.to_string())?.ok_or("no face found in it")?;
-    let avatar = Avatar::of(&[Reference { photo: Arc::new(photo), landmarks: face.landmarks.clone() }]);
+    let Received { label, reference, jpeg } = portrait::parse(payload)?;
+    let avatar = Arc::new(Avatar::of(&[reference]));
     let mark = Payload::today(AvatarId::of(jpeg));
     // Motion was smoothed where it was made.
-    let look =
-        Look { size: seating.size, gains: Gains::default(), smoothing: 0.0, label: seating.label.or(label) };
-    Stage::new(Portrait { avatar: Arc::new(avatar), mark }, look).map_err(|error| error.to_string())
+    let look = Look::default().size(seating.size).smoothing(0.0).label(seating.label.or(label));
+    Stage::new(MarkedAvatar { avatar, mark }, look).map_err(|error| error.to_string())
 }

@@ -14,7 +14,7 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_conf
 
 use crate::relay::Address;
 use crate::relay::room::{Delivery, Refusal, Relay, Seat};
-use crate::relay::wire::{self, LARGEST_FRAME, Notice, PROTOCOL, Request};
+use crate::relay::wire::{LARGEST_FRAME, Notice, PROTOCOL, Request};
 
 /// Events that may wait for the studio.
 const EVENTS: usize = 64;
@@ -192,47 +192,5 @@ async fn converse(
         if events.send(Event::Delivery(delivery)).await.is_err() || full {
             return Err(Left);
         }
-    }
-}
-
-/// A portrait's frame for the relay: whether and in which language it wants to be labelled, and the picture.
-pub(crate) fn portrait_frame(label: Option<gioconda_provenance::Language>, jpeg: &[u8]) -> Bytes {
-    let label = match label {
-        None => 0,
-        Some(gioconda_provenance::Language::English) => 1,
-        Some(gioconda_provenance::Language::Italian) => 2,
-        Some(gioconda_provenance::Language::Spanish) => 3,
-    };
-    wire::frame(wire::Kind::Portrait, &[&[label], jpeg].concat())
-}
-
-/// The payload of [`portrait_frame`], taken apart.
-pub(crate) fn parse_portrait(payload: &[u8]) -> Option<(Option<gioconda_provenance::Language>, &[u8])> {
-    let (label, jpeg) = payload.split_first()?;
-    let label = match label {
-        0 => None,
-        1 => Some(gioconda_provenance::Language::English),
-        2 => Some(gioconda_provenance::Language::Italian),
-        3 => Some(gioconda_provenance::Language::Spanish),
-        _ => return None,
-    };
-    Some((label, jpeg))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use gioconda_provenance::Language;
-
-    #[test]
-    fn portraits_say_how_they_want_to_be_labelled() {
-        for label in [None, Some(Language::English), Some(Language::Italian), Some(Language::Spanish)] {
-            let frame = portrait_frame(label, b"jpeg");
-            let (kind, payload) = wire::parse(&frame).expect("a frame");
-            assert_eq!(kind, wire::Kind::Portrait);
-            assert_eq!(parse_portrait(payload), Some((label, b"jpeg".as_slice())));
-        }
-        assert_eq!(parse_portrait(&[]), None);
-        assert_eq!(parse_portrait(&[9, 1]), None);
     }
 }

@@ -187,11 +187,7 @@ mod tests {
             translation: nalgebra::Vector3::new(128.0, -128.0, 0.0),
             residual: 0.0,
         };
-        let mut points = [nalgebra::Vector3::zeros(); gioconda_face::LANDMARKS];
-        for (point, &vertex) in points.iter_mut().zip(&gioconda_face::topology::TOPOLOGY.vertices) {
-            *point = vertex;
-        }
-        gioconda_face::Landmarks { points }.map(|p| pose.from_canonical(p))
+        pose.canonical_face()
     }
 
     /// Mean and largest distance of landmarks, in pixels of 256 x 256, between what was performed and what arrives.

@@ -4,31 +4,32 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use axum::Router;
 use axum::extract::State;
 use axum::extract::ws::{WebSocket, WebSocketUpgrade, rejection::WebSocketUpgradeRejection};
 use axum::response::Response;
 use axum::routing::any;
+use axum::{Extension, Router};
 use futures_util::StreamExt;
 use futures_util::stream::SplitStream;
-use gioconda_avatar::{Avatar, Canvas, Framing, PackedFrame};
-use image::codecs::jpeg::JpegEncoder;
+use gioconda_avatar::PackedFrame;
 use tokio::sync::mpsc::Receiver;
 use tokio::task::JoinSet;
 
 use super::guest::{Guest, Seating};
-use super::link::{Event, Link, portrait_frame};
+use super::link::{Event, Link};
 use super::packet::Packet;
+use crate::connections::Client;
 use crate::error::ApiError;
 use crate::extract::Part;
 use crate::live::controls::{Controls, Unheard};
 use crate::live::outbox::{Outbox, code};
 use crate::live::performer::{News, Performer};
 use crate::live::protocol::{self, Answer, LARGEST_FRAME, PROTOCOL, SOUND};
-use crate::live::socket::{End, Place, Start, incoming, say, start, upgrade};
+use crate::live::socket::{End, Place, Start, incoming, say, socket_place, start, upgrade};
 use crate::relay::room::{Delivery, Refusal};
 use crate::relay::socket::room_name;
-use crate::relay::wire::{self, Kind, LARGEST_PORTRAIT, LONGEST_NAME, Notice};
+use crate::relay::wire::{self, Kind, LONGEST_NAME, Notice};
+use crate::session::Owner;
 use crate::studio::Shared;
 
 pub(crate) fn routes() -> Router<Shared> {
@@ -37,16 +38,20 @@ pub(crate) fn routes() -> Router<Shared> {
 
 async fn call(
     State(studio): State<Shared>,
+    owner: Owner,
+    Extension(client): Extension<Arc<Client>>,
     Part(room): Part<String>,
     socket: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response, ApiError> {
     let socket = upgrade(socket, PROTOCOL, LARGEST_FRAME)?;
     let room = room_name(&room)?;
-    Ok(socket.on_upgrade(|socket| async move {
+    let place = socket_place(&studio.sockets)?;
+    Ok(socket.on_upgrade(move |socket| async move {
+        let _place = place;
         let (sink, stream) = socket.split();
         let outbox = Outbox::new();
         let sending = tokio::spawn(Arc::clone(&outbox).send(sink));
-        if let Err(end) = take_part(&studio, &room, stream, &outbox).await {
+        if let Err(end) = take_part(&studio, (owner, &client), &room, stream, &outbox).await {
             end.tell(&outbox);
         }
         outbox.close(code::NORMAL, "");
@@ -58,6 +63,7 @@ async fn call(
 /// One participant, from the first word to the last.
 async fn take_part(
     studio: &Shared,
+    (owner, client): (Owner, &Client),
     room: &str,
     mut stream: SplitStream<WebSocket>,
     outbox: &Arc<Outbox>,
@@ -65,11 +71,13 @@ async fn take_part(
     let Some(Start { portrait, options, size, name }) = start(&mut stream).await? else { return Ok(()) };
     let name = wire::clean_name(&name, LONGEST_NAME).unwrap_or_default();
     let place = Place::take(studio)?;
-    let staged = studio.staged(&portrait).await?;
+    client.works();
+    let staged = studio.staged(owner, &portrait).await?;
     let look = studio.look(&options, size, &portrait);
     let avatar = Arc::clone(&staged.avatar);
-    let jpeg = tokio::task::spawn_blocking(move || head(&avatar)).await.map_err(ApiError::from)?;
-    let shown = portrait_frame(look.label, &jpeg);
+    let label = look.label;
+    let shown = tokio::task::spawn_blocking(move || super::portrait::frame(label, &avatar));
+    let shown = shown.await.map_err(ApiError::from)?;
     let (link, events) = match &studio.settings.relay {
         Some(address) => Link::there(address, room, &name, shown),
         None => match Link::here(&studio.relay, room, &name, &shown) {
@@ -84,7 +92,7 @@ async fn take_part(
     };
     let (link, own) = (Arc::new(link), Arc::new(AtomicU32::new(u32::MAX)));
     let tell = teller(studio, place, outbox, &link, &own);
-    let performer = Performer::start(staged, look, tell).map_err(ApiError::from)?;
+    let performer = Performer::start(staged, look, |_| {}, tell).map_err(ApiError::from)?;
     let seating = Seating {
         studio: Arc::clone(studio),
         outbox: Arc::clone(outbox),
@@ -108,30 +116,6 @@ async fn take_part(
     Ok(())
 }
 
-/// Largest side of the head that is sent, pixels; the picture has a margin around it.
-const HEAD_SIDE: f32 = 512.0;
-/// A head's side over its face's, as [`Framing::Head`] has it: more pixels than the photo's own are of no use.
-const HEAD_OVER_FACE: f32 = 2.0;
-
-/// The portrait's head as a JPEG: what the others need to show it.
-fn head(avatar: &Avatar) -> Vec<u8> {
-    let (low, high) = avatar.landmarks.bounds();
-    let side = ((high - low).max() * HEAD_OVER_FACE).clamp(128.0, HEAD_SIDE) as u32;
-    let canvas = Canvas::new(&avatar.photo, &avatar.landmarks, Framing::Head { side });
-    let encoded = |quality| {
-        let mut jpeg = Vec::new();
-        let written = canvas.picture.write_with_encoder(JpegEncoder::new_with_quality(&mut jpeg, quality));
-        written.expect("a picture of these sizes is written to memory");
-        jpeg
-    };
-    // The label's byte comes before it.
-    [92, 80]
-        .into_iter()
-        .map(encoded)
-        .find(|jpeg| jpeg.len() < LARGEST_PORTRAIT)
-        .unwrap_or_else(|| encoded(50))
-}
-
 /// Brings the engine's news to the page, and what is performed to the others. Holds the place until the engine ends.
 fn teller(
     studio: &Shared,
@@ -147,7 +131,9 @@ fn teller(
     move |news| {
         let _held = &place;
         studio.note(&news, &mut dropped);
-        let News::Picture { sequence, milliseconds, jpeg, motion } = news else { return say(news, &outbox) };
+        let News::Picture { sequence, milliseconds, jpeg, motion } = news else {
+            return say(news, &outbox);
+        };
         let packet =
             Packet { sequence: count, milliseconds: milliseconds as u16, frame: PackedFrame::pack(&motion) };
         count = count.wrapping_add(1);

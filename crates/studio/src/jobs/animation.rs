@@ -2,19 +2,20 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use gioconda_avatar::builtin_motions::BuiltinMotion;
-use gioconda_avatar::{Drive, Error, Finish, MotionMode, Settings};
+use gioconda_avatar::{Drive, Error, Settings};
 use gioconda_face::FaceChoice;
-use gioconda_provenance::{Finisher, Input, Statement};
+use gioconda_portrait::Portrait;
+use gioconda_provenance::{Input, Statement};
 use tempfile::TempPath;
 
 use super::{Film, Job, JobResult, Made, Unmade};
 use crate::error::ApiError;
 use crate::id::Id;
+use crate::marking::statement;
 use crate::options::{DriveId, Format, LARGEST_SIDE, Options, PortraitId};
-use crate::portraits::Portrait;
+use crate::session::Owner;
 use crate::studio::{Shared, Studio};
 use crate::uploads::{Received, in_words};
 
@@ -34,18 +35,17 @@ impl Animation {
     /// Finds everything that a request names.
     pub(crate) async fn prepare(
         studio: &Shared,
+        owner: Owner,
         portrait_id: &PortraitId,
         drive: &DriveId,
         options: &Options,
     ) -> Result<Self, ApiError> {
         options.check()?;
-        let portrait = studio.portrait(portrait_id).await?;
+        let portrait = studio.portrait(owner, portrait_id).await?;
         let (drive, name, clip, fps) = match drive {
-            DriveId::Motion { motion } => {
-                (Drive::Motion(builtin(motion)?.load()), motion.clone(), None, None)
-            }
+            DriveId::Motion { motion } => (Drive::built_in(builtin(motion)?), motion.clone(), None, None),
             DriveId::Clip { clip } => {
-                let clip = studio.uploads.clip(clip)?;
+                let clip = studio.uploads.clip(owner, clip)?;
                 let path = clip.file.path.to_path_buf();
                 (Drive::Clip(path), "portrait".to_owned(), Some(clip.file), Some(clip.fps))
             }
@@ -56,25 +56,18 @@ impl Animation {
             Some(file) => {
                 let file = file.clone();
                 let read = move || Input::read("driver", &file.path, None, false);
-                Some(tokio::task::spawn_blocking(read).await?.map_err(ApiError::internal)?)
+                Some(tokio::task::spawn_blocking(read).await?.map_err(|error| ApiError::failed(&error))?)
             }
         };
-        let statement = Box::new(studio.statement(&portrait, renderer, driver, options));
-        let settings = Settings {
-            drive,
-            driver_face: FaceChoice::Largest,
-            mode: MotionMode::Relative { neutral: None },
-            gains: options.gains(),
-            smooth: options.smoothing,
-            framing: options.framing(LARGEST_SIDE),
-            side_by_side: false,
-            fps,
-            start: Duration::ZERO,
-            duration: None,
-            repeat: 1,
-            mute: false,
-            renderer,
-        };
+        let statement = Box::new(statement(&portrait, renderer, driver, options));
+        let settings = Settings::new(drive)
+            .driver_face(FaceChoice::Largest)
+            .gains(options.gains())
+            .smooth(options.smoothing)
+            .framing(options.framing(LARGEST_SIDE))
+            .fps(fps)
+            .renderer(renderer)
+            .budget(gioconda_media::Budget::for_uploads());
         let finish = (studio.label(portrait_id, options), statement);
         Ok(Self { portrait, settings, finish, format: options.format, name, clip })
     }
@@ -85,8 +78,7 @@ impl Animation {
         let (label, statement) = &self.finish;
         // The film is signed before it gets its name: nobody can come upon an unsigned one.
         let sign = |film: &Path| studio.sign(film, statement).map_err(|error| error.line);
-        let mut finisher = Finisher::new(*label, Some(&statement.watermark));
-        let finish = Finish { frame: Box::new(move |frame| finisher.finish(frame)), file: Box::new(sign) };
+        let finish = gioconda_portrait::finish(*label, Some(&statement.watermark), sign);
         let progress = |p: gioconda_avatar::Progress| job.progress(studio, p.done, p.total.unwrap_or(0));
         let made = gioconda_avatar::animate(
             &self.portrait.avatar,

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use gioconda_avatar::builtin_motions::BuiltinMotion;
 use gioconda_avatar::{
-    Avatar, AvatarFile, Canvas, Declaration, Framing, Gains, MOST_PHOTOS, MotionTransfer, PersonalNetwork,
+    Avatar, AvatarFile, Declaration, Framing, MOST_PHOTOS, Performance, PerformanceSettings, PersonalNetwork,
     Reference,
 };
 use gioconda_face::FaceChoice;
@@ -15,8 +15,10 @@ use image::RgbImage;
 use super::{Job, JobResult, Made, Unmade};
 use crate::error::ApiError;
 use crate::id::Id;
+use crate::marking::statement;
 use crate::options::{DeclaredSubject, Options, check_text};
-use crate::portraits::{Portrait, reference};
+use crate::portraits::reference;
+use crate::session::Owner;
 use crate::studio::{Shared, Studio};
 use crate::uploads::{Photo, in_words};
 
@@ -32,6 +34,8 @@ const STRIP_MOTION: &str = "look-around";
 /// What an avatar is made of.
 pub(crate) struct Learning {
     photos: Vec<Photo>,
+    /// Whose avatar it will be.
+    owner: Owner,
     name: String,
     declaration: Declaration,
     steps: u32,
@@ -43,6 +47,7 @@ pub(crate) struct Learning {
 impl Learning {
     pub(crate) fn prepare(
         studio: &Shared,
+        owner: Owner,
         photos: &[Id],
         name: &str,
         (subject, consent): (Option<DeclaredSubject>, Option<String>),
@@ -64,11 +69,25 @@ impl Learning {
         if !(1..=MOST_STEPS).contains(&steps) {
             return Err(ApiError::unusable(format!("steps go from 1 to {MOST_STEPS}, not {steps}")));
         }
-        let photos = photos.iter().map(|id| studio.uploads.photo(id)).collect::<Result<Vec<_>, _>>()?;
+        let photos =
+            photos.iter().map(|id| studio.uploads.photo(owner, id)).collect::<Result<Vec<_>, _>>()?;
         let subject = subject.map(|subject| gioconda_provenance::Subject::from(subject).to_string());
         let declaration = Declaration { subject, consent };
         let (name, paused) = (name.to_owned(), Mutex::default());
-        Ok(Self { photos, name, declaration, steps, feed_forward, paused })
+        Ok(Self { photos, owner, name, declaration, steps, feed_forward, paused })
+    }
+
+    #[cfg(test)]
+    pub(super) fn example() -> Self {
+        Self {
+            photos: Vec::new(),
+            owner: Owner::example(1),
+            name: "nobody".to_owned(),
+            declaration: Declaration::default(),
+            steps: 1,
+            feed_forward: true,
+            paused: Mutex::default(),
+        }
     }
 
     pub(super) fn run(&self, studio: &Studio, job: &Job) -> Result<Made, Unmade> {
@@ -97,8 +116,8 @@ impl Learning {
         stop_if(job)?;
         let avatar = studio
             .avatars
-            .save(&file, &self.name, &strip)
-            .map_err(|error| Unmade::Failed(error.to_string()))?;
+            .save(self.owner, &file, &self.name, &strip)
+            .map_err(|error| Unmade::Failed(ApiError::failed(&error).line))?;
         Ok(Made { result: JobResult::Avatar { avatar }, film: None })
     }
 
@@ -144,25 +163,23 @@ impl Learning {
         let mut strip = RgbImage::new(STRIP_SIDE * STRIP_MOMENTS, STRIP_SIDE * 2);
         let motion = BuiltinMotion::find(STRIP_MOTION).expect("the strip's motion is built in").load();
         for (row, avatar) in [before, after].into_iter().enumerate() {
-            let canvas = Canvas::new(&avatar.photo, &avatar.landmarks, Framing::Head { side: STRIP_SIDE });
-            let transfer =
-                MotionTransfer::new(&canvas.landmarks, canvas.picture.dimensions(), Gains::default());
-            let mut renderer = avatar.renderer(avatar.best_renderer(), &canvas).map_err(failed)?;
-            let mut picture = RgbImage::new(canvas.window.width, canvas.window.height);
+            let settings = PerformanceSettings::default()
+                .framing(Framing::Head { side: STRIP_SIDE })
+                .renderer(avatar.best_renderer());
+            let mut performance = Performance::new(avatar, settings).map_err(failed)?;
+            let mut picture = RgbImage::default();
             for moment in 0..STRIP_MOMENTS {
                 let at = motion.seconds() * (f64::from(moment) + 0.5) / f64::from(STRIP_MOMENTS);
-                renderer.render(&transfer.apply(&motion.at(at)), &mut picture).map_err(failed)?;
+                performance.render_motion(&motion.at(at), &mut picture).map_err(failed)?;
                 let (x, y) = (moment * STRIP_SIDE, row as u32 * STRIP_SIDE);
                 image::imageops::replace(&mut strip, &picture, i64::from(x), i64::from(y));
             }
         }
         let told = |error: ApiError| Unmade::Failed(error.line);
         let path = &self.photos[0].file.path;
-        let input = gioconda_provenance::Input::read("portrait", path, Some(&after.photo), false)
-            .map_err(|error| told(ApiError::internal(error)))?;
-        let (avatar, declaration) = (after.clone(), self.declaration.clone());
-        let portrait = Portrait { avatar, declaration, input, own_network: false };
-        let statement = studio.statement(&portrait, after.best_renderer(), None, &Options::default());
+        let file = AvatarFile::new(after.clone(), self.declaration.clone());
+        let portrait = studio.portrait_of(path, file).map_err(told)?;
+        let statement = statement(&portrait, after.best_renderer(), None, &Options::default());
         Finisher::new(None, Some(&statement.watermark)).finish(&mut strip);
         studio.signed_jpeg(&strip, &statement).map_err(told)
     }

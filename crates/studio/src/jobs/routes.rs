@@ -12,6 +12,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use futures_util::stream::{self, Stream};
+use gioconda_portrait::verification::Finding;
 use serde::{Deserialize, Serialize};
 use tempfile::TempPath;
 use tokio::io::{AsyncReadExt as _, AsyncSeekExt as _};
@@ -24,8 +25,9 @@ use crate::error::{ApiError, ErrorBody};
 use crate::extract::{self, Part};
 use crate::id::Id;
 use crate::options::{DeclaredSubject, DriveId, Options, PortraitId};
+use crate::session::Owner;
 use crate::studio::{Shared, in_turn};
-use crate::verification::{Finding, verify};
+use crate::verify::look;
 
 /// Least time between two events of a job.
 const EVENTS_APART: Duration = Duration::from_millis(100);
@@ -91,10 +93,12 @@ pub(crate) struct Accepted {
         (status = 503, description = "The queue is full", body = ErrorBody)))]
 pub(crate) async fn animate(
     State(studio): State<Shared>,
+    owner: Owner,
     extract::Json(request): extract::Json<AnimateRequest>,
 ) -> Result<Response, ApiError> {
-    let animation = Animation::prepare(&studio, &request.portrait, &request.drive, &request.options).await?;
-    accepted(&studio, Work::Animate(Box::new(animation)))
+    let animation =
+        Animation::prepare(&studio, owner, &request.portrait, &request.drive, &request.options).await?;
+    accepted(&studio, owner, Work::Animate(Box::new(animation)))
 }
 
 /// Begins an avatar.
@@ -105,22 +109,24 @@ pub(crate) async fn animate(
         (status = 503, description = "The queue is full", body = ErrorBody)))]
 pub(crate) async fn learn(
     State(studio): State<Shared>,
+    owner: Owner,
     extract::Json(request): extract::Json<LearnRequest>,
 ) -> Result<Response, ApiError> {
     let LearnRequest { photos, name, subject, consent, steps, feed_forward } = request;
-    let learning = Learning::prepare(&studio, &photos, &name, (subject, consent), steps, feed_forward)?;
-    accepted(&studio, Work::Learn(learning))
+    let learning =
+        Learning::prepare(&studio, owner, &photos, &name, (subject, consent), steps, feed_forward)?;
+    accepted(&studio, owner, Work::Learn(learning))
 }
 
-fn accepted(studio: &Shared, work: Work) -> Result<Response, ApiError> {
-    let job = studio.jobs.add(work)?;
+fn accepted(studio: &Shared, owner: Owner, work: Work) -> Result<Response, ApiError> {
+    let job = studio.jobs.add(owner, work)?;
     Ok((StatusCode::ACCEPTED, Json(Accepted { job })).into_response())
 }
 
-/// All jobs that are remembered.
+/// The client's own jobs that are remembered.
 #[utoipa::path(get, path = "/api/jobs", tag = "jobs", responses((status = 200, description = "The newest first", body = [JobView])))]
-pub(crate) async fn list(State(studio): State<Shared>) -> Json<Vec<JobView>> {
-    Json(studio.jobs.views())
+pub(crate) async fn list(State(studio): State<Shared>, owner: Owner) -> Json<Vec<JobView>> {
+    Json(studio.jobs.views(owner))
 }
 
 /// One job.
@@ -128,24 +134,28 @@ pub(crate) async fn list(State(studio): State<Shared>) -> Json<Vec<JobView>> {
     responses((status = 200, description = "Where it stands", body = JobView), (status = 404, description = "No such job", body = ErrorBody)))]
 pub(crate) async fn show(
     State(studio): State<Shared>,
+    owner: Owner,
     Part(id): Part<Id>,
 ) -> Result<Json<JobView>, ApiError> {
-    Ok(Json(studio.jobs.find(&id)?.view()))
+    Ok(Json(studio.jobs.find(owner, &id)?.view()))
 }
 
 /// Follows a job: an event now, one after each change, the last one when it has ended.
 #[utoipa::path(get, path = "/api/jobs/{id}/events", tag = "jobs", params(("id" = Id, Path)),
     responses((status = 200, description = "Server-sent events whose data are jobs", body = String, content_type = "text/event-stream"),
-        (status = 404, description = "No such job", body = ErrorBody)))]
+        (status = 404, description = "No such job", body = ErrorBody), (status = 503, description = "Too many follow jobs", body = ErrorBody)))]
 pub(crate) async fn events(
     State(studio): State<Shared>,
+    owner: Owner,
     Part(id): Part<Id>,
 ) -> Result<Sse<impl Stream<Item = Result<Event, axum::Error>>>, ApiError> {
-    let job = studio.jobs.find(&id)?;
+    let job = studio.jobs.find(owner, &id)?;
+    let place = Arc::clone(&studio.event_streams).try_acquire_owned();
+    let place = place.map_err(|_| ApiError::busy("too many clients follow jobs at the same time", 5))?;
     let mut watch = job.watch();
     watch.mark_changed();
-    let events = stream::unfold(Some((job, watch)), |following| async {
-        let (job, mut watch) = following?;
+    let events = stream::unfold(Some((job, watch, place)), |following| async {
+        let (job, mut watch, place) = following?;
         watch.changed().await.ok()?;
         let view = watch.borrow_and_update().clone();
         let event = Event::default().json_data(&view);
@@ -153,7 +163,7 @@ pub(crate) async fn events(
             return Some((event, None));
         }
         tokio::time::sleep(EVENTS_APART).await;
-        Some((event, Some((job, watch))))
+        Some((event, Some((job, watch, place))))
     });
     Ok(Sse::new(events).keep_alive(KeepAlive::default()))
 }
@@ -162,8 +172,12 @@ pub(crate) async fn events(
 #[utoipa::path(delete, path = "/api/jobs/{id}", tag = "jobs",
     params(("id" = Id, Path), ("X-Gioconda" = String, Header, description = "studio")),
     responses((status = 204, description = "Stopped, or forgotten"), (status = 404, description = "No such job", body = ErrorBody)))]
-pub(crate) async fn stop(State(studio): State<Shared>, Part(id): Part<Id>) -> Result<StatusCode, ApiError> {
-    studio.jobs.stop(&id)?;
+pub(crate) async fn stop(
+    State(studio): State<Shared>,
+    owner: Owner,
+    Part(id): Part<Id>,
+) -> Result<StatusCode, ApiError> {
+    studio.jobs.stop(owner, &id)?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -173,8 +187,12 @@ pub(crate) async fn stop(State(studio): State<Shared>, Part(id): Part<Id>) -> Re
     params(("id" = Id, Path), ("X-Gioconda" = String, Header, description = "studio")),
     responses((status = 202, description = "Queued again", body = Accepted), (status = 404, description = "No such job", body = ErrorBody),
         (status = 409, description = "It was not stopped", body = ErrorBody), (status = 503, description = "The queue is full", body = ErrorBody)))]
-pub(crate) async fn resume(State(studio): State<Shared>, Part(id): Part<Id>) -> Result<Response, ApiError> {
-    studio.jobs.resume(&id)?;
+pub(crate) async fn resume(
+    State(studio): State<Shared>,
+    owner: Owner,
+    Part(id): Part<Id>,
+) -> Result<Response, ApiError> {
+    studio.jobs.resume(owner, &id)?;
     Ok((StatusCode::ACCEPTED, Json(Accepted { job: id })).into_response())
 }
 
@@ -185,10 +203,11 @@ pub(crate) async fn resume(State(studio): State<Shared>, Part(id): Part<Id>) -> 
         (status = 416, description = "No such part", body = ErrorBody)))]
 pub(crate) async fn file(
     State(studio): State<Shared>,
+    owner: Owner,
     Part(id): Part<Id>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    let job = studio.jobs.find(&id)?;
+    let job = studio.jobs.find(owner, &id)?;
     let path = film(&job)?;
     let Some(JobResult::Film { file: name, mime, .. }) = job.view().result else {
         return Err(ApiError::unknown("film"));
@@ -227,15 +246,16 @@ pub(crate) async fn file(
         (status = 404, description = "No such job", body = ErrorBody), (status = 409, description = "It is not done", body = ErrorBody)))]
 pub(crate) async fn credentials(
     State(studio): State<Shared>,
+    owner: Owner,
     Part(id): Part<Id>,
-) -> Result<Json<Finding>, ApiError> {
-    let job = studio.jobs.find(&id)?;
+) -> Result<Response, ApiError> {
+    let job = studio.jobs.find(owner, &id)?;
     let path = film(&job)?;
     let Some(JobResult::Film { file: name, .. }) = job.view().result else {
         return Err(ApiError::unknown("film"));
     };
-    let found = in_turn(&studio.verifying, move || verify(&path, &name)).await?;
-    found.map(Json).map_err(ApiError::unusable)
+    let found = in_turn(&studio.verifying, (), move || look(&path, &name)).await?;
+    found.map_err(ApiError::unusable)
 }
 
 fn film(job: &Job) -> Result<Arc<TempPath>, ApiError> {

@@ -7,14 +7,15 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use gioconda_avatar::{Continuity, MotionFrame, MotionSmoother};
+use gioconda_avatar::MotionFrame;
+use gioconda_portrait::live::{Calibration, FaceReader, Look, MarkedAvatar, Seen, Stage};
+use image::RgbImage;
 
-use super::camera::{self, Calibration, FaceReader, Seen};
-use super::stage::{Look, Portrait, Stage};
+use super::jpeg;
 use crate::error::BROKEN;
 
-/// Nominal rate of cameras, for what is measured in frames.
-const FRAMES_PER_SECOND: f64 = 25.0;
+/// Nominal rate of cameras: of the first picture nobody knows how long after the one before it comes.
+const FRAMES_PER_SECOND: f32 = 25.0;
 /// Seconds that may lie between two pictures of one movement.
 const STEPS: std::ops::RangeInclusive<f32> = 0.005..=0.25;
 /// How often the statistics are told.
@@ -81,7 +82,7 @@ struct Shared {
 #[derive(Default)]
 struct Inbox {
     picture: Option<(CameraPicture, Instant)>,
-    portrait: Option<Portrait>,
+    portrait: Option<MarkedAvatar>,
     look: Option<Look>,
     calibrate: bool,
     dropped: u64,
@@ -96,23 +97,24 @@ impl Shared {
 }
 
 impl Performer {
-    /// Starts an engine. `tell` is called on its thread, which ends, and lets go of `tell`, soon after the handle is
-    /// dropped.
+    /// Starts an engine. `show` gets every picture of the portrait before it is encoded. Both it and `tell` are called on
+    /// the engine's thread, which ends, and lets go of them, soon after the handle is dropped.
     ///
     /// # Errors
     /// When the system gives no thread.
     pub fn start(
-        portrait: Portrait,
+        portrait: MarkedAvatar,
         look: Look,
+        show: impl FnMut(&RgbImage) + Send + 'static,
         tell: impl FnMut(News) + Send + 'static,
     ) -> std::io::Result<Self> {
         let shared = Arc::new(Shared { inbox: Mutex::default(), filled: Condvar::new() });
         let inside = Arc::clone(&shared);
         std::thread::Builder::new().name("performer".to_owned()).spawn(move || {
-            let mut tell = tell;
+            let (mut show, mut tell) = (show, tell);
             // A decoder that panics must not leave the socket open and silent.
             let performed = catch_unwind(AssertUnwindSafe(|| match Engine::new(portrait, look) {
-                Ok(engine) => perform(&inside, engine, &mut tell),
+                Ok(engine) => perform(&inside, engine, &mut show, &mut tell),
                 Err(error) => tell(News::Failed(error.to_string())),
             }));
             if performed.is_err() {
@@ -131,7 +133,7 @@ impl Performer {
     }
 
     /// Shows somebody else from now on.
-    pub fn portrait(&self, portrait: Portrait) {
+    pub fn portrait(&self, portrait: MarkedAvatar) {
         self.shared.inbox().portrait = Some(portrait);
     }
 
@@ -157,7 +159,7 @@ impl Drop for Performer {
 struct Work {
     picture: CameraPicture,
     arrived: Instant,
-    portrait: Option<Portrait>,
+    portrait: Option<MarkedAvatar>,
     look: Option<Look>,
     calibrate: bool,
     dropped: u64,
@@ -179,10 +181,10 @@ fn next(shared: &Shared) -> Option<Work> {
     }
 }
 
-fn perform(shared: &Shared, mut engine: Engine, tell: &mut dyn FnMut(News)) {
+fn perform(shared: &Shared, mut engine: Engine, show: &mut dyn FnMut(&RgbImage), tell: &mut dyn FnMut(News)) {
     tell(News::Ready);
     while let Some(work) = next(shared) {
-        if let Err(trouble) = engine.answer(work, tell) {
+        if let Err(trouble) = engine.answer(work, show, tell) {
             tell(News::Trouble(trouble.to_string()));
         }
     }
@@ -191,8 +193,6 @@ fn perform(shared: &Shared, mut engine: Engine, tell: &mut dyn FnMut(News)) {
 struct Engine {
     reader: FaceReader,
     stage: Stage,
-    continuity: Continuity,
-    smoother: MotionSmoother,
     /// The last picture's time on the sender's clock.
     last: Option<u32>,
     face: bool,
@@ -200,12 +200,10 @@ struct Engine {
 }
 
 impl Engine {
-    fn new(portrait: Portrait, look: Look) -> Result<Self, gioconda_avatar::Error> {
+    fn new(portrait: MarkedAvatar, look: Look) -> Result<Self, gioconda_avatar::Error> {
         Ok(Self {
             reader: FaceReader::new()?,
             stage: Stage::new(portrait, look)?,
-            continuity: Continuity::new(FRAMES_PER_SECOND),
-            smoother: MotionSmoother::new(look.smoothing, FRAMES_PER_SECOND),
             last: None,
             face: true,
             meter: Meter::new(),
@@ -214,7 +212,12 @@ impl Engine {
 
     /// Every picture is answered, one that shows nothing with the portrait as it is: who sends waits for the answer
     /// before sending more.
-    fn answer(&mut self, work: Work, tell: &mut dyn FnMut(News)) -> Result<(), gioconda_avatar::Error> {
+    fn answer(
+        &mut self,
+        work: Work,
+        show: &mut dyn FnMut(&RgbImage),
+        tell: &mut dyn FnMut(News),
+    ) -> Result<(), gioconda_avatar::Error> {
         let Work { picture, arrived, portrait, look, calibrate, dropped } = work;
         if let Err(error) = self.change(portrait, look) {
             tell(News::Trouble(error.to_string()));
@@ -222,14 +225,16 @@ impl Engine {
         if calibrate {
             self.reader.calibrate();
         }
-        let CameraPicture { sequence, milliseconds, jpeg } = picture;
-        let seen = camera::decode(&jpeg).and_then(|picture| self.read(&picture, tell));
+        let CameraPicture { sequence, milliseconds, jpeg: bytes } = picture;
+        let seen = jpeg::decode(&bytes).and_then(|picture| self.read(&picture, tell));
         let seen = seen.unwrap_or_else(|trouble| {
             tell(News::Trouble(trouble));
             None
         });
         let motion = self.motion(seen, milliseconds);
-        let jpeg = self.stage.show_jpeg(&motion)?;
+        let picture = self.stage.show(&motion)?;
+        show(picture);
+        let jpeg = jpeg::encode(picture, jpeg::LIVE_QUALITY);
         tell(News::Picture { sequence, milliseconds, jpeg, motion: Box::new(motion) });
         if let Some(statistics) = self.meter.answered(arrived, dropped) {
             tell(News::Statistics(statistics));
@@ -239,32 +244,28 @@ impl Engine {
 
     fn change(
         &mut self,
-        portrait: Option<Portrait>,
+        portrait: Option<MarkedAvatar>,
         look: Option<Look>,
     ) -> Result<(), gioconda_avatar::Error> {
         let look = look.unwrap_or(*self.stage.look());
-        if look.smoothing.to_bits() != self.stage.look().smoothing.to_bits() {
-            self.smoother = MotionSmoother::new(look.smoothing, FRAMES_PER_SECOND);
-        }
         match portrait {
-            Some(portrait) => self.stage = Stage::new(portrait, look)?,
-            None if look != *self.stage.look() => self.stage.change(look)?,
-            None => {}
+            Some(portrait) => self.stage.set_portrait(portrait, look),
+            None if look != *self.stage.look() => self.stage.change(look),
+            None => Ok(()),
         }
-        Ok(())
     }
 
     /// What the performer does in a picture, if it can be seen; the error is one line.
     fn read(
         &mut self,
-        picture: &image::RgbImage,
+        picture: &RgbImage,
         tell: &mut dyn FnMut(News),
     ) -> Result<Option<MotionFrame>, String> {
         let (seen, calibration) =
             self.reader.read(picture, self.stage.face()).map_err(|error| error.to_string())?;
         match calibration {
             Some(Calibration::Done) => {
-                self.continuity.ease();
+                self.stage.ease();
                 tell(News::Calibrated);
             }
             Some(Calibration::Failed) => tell(News::Trouble(
@@ -277,18 +278,15 @@ impl Engine {
             self.face = face;
             tell(News::Face(face));
         }
-        Ok(match seen {
-            Seen::Motion(motion) => Some(*motion),
-            Seen::FirstLook | Seen::Nobody => None,
-        })
+        Ok(seen.motion())
     }
 
     /// What the portrait is to perform after `seen`, `milliseconds` on the sender's clock.
     fn motion(&mut self, seen: Option<MotionFrame>, milliseconds: u32) -> MotionFrame {
-        let step = self.last.replace(milliseconds).map_or(1.0 / FRAMES_PER_SECOND as f32, |last| {
+        let step = self.last.replace(milliseconds).map_or(1.0 / FRAMES_PER_SECOND, |last| {
             (milliseconds.wrapping_sub(last) as f32 * 1e-3).clamp(*STEPS.start(), *STEPS.end())
         });
-        self.smoother.smooth_after(self.continuity.next_after(seen, step), step)
+        self.stage.advance(seen, step)
     }
 }
 
@@ -326,30 +324,29 @@ impl Meter {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use gioconda_avatar::{Avatar, Gains};
+    use gioconda_avatar::Avatar;
     use gioconda_face::{FaceChoice, FaceFinder, Threads};
     use gioconda_provenance::watermark::{AvatarId, Payload};
-    use image::RgbImage;
     use image::codecs::jpeg::JpegEncoder;
     use std::path::Path;
     use std::sync::mpsc::{Receiver, channel};
 
-    fn portrait() -> Portrait {
+    fn portrait() -> MarkedAvatar {
         let photo = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../assets/mona_lisa.jpg");
         let mut finder = FaceFinder::new(Threads::Shared).expect("models");
         let avatar = Avatar::from_photo(&photo, FaceChoice::Largest, &mut finder).expect("an avatar");
         let mark = Payload::today(AvatarId::of(b"x"));
-        Portrait { avatar: Arc::new(avatar), mark }
+        MarkedAvatar { avatar: Arc::new(avatar), mark }
     }
 
     fn performer(size: u32) -> (Performer, Receiver<News>) {
         let (tell, news) = channel();
         let tell = move |told| drop(tell.send(told));
-        (Performer::start(portrait(), look(size), tell).expect("a thread"), news)
+        (Performer::start(portrait(), look(size), |_| {}, tell).expect("a thread"), news)
     }
 
     fn look(size: u32) -> Look {
-        Look { size, gains: Gains::default(), smoothing: 1.0, label: None }
+        Look::default().size(size)
     }
 
     /// A picture of an empty room.
@@ -367,14 +364,14 @@ mod tests {
     fn answer(news: &Receiver<News>) -> (u32, u32) {
         loop {
             if let News::Picture { sequence, jpeg, .. } = next(news) {
-                return (sequence, camera::decode(&jpeg).expect("a JPEG").width());
+                return (sequence, jpeg::decode(&jpeg).expect("a JPEG").width());
             }
         }
     }
 
     #[test]
     fn the_newest_picture_wins_and_an_empty_room_is_answered_too() {
-        let (performer, news) = performer(96);
+        let (performer, news) = performer(256);
         for sequence in 0..50 {
             performer.picture(empty(sequence));
         }
@@ -394,17 +391,17 @@ mod tests {
 
     #[test]
     fn the_look_changes_between_two_pictures_and_broken_pictures_are_told_of_and_answered() {
-        let (performer, news) = performer(96);
+        let (performer, news) = performer(256);
         performer.picture(empty(0));
-        assert_eq!(answer(&news), (0, 96));
-        performer.look(look(128));
+        assert_eq!(answer(&news), (0, 256));
+        performer.look(look(320));
         performer.picture(empty(1));
-        assert_eq!(answer(&news), (1, 128));
+        assert_eq!(answer(&news), (1, 320));
         performer.picture(CameraPicture { jpeg: b"no JPEG".to_vec(), ..empty(2) });
         while !matches!(next(&news), News::Trouble(_)) {}
-        assert_eq!(answer(&news), (2, 128), "whoever waits for an answer gets the portrait as it is");
+        assert_eq!(answer(&news), (2, 320), "whoever waits for an answer gets the portrait as it is");
         performer.picture(empty(3));
-        assert_eq!(answer(&news), (3, 128), "the session goes on");
+        assert_eq!(answer(&news), (3, 320), "the session goes on");
         drop(performer);
         while news.recv_timeout(Duration::from_mins(1)).is_ok() {}
     }
@@ -416,7 +413,7 @@ mod tests {
             assert!(!matches!(news, News::Ready), "a panic on the engine's thread");
             heard.send(news).expect("somebody listens");
         };
-        let _performer = Performer::start(portrait(), look(96), tell).expect("a thread");
+        let _performer = Performer::start(portrait(), look(96), |_| {}, tell).expect("a thread");
         assert!(matches!(next(&news), News::Failed(line) if line == BROKEN));
     }
 }

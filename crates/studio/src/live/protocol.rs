@@ -14,7 +14,7 @@
 use axum::body::Bytes;
 use serde::{Deserialize, Serialize};
 
-use super::camera::LARGEST_JPEG;
+use super::jpeg::LARGEST_JPEG;
 use crate::options::{Options, PortraitId};
 
 /// The subprotocol's name.

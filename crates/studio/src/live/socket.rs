@@ -3,25 +3,30 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use axum::extract::State;
 use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade, rejection::WebSocketUpgradeRejection};
 use axum::http::StatusCode;
 use axum::response::Response;
 use axum::routing::any;
+use axum::{Extension, Router};
 use futures_util::stream::SplitStream;
 use futures_util::{Stream, StreamExt};
-use tokio::sync::OwnedSemaphorePermit;
+use gioconda_portrait::live::{Look, MarkedAvatar};
+use image::RgbImage;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_tungstenite::tungstenite::Error as SocketError;
 
 use super::controls::{Controls, Unheard};
 use super::outbox::{Outbox, code};
 use super::performer::{News, Performer};
 use super::protocol::{self, Answer, LARGEST_FRAME, PROTOCOL, Request};
 use super::sessions::Broadcast;
-use super::stage::{Look, Portrait};
+use crate::connections::Client;
 use crate::error::ApiError;
 use crate::extract::Part;
+use crate::limits;
 use crate::options::{Options, PortraitId};
+use crate::session::Owner;
 use crate::studio::{Shared, Studio};
 
 /// How long a page may take for its first word.
@@ -48,14 +53,18 @@ pub(crate) fn upgrade(
 
 async fn live(
     State(studio): State<Shared>,
+    owner: Owner,
+    Extension(client): Extension<Arc<Client>>,
     socket: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response, ApiError> {
     let socket = upgrade(socket, PROTOCOL, LARGEST_FRAME)?;
-    Ok(socket.on_upgrade(|socket| async move {
+    let place = socket_place(&studio.sockets)?;
+    Ok(socket.on_upgrade(move |socket| async move {
+        let _place = place;
         let (sink, stream) = socket.split();
         let outbox = Outbox::new();
         let sending = tokio::spawn(Arc::clone(&outbox).send(sink));
-        if let Err(end) = perform(&studio, stream, &outbox).await {
+        if let Err(end) = perform(&studio, owner, &client, stream, &outbox).await {
             end.tell(&outbox);
         }
         outbox.close(code::NORMAL, "");
@@ -74,6 +83,10 @@ pub(crate) struct End {
 impl End {
     pub(crate) fn not_understood(line: impl Into<String>) -> Self {
         Self { code: code::NOT_UNDERSTOOD, line: line.into(), retry_after: None }
+    }
+
+    fn too_large() -> Self {
+        Self { code: code::TOO_LARGE, line: "a message is too large".to_owned(), retry_after: None }
     }
 
     pub(crate) fn full() -> Self {
@@ -105,6 +118,7 @@ pub(crate) async fn incoming(stream: &mut SplitStream<WebSocket>) -> Result<Opti
     loop {
         let Some(message) = heard(stream).await? else { return Ok(None) };
         match message {
+            Message::Text(text) if text.len() > limits::JSON_BYTES => return Err(End::too_large()),
             Message::Text(text) => {
                 return match serde_json::from_str(&text) {
                     Ok(request) => Ok(Some(Incoming::Text(request))),
@@ -124,12 +138,16 @@ pub(crate) async fn heard(
 ) -> Result<Option<Message>, End> {
     match tokio::time::timeout(SILENT, stream.next()).await {
         Ok(Some(Ok(message))) => Ok(Some(message)),
-        Ok(Some(Err(error))) if error.to_string().contains("too long") => {
-            Err(End { code: code::TOO_LARGE, line: "a message is too large".to_owned(), retry_after: None })
-        }
+        Ok(Some(Err(error))) if is_too_large(&error) => Err(End::too_large()),
         // Silence, the end, or a connection that broke: there is nobody to tell.
         Err(_) | Ok(None | Some(Err(_))) => Ok(None),
     }
+}
+
+/// Whether the other side sent more than a message may have.
+fn is_too_large(error: &axum::Error) -> bool {
+    let cause = std::error::Error::source(error);
+    matches!(cause.and_then(|cause| cause.downcast_ref()), Some(SocketError::Capacity(_)))
 }
 
 /// What a page starts with.
@@ -153,17 +171,28 @@ pub(crate) async fn start(stream: &mut SplitStream<WebSocket>) -> Result<Option<
     }
 }
 
+/// One of the permits for `WebSocket`s.
+pub(crate) fn socket_place(sockets: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, ApiError> {
+    Arc::clone(sockets)
+        .try_acquire_owned()
+        .map_err(|_| ApiError::busy("too many live connections at the same time; try again in a moment", 5))
+}
+
 impl Studio {
-    /// The portrait that `id` means, as the engine takes it.
-    pub(crate) async fn staged(self: &Arc<Self>, id: &PortraitId) -> Result<Portrait, ApiError> {
-        let portrait = self.portrait(id).await?;
-        Ok(Portrait { avatar: Arc::new(portrait.avatar.clone()), mark: portrait.payload() })
+    /// The portrait of `owner` that `id` means, as the engine takes it.
+    pub(crate) async fn staged(
+        self: &Arc<Self>,
+        owner: Owner,
+        id: &PortraitId,
+    ) -> Result<MarkedAvatar, ApiError> {
+        let portrait = self.portrait(owner, id).await?;
+        Ok(MarkedAvatar::from(&*portrait))
     }
 
     /// How `options` want `portrait` to be shown.
     pub(crate) fn look(&self, options: &Options, size: u32, portrait: &PortraitId) -> Look {
         let label = self.label(portrait, options);
-        Look { size, gains: options.gains(), smoothing: options.smoothing, label }
+        Look::default().size(size).gains(options.gains()).smoothing(options.smoothing).label(label)
     }
 
     /// Counts what the engine tells, for Prometheus.
@@ -207,22 +236,32 @@ impl Drop for Place {
 /// One session, from the first word to the last.
 async fn perform(
     studio: &Shared,
+    owner: Owner,
+    client: &Client,
     mut stream: SplitStream<WebSocket>,
     outbox: &Arc<Outbox>,
 ) -> Result<(), End> {
     let Some(Start { portrait, options, size, .. }) = start(&mut stream).await? else { return Ok(()) };
     let place = Place::take(studio)?;
-    let staged = studio.staged(&portrait).await?;
+    // It said what it wants, and there is room for it: its connection does not give way any more.
+    client.works();
+    let staged = studio.staged(owner, &portrait).await?;
     let open = studio.sessions.open();
     let look = studio.look(&options, size, &portrait);
     let tell = teller(studio, place, outbox, open.session.clone(), Arc::clone(&open.broadcast));
-    let performer = Performer::start(staged, look, tell).map_err(ApiError::from)?;
+    let camera = Arc::clone(studio);
+    let show = move |picture: &RgbImage| {
+        if let Some(camera) = &camera.virtual_camera {
+            camera.show(picture);
+        }
+    };
+    let performer = Performer::start(staged, look, show, tell).map_err(ApiError::from)?;
     let mut controls = Controls { studio, outbox, performer, portrait, options, size };
     while let Some(incoming) = incoming(&mut stream).await? {
         match controls.hear(incoming)? {
             None => {}
             Some(Unheard::Sound(packet)) => open.broadcast.sound(&packet),
-            Some(Unheard::Portrait(portrait)) => match studio.staged(&portrait).await {
+            Some(Unheard::Portrait(portrait)) => match studio.staged(owner, &portrait).await {
                 Ok(staged) => {
                     controls.portrait = portrait;
                     controls.look();
@@ -251,9 +290,6 @@ fn teller(
         match news {
             News::Ready => outbox.say(&Answer::Ready { session: Some(session.clone()), participant: None }),
             News::Picture { sequence, milliseconds, jpeg, .. } => {
-                if let Some(camera) = &studio.virtual_camera {
-                    camera.show(&jpeg);
-                }
                 let frame = protocol::frame(None, sequence, milliseconds, &jpeg);
                 broadcast.picture(&frame);
                 outbox.picture(0, frame);
@@ -285,12 +321,14 @@ async fn broadcast(
     socket: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response, ApiError> {
     let socket = upgrade(socket, PROTOCOL, 0)?;
+    let place = socket_place(&studio.sockets)?;
     let broadcast = studio.sessions.find(&session).ok_or_else(|| ApiError::unknown("live session"))?;
     let outbox = Outbox::new();
     if !broadcast.watch(&outbox) {
         return Err(ApiError::too_many("as many watch this session as may; close another broadcast", 5));
     }
-    Ok(socket.on_upgrade(|socket| async move {
+    Ok(socket.on_upgrade(move |socket| async move {
+        let _place = place;
         let (sink, mut stream) = socket.split();
         let sending = tokio::spawn(Arc::clone(&outbox).send(sink));
         // Watchers have nothing to say; what they say is not looked at.
@@ -303,4 +341,24 @@ async fn broadcast(
         outbox.close(code::NORMAL, "");
         let _ = sending.await;
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio_tungstenite::tungstenite::error::{CapacityError, ProtocolError};
+
+    #[test]
+    fn too_large_messages_are_told_by_the_kind_of_the_error() {
+        let capacity = CapacityError::MessageTooLong { size: 2, max_size: 1 };
+        for (error, too_large) in [
+            (axum::Error::new(SocketError::Capacity(capacity)), true),
+            (axum::Error::new(SocketError::Protocol(ProtocolError::ResetWithoutClosingHandshake)), false),
+            // Words that only look like it.
+            (axum::Error::new(std::io::Error::other("the name is too long")), false),
+        ] {
+            let words = error.to_string();
+            assert_eq!(is_too_large(&error), too_large, "{words}");
+        }
+    }
 }

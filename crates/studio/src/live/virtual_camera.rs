@@ -10,7 +10,6 @@ use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 
 use image::RgbImage;
 
-use super::camera;
 use crate::error::Error;
 
 /// Side of the device's pictures, pixels.
@@ -18,7 +17,7 @@ const SIDE: u32 = 512;
 
 /// A device that is open for writing. It is closed when this goes.
 pub(crate) struct VirtualCamera {
-    pictures: SyncSender<Vec<u8>>,
+    pictures: SyncSender<RgbImage>,
 }
 
 impl VirtualCamera {
@@ -29,11 +28,10 @@ impl VirtualCamera {
     pub(crate) fn open(path: &Path) -> Result<Self, Error> {
         let failed = |what: String| Error::VirtualCamera { path: path.to_owned(), what };
         let mut device = device::open(path).map_err(failed)?;
-        let (pictures, waiting) = sync_channel::<Vec<u8>>(1);
+        let (pictures, waiting) = sync_channel::<RgbImage>(1);
         let name = path.to_owned();
         let show = move || {
-            for jpeg in waiting {
-                let Ok(picture) = camera::decode(&jpeg) else { continue };
+            for picture in waiting {
                 let frame = yuyv(&gioconda_media::resize(&picture, SIDE, SIDE));
                 if let Err(error) = std::io::Write::write_all(&mut device, &frame) {
                     tracing::error!(
@@ -49,9 +47,9 @@ impl VirtualCamera {
         Ok(Self { pictures })
     }
 
-    /// Shows a JPEG, unless the one before is still being shown.
-    pub(crate) fn show(&self, jpeg: &[u8]) {
-        match self.pictures.try_send(jpeg.to_vec()) {
+    /// Shows a picture, unless the one before is still being shown.
+    pub(crate) fn show(&self, picture: &RgbImage) {
+        match self.pictures.try_send(picture.clone()) {
             // Behind, or broken; the thread has said so.
             Ok(()) | Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {}
         }

@@ -46,6 +46,11 @@ impl Address {
         format!("{}/relay/{escaped}", self.base)
     }
 
+    /// Brings `token` to the relay, in the place of one in its address.
+    pub fn set_token(&mut self, token: String) {
+        self.token = Some(token);
+    }
+
     /// What the relay wants to hear from those who come.
     pub(crate) fn token(&self) -> Option<&str> {
         self.token.as_deref()

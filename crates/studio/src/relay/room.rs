@@ -1,6 +1,7 @@
 //! Rooms and who is in them.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -16,11 +17,13 @@ pub struct Limits {
     pub rooms: usize,
     /// Participants of one room.
     pub participants: usize,
+    /// Bytes of all portraits that are kept for those who come later.
+    pub portrait_bytes: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { rooms: 1_000, participants: 8 }
+        Self { rooms: 1_000, participants: 8, portrait_bytes: 256 << 20 }
     }
 }
 
@@ -53,6 +56,8 @@ pub enum Refusal {
 pub struct Relay {
     limits: Limits,
     rooms: Mutex<HashMap<String, Arc<Mutex<Room>>>>,
+    /// Bytes of portraits that are kept at the moment.
+    portraits: AtomicUsize,
 }
 
 #[derive(Default)]
@@ -66,10 +71,32 @@ struct Member {
     participant: u32,
     name: String,
     /// As it is relayed.
-    portrait: Option<Bytes>,
+    portrait: Option<Kept>,
     queue: Sender<Delivery>,
     second: Instant,
     packets: u32,
+}
+
+/// A portrait, counted among the bytes of all as long as it is kept.
+struct Kept {
+    relay: Arc<Relay>,
+    packet: Bytes,
+}
+
+impl Kept {
+    /// `None` when there is no room for it.
+    fn new(relay: &Arc<Relay>, packet: Bytes) -> Option<Self> {
+        let more =
+            |bytes: usize| Some(bytes + packet.len()).filter(|&sum| sum <= relay.limits.portrait_bytes);
+        relay.portraits.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).ok()?;
+        Some(Self { relay: Arc::clone(relay), packet })
+    }
+}
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        self.relay.portraits.fetch_sub(self.packet.len(), Ordering::Relaxed);
+    }
 }
 
 /// A place in a room; dropping it is leaving.
@@ -88,7 +115,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl Relay {
     /// No rooms yet.
     pub fn new(limits: Limits) -> Arc<Self> {
-        Arc::new(Self { limits, rooms: Mutex::default() })
+        Arc::new(Self { limits, rooms: Mutex::default(), portraits: AtomicUsize::new(0) })
     }
 
     /// Takes a seat in `room`, which is made if need be, for somebody called `name`. Everybody who is there already
@@ -112,7 +139,10 @@ impl Relay {
         inside.next += 1;
         let welcome = inside.members.iter().flat_map(|member| {
             let joined = Notice::Joined { participant: member.participant, name: member.name.clone() };
-            [Some(Delivery::Notice(joined)), member.portrait.clone().map(Delivery::Packet)]
+            [
+                Some(Delivery::Notice(joined)),
+                member.portrait.as_ref().map(|kept| Delivery::Packet(kept.packet.clone())),
+            ]
         });
         for delivery in welcome.flatten() {
             // The queue is empty and longer than any room's welcome.
@@ -166,7 +196,8 @@ impl Seat {
         self.participant
     }
 
-    /// Passes a frame ([`wire::frame`]) on to the others; `false` when it is not one, or a second portrait.
+    /// Passes a frame ([`wire::frame`]) on to the others; `false` when it is not one, a second
+    /// portrait, or one that there is no room for.
     pub fn send(&self, frame: &[u8]) -> bool {
         let Some((kind, _)) = wire::parse(frame) else { return false };
         let packet = wire::relayed(self.participant, frame);
@@ -175,7 +206,8 @@ impl Seat {
             return true;
         };
         if kind == Kind::Portrait {
-            if own.portrait.replace(packet.clone()).is_some() {
+            let Some(kept) = Kept::new(&self.relay, packet.clone()) else { return false };
+            if own.portrait.replace(kept).is_some() {
                 return false;
             }
             let deliver = Delivery::Packet(packet);
@@ -228,7 +260,7 @@ mod tests {
     use super::*;
 
     fn relay(rooms: usize, participants: usize) -> Arc<Relay> {
-        Relay::new(Limits { rooms, participants })
+        Relay::new(Limits { rooms, participants, ..Limits::default() })
     }
 
     fn drain(receiver: &mut Receiver<Delivery>) -> Vec<Delivery> {
@@ -256,6 +288,27 @@ mod tests {
         assert_eq!(drain(&mut to_ada), [Delivery::Notice(Notice::Left { participant: 1 })]);
         drop(ada);
         assert_eq!(relay.population(), (0, 0));
+    }
+
+    #[test]
+    fn portraits_take_a_bounded_memory() {
+        let portrait = wire::frame(Kind::Portrait, &[0; 100]);
+        let relay = Relay::new(Limits { portrait_bytes: 250, ..Limits::default() });
+        let mut seats = Vec::new();
+        let sent: Vec<bool> = (0..3)
+            .map(|number| {
+                let (seat, deliveries) = relay.join(&format!("room {number}"), "").expect("a seat");
+                let sent = seat.send(&portrait);
+                seats.push((seat, deliveries));
+                sent
+            })
+            .collect();
+        assert_eq!(sent, [true, true, false]);
+        assert!(!seats[0].0.send(&portrait), "one each");
+        seats.remove(1);
+        assert!(seats[1].0.send(&portrait), "who leaves makes room");
+        drop(seats);
+        assert_eq!(relay.portraits.load(Ordering::Relaxed), 0);
     }
 
     #[test]

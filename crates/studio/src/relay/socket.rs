@@ -5,13 +5,13 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade, rejection::WebSocketUpgradeRejection};
 use axum::extract::{Request, State};
 use axum::http::{StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get};
+use axum::{Extension, Router};
 use futures_util::stream::SplitSink;
 use futures_util::{SinkExt, StreamExt};
 use tokio::net::TcpListener;
@@ -20,11 +20,12 @@ use tokio::sync::mpsc::Receiver;
 
 use super::room::{Delivery, Limits, Refusal, Relay, Seat};
 use super::wire::{self, LARGEST_FRAME, LONGEST_NAME, LONGEST_ROOM, Notice, PROTOCOL};
-use crate::connections::{self, Bounds};
+use crate::connections::{self, Bounds, Client};
 use crate::error::{ApiError, Error};
 use crate::extract::Part;
+use crate::limits;
 use crate::live::outbox::code;
-use crate::live::socket::{End, heard, upgrade};
+use crate::live::socket::{End, heard, socket_place, upgrade};
 use crate::server::interrupted;
 use crate::token::{Token, link};
 
@@ -35,9 +36,20 @@ const PING_EVERY: Duration = Duration::from_secs(15);
 /// How long a participant may take for one frame.
 const SEND_WITHIN: Duration = Duration::from_secs(10);
 
-/// The relay's address, for whichever state a server has.
-pub(crate) fn routes<S: Clone + Send + Sync + 'static>(relay: Arc<Relay>) -> Router<S> {
-    Router::new().route("/relay/{room}", any(join)).with_state(relay)
+/// What requests to a relay share.
+#[derive(Clone)]
+struct Served {
+    relay: Arc<Relay>,
+    /// Permits for its `WebSocket`s.
+    sockets: Arc<Semaphore>,
+}
+
+/// The relay's address, for whichever state a server has. Each `WebSocket` takes one of the permits in `sockets`.
+pub(crate) fn routes<S: Clone + Send + Sync + 'static>(
+    relay: Arc<Relay>,
+    sockets: Arc<Semaphore>,
+) -> Router<S> {
+    Router::new().route("/relay/{room}", any(join)).with_state(Served { relay, sockets })
 }
 
 /// Connections that a full relay has for those whom it must tell so.
@@ -63,19 +75,23 @@ pub async fn serve(
     ready: impl FnOnce(&str),
     end: impl Future<Output = ()> + Send,
 ) -> Result<(), Error> {
-    let Settings { listen, limits, token } = settings;
+    let Settings { listen, limits: most, token } = settings;
     let failed = |cause| Error::Listen { address: listen, cause };
     let listener = TcpListener::bind(listen).await.map_err(failed)?;
     let token = Token::of_server(listen, token.as_deref());
     ready(&link("ws", listener.local_addr().map_err(failed)?, token.as_ref()));
+    let connections = most.rooms.saturating_mul(most.participants).saturating_add(SPARE_CONNECTIONS);
+    let sockets = Arc::new(Semaphore::new(connections.min(Semaphore::MAX_PERMITS)));
     let app = Router::new()
-        .merge(routes(Relay::new(limits)))
-        .layer(from_fn_with_state(token.map(Arc::new), guard))
+        .merge(routes(Relay::new(most), sockets))
+        .layer(from_fn_with_state(token.clone().map(Arc::new), guard))
         .route("/healthz", get(|| async { "ok" }));
-    let connections = limits.rooms.saturating_mul(limits.participants).saturating_add(SPARE_CONNECTIONS);
     let bounds = Bounds {
-        connections: connections.min(Semaphore::MAX_PERMITS),
-        head_within: crate::limits::HEAD_WITHIN,
+        connections,
+        unproven: token.map(|_| limits::UNPROVEN_CONNECTIONS),
+        of_one_address: limits::CONNECTIONS_OF_ONE_ADDRESS,
+        head_within: limits::HEAD_WITHIN,
+        read_within: limits::READ_WITHIN,
     };
     tokio::select! {
         never = connections::serve(listener, app, bounds) => match never {},
@@ -102,17 +118,25 @@ async fn guard(State(token): State<Option<Arc<Token>>>, request: Request, next: 
     if token.is_some_and(|token| !token.is_borne(request.headers())) {
         return forbidden("this relay asks for its token; use the address it printed when it started");
     }
+    if let Some(client) = request.extensions().get::<Arc<Client>>() {
+        client.is_proven();
+    }
     next.run(request).await
 }
 
 async fn join(
-    State(relay): State<Arc<Relay>>,
+    State(Served { relay, sockets }): State<Served>,
+    Extension(client): Extension<Arc<Client>>,
     Part(room): Part<String>,
     socket: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response, ApiError> {
     let socket = upgrade(socket, PROTOCOL, LARGEST_FRAME)?.read_buffer_size(4 << 10).write_buffer_size(0);
     let room = room_name(&room)?;
-    Ok(socket.on_upgrade(move |socket| take_part(relay, room, socket)))
+    let place = socket_place(&sockets)?;
+    Ok(socket.on_upgrade(move |socket| async move {
+        let _place = place;
+        take_part(relay, client, room, socket).await;
+    }))
 }
 
 /// The room that is meant; names are kept short.
@@ -122,7 +146,7 @@ pub(crate) fn room_name(room: &str) -> Result<String, ApiError> {
     })
 }
 
-async fn take_part(relay: Arc<Relay>, room: String, mut socket: WebSocket) {
+async fn take_part(relay: Arc<Relay>, client: Arc<Client>, room: String, mut socket: WebSocket) {
     let (seat, deliveries) = match admit(&relay, &room, &mut socket).await {
         Ok(Some(admitted)) => admitted,
         Ok(None) => return,
@@ -131,6 +155,7 @@ async fn take_part(relay: Arc<Relay>, room: String, mut socket: WebSocket) {
             return;
         }
     };
+    client.works();
     let (sink, mut stream) = socket.split();
     let mut sending = tokio::spawn(deliver(deliveries, sink));
     let (end, sink) = tokio::select! {
@@ -197,7 +222,9 @@ async fn listen(seat: &Seat, stream: &mut futures_util::stream::SplitStream<WebS
         match message {
             Message::Binary(frame) => {
                 if !seat.send(&frame) {
-                    return Err(End::not_understood("not a packet of this version, or a second portrait"));
+                    return Err(End::not_understood(
+                        "not a packet of this version, a second portrait, or one too many for this relay",
+                    ));
                 }
             }
             Message::Text(_) => return Err(End::not_understood("a participant joins once")),
