@@ -1,7 +1,9 @@
 //! Every command, option and help text: the one table from which parsing, `--help`, completions and the man page
 //! are made. `cli/` holds the options of those who train networks, and of those who serve.
 
+#[cfg(feature = "train")]
 mod networks;
+#[cfg(feature = "studio")]
 mod studio;
 
 use std::ffi::OsStr;
@@ -13,8 +15,10 @@ use gioconda_avatar::builtin_motions;
 use gioconda_face::FaceChoice;
 use gioconda_provenance::Subject;
 
+#[cfg(feature = "train")]
 pub(crate) use networks::{AvatarSource, EvalArgs, ExportArgs, PrepareArgs, TrainArgs};
-pub(crate) use studio::{RelayArgs, StudioArgs};
+#[cfg(feature = "studio")]
+pub(crate) use studio::{RelayArgs, StudioArgs, TokenArgs, token};
 
 /// One photo in, a talking portrait out.
 #[derive(Debug, Parser)]
@@ -56,16 +60,22 @@ pub(crate) enum Command {
     /// Make one avatar file of a person from 1 to 32 photos
     Learn(LearnArgs),
     /// Open the studio: portraits in the browser, alone, live or on a call
+    #[cfg(feature = "studio")]
     Studio(StudioArgs),
     /// Carry the calls of studios on different machines: motion, sound and portraits, nothing else
+    #[cfg(feature = "studio")]
     Relay(RelayArgs),
     /// Train the networks on prepared clips of many people
+    #[cfg(feature = "train")]
     Train(Box<TrainArgs>),
     /// Write a generator as ONNX, for other programs
+    #[cfg(feature = "train")]
     Export(ExportArgs),
     /// Say how good the pictures are: score a renderer on clips, or compare two reports
+    #[cfg(feature = "train")]
     Eval(Box<EvalArgs>),
     /// Make training data of a folder of clips: tracked, cropped, thinned
+    #[cfg(feature = "train")]
     Prepare(PrepareArgs),
     /// Say whether a file is marked as made by AI, by whom, and whether it was changed since
     Verify(VerifyArgs),
@@ -148,7 +158,9 @@ pub(crate) struct PictureOptions {
     #[arg(long)]
     pub(crate) crop: bool,
 
-    /// Side of the crop [default: 512], or longest side of the whole photo [default: its own, at most 1920]
+    /// Side of the crop [default: 512], or longest side of the whole photo [default: its own, at most 1920]; 256 or more
+    ///
+    /// In smaller frames the invisible watermark cannot be read again; they are made with --no-provenance only.
     #[arg(long, value_name = "PIXELS", value_parser = clap::value_parser!(u32).range(64..=4096))]
     pub(crate) size: Option<u32>,
 
@@ -223,7 +235,7 @@ pub(crate) struct ProvenanceOptions {
     pub(crate) subject: Option<Subject>,
 
     /// Who agreed to what; it is kept in the output
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", value_parser = text::<65_536>)]
     pub(crate) consent: Option<String>,
 
     /// Name the photo's and the driver's files in the output's statement
@@ -259,14 +271,26 @@ pub(crate) enum LabelArg {
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Two things are looked for: a signed statement in the file (C2PA Content Credentials), of any program, and Gioconda's
-invisible mark in the picture, which outlives scaling, cropping and compression. Nothing is sent anywhere.
+Two things are looked for: a signed manifest in the file (C2PA Content Credentials), of any program, and Gioconda's
+invisible watermark in the picture, which outlives scaling, cropping and compression. Nothing is sent anywhere.
 
-Exit codes: 0 every file is marked and unchanged, 3 one is not marked, 4 one was changed since it was signed.")]
+A manifest in the file comes before one in a file NAME.c2pa beside it. A long clip is looked at in frames spread over
+all of it.
+
+Exit codes, of the worst file:
+  0  every file says that it is made by AI, and was not changed
+  1  a file could not be read
+  3  one does not say so: it has neither a manifest nor a watermark, or a manifest of another kind, such as a camera's
+  4  one was changed since it was signed
+  5  one has a signed manifest that cannot be read or judged; whether it was changed is not known")]
 pub(crate) struct VerifyArgs {
     /// Pictures, clips, or folders of them
     #[arg(required = true, value_name = "FILE|FOLDER", value_hint = ValueHint::AnyPath)]
     pub(crate) files: Vec<PathBuf>,
+
+    /// Look for the invisible watermark in every frame of a clip, which takes minutes for a long one
+    #[arg(long)]
+    pub(crate) thorough: bool,
 
     /// Print the findings as JSON
     #[arg(long)]
@@ -284,7 +308,7 @@ pub(crate) struct RecordArgs {
     pub(crate) output: Option<PathBuf>,
 
     /// A line that says what is performed [default: the clip's name]
-    #[arg(long)]
+    #[arg(long, value_parser = text::<4096>)]
     pub(crate) title: Option<String>,
 
     /// Where in the clip to start
@@ -354,7 +378,7 @@ pub(crate) struct LearnArgs {
     pub(crate) subject: Option<Subject>,
 
     /// Who agreed to this avatar and to what; kept in the file
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", value_parser = text::<65_536>)]
     pub(crate) consent: Option<String>,
 
     /// Which face of the photos, where there are several
@@ -434,6 +458,15 @@ pub(crate) enum RendererArg {
     Mesh,
     /// The warped photo, corrected by a network
     Neural,
+}
+
+/// A text of at most `MOST` bytes: what is written is read again, and readers have limits.
+fn text<const MOST: usize>(text: &str) -> Result<String, String> {
+    if text.len() <= MOST {
+        Ok(text.to_owned())
+    } else {
+        Err(format!("longer than {MOST} bytes; shorten it"))
+    }
 }
 
 fn face_choice(text: &str) -> Result<FaceChoice, String> {

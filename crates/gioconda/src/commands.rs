@@ -1,31 +1,30 @@
 //! The commands, a file each.
 
-use std::path::{Path, PathBuf};
-
 pub(crate) mod animate;
+#[cfg(feature = "studio")]
+pub(crate) mod decode_upload;
+#[cfg(feature = "train")]
 pub(crate) mod eval;
+#[cfg(feature = "train")]
 pub(crate) mod export;
 pub(crate) mod generate;
 pub(crate) mod inspect;
 pub(crate) mod learn;
 pub(crate) mod models;
 pub(crate) mod motions;
+#[cfg(feature = "train")]
+pub(crate) mod networks_folder;
 pub(crate) mod outputs;
+#[cfg(feature = "train")]
 pub(crate) mod prepare;
 pub(crate) mod provenance;
 pub(crate) mod record;
+#[cfg(feature = "studio")]
 pub(crate) mod relay;
+#[cfg(feature = "studio")]
 pub(crate) mod studio;
+#[cfg(feature = "studio")]
+mod token;
+#[cfg(feature = "train")]
 pub(crate) mod train;
 pub(crate) mod verify;
-
-/// Names the folder of perceptual and measuring networks where no option does.
-const NETWORKS_VARIABLE: &str = "GIOCONDA_PERCEPTUAL_DIR";
-/// Where these networks lie beside a development tree.
-const NETWORKS_FOLDER: &str = "../shared/models";
-
-/// The folder of perceptual and measuring networks: the one `named`, or the environment's, or the development tree's.
-fn networks_folder(named: Option<&Path>) -> PathBuf {
-    let named = named.map(PathBuf::from).or_else(|| std::env::var_os(NETWORKS_VARIABLE).map(PathBuf::from));
-    named.unwrap_or_else(|| PathBuf::from(NETWORKS_FOLDER))
-}

@@ -1,14 +1,27 @@
-//! What the user sees: progress, warnings, summaries, and failures.
+//! What the user sees: progress, warnings, summaries, and failures. `report/training.rs` has the bars of those who train
+//! networks.
+//!
+//! Everything that the program prints goes through this file, and nothing through it unescaped: what it says of files
+//! holds untrusted names and texts. A line is one line ([`OneLine`]), a text keeps its own line feeds
+//! ([`Lines`]), JSON stays JSON. Clippy refuses `println!` elsewhere (`main.rs`).
+#![allow(clippy::print_stderr, reason = "this is the one place that prints")]
+
+#[cfg(feature = "train")]
+mod training;
 
 use std::cell::Cell;
-use std::fmt::Display;
+use std::fmt::{Display, Write as _};
 use std::io::{self, ErrorKind, IsTerminal as _, Write as _};
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
+use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use gioconda_avatar::{Error, Progress, Summary};
-use gioconda_train::LogEntry;
+use gioconda_media::{Lines, OneLine, is_unprintable};
 use indicatif::{ProgressBar, ProgressStyle};
+use serde::Serialize;
+
+use crate::interrupt;
 
 /// Why a command did not do what it was asked to.
 #[derive(Debug)]
@@ -19,30 +32,41 @@ pub(crate) enum Failure {
     Usage(String),
     /// Everything has been said already; exit code 1.
     Reported,
-    /// `verify` has found, and said, that a file bears no marks; exit code 3.
+    /// `verify` has found, and said, that a file does not say that it is made by AI; exit code 3.
     Unmarked,
     /// `verify` has found, and said, that a file was changed; exit code 4.
     Tampered,
+    /// `verify` has found, and said, that a file's manifest cannot be read or judged; exit code 5.
+    Unverifiable,
 }
 
 impl Failure {
     /// Prints the failure to standard error, once.
     pub(crate) fn report(&self) {
         match self {
-            Self::Failed(line) => eprintln!("error: {line}"),
-            Self::Usage(line) => eprintln!("error: {line}\n\nFor more information, try '--help'."),
-            Self::Reported | Self::Unmarked | Self::Tampered => {}
+            Self::Failed(line) => error(line),
+            Self::Usage(line) => {
+                error(line);
+                eprintln!("\nFor more information, try '--help'.");
+            }
+            Self::Reported | Self::Unmarked | Self::Tampered | Self::Unverifiable => {}
         }
     }
 
     /// What the program ends with.
     pub(crate) fn exit_code(&self) -> ExitCode {
-        ExitCode::from(match self {
+        ExitCode::from(self.code())
+    }
+
+    /// The number of [`Failure::exit_code`].
+    pub(crate) fn code(&self) -> u8 {
+        match self {
             Self::Failed(_) | Self::Reported => 1,
             Self::Usage(_) => 2,
             Self::Unmarked => 3,
             Self::Tampered => 4,
-        })
+            Self::Unverifiable => 5,
+        }
     }
 }
 
@@ -53,19 +77,72 @@ impl<E: std::error::Error> From<E> for Failure {
 }
 
 /// `error` for the user; where faces were found and none was chosen, with the `option` that chooses.
-pub(crate) fn in_words(error: &Error, option: &str) -> String {
+pub(crate) fn in_words(error: &gioconda_portrait::Error, option: &str) -> String {
     match error {
-        Error::FaceChoice { .. } => format!("{error}; choose with {option} N or {option} largest"),
+        gioconda_portrait::Error::Avatar(Error::FaceChoice { .. }) => {
+            format!("{error}; choose with {option} N or {option} largest")
+        }
         other => other.to_string(),
     }
 }
 
-/// Writes to standard output; a reader that has gone away (`| head`) is no failure.
-pub(crate) fn print(text: impl Display) -> Result<(), Failure> {
+/// A line on standard error about what failed; the program may go on with the next file.
+pub(crate) fn error(line: impl Display) {
+    eprintln!("error: {}", OneLine(line));
+}
+
+/// A line on standard error.
+fn note(line: impl Display) {
+    eprintln!("{}", OneLine(line));
+}
+
+/// Ends a line of standard error that was begun.
+pub(crate) fn end_line() {
+    eprintln!();
+}
+
+/// Writes a line to standard output; a reader that has gone away (`| head`) is no failure.
+pub(crate) fn print(line: impl Display) -> Result<(), Failure> {
+    write_out(OneLine(line))
+}
+
+/// Writes a text of several lines, such as a table.
+pub(crate) fn print_text(text: impl Display) -> Result<(), Failure> {
+    write_out(Lines(text))
+}
+
+/// Writes `value` as JSON that people can read.
+pub(crate) fn print_json(value: &impl Serialize) -> Result<(), Failure> {
+    print_json_text(&serde_json::to_string_pretty(value)?)
+}
+
+/// Writes a JSON text.
+pub(crate) fn print_json_text(json: &str) -> Result<(), Failure> {
+    write_out(visible_json(json))
+}
+
+fn write_out(text: impl Display) -> Result<(), Failure> {
     match writeln!(io::stdout().lock(), "{text}") {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error.into()),
         _ => Ok(()),
     }
+}
+
+/// The same JSON with what a terminal obeys or nobody sees as `\uXXXX`. JSON's own rules ask for that below U+0020 only;
+/// such characters can stand nowhere but in strings, and the line feeds between them are the text's own.
+fn visible_json(json: &str) -> String {
+    let mut visible = String::with_capacity(json.len());
+    for c in json.chars() {
+        if c != '\n' && is_unprintable(c) {
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                // Writing to a String cannot fail.
+                let _ = write!(visible, "\\u{unit:04x}");
+            }
+        } else {
+            visible.push(c);
+        }
+    }
+    visible
 }
 
 /// Standard error, as loud as the user wants it.
@@ -74,12 +151,17 @@ pub(crate) struct Terminal {
 }
 
 impl Terminal {
-    /// Asks a question and returns the line that is answered; nothing where nobody is there to answer.
+    /// Asks a question and returns the line that is answered; nothing where nobody is there to answer. Ctrl-C ends the
+    /// program while the question stands.
     pub(crate) fn ask(&self, question: impl Display) -> Option<String> {
         if self.quiet || !io::stdin().is_terminal() || !io::stderr().is_terminal() {
             return None;
         }
-        eprint!("{question} ");
+        let _asking = interrupt::ends_at_once();
+        if interrupt::flag().load(Ordering::SeqCst) {
+            return None;
+        }
+        eprint!("{} ", OneLine(question));
         let mut answer = String::new();
         io::stdin().read_line(&mut answer).ok().map(|_| answer.trim().to_owned())
     }
@@ -92,48 +174,24 @@ impl Terminal {
     /// A line about what was done.
     pub(crate) fn say(&self, line: impl Display) {
         if !self.quiet {
-            eprintln!("{line}");
+            note(line);
         }
     }
 
     /// A line about something the user may want to change.
     pub(crate) fn warn(&self, line: impl Display) {
         if !self.quiet {
-            eprintln!("warning: {line}");
+            eprintln!("warning: {}", OneLine(line));
         }
     }
 
     /// A bar for work on frames, called `name`; hidden when quiet or not on a terminal.
     pub(crate) fn bar(&self, name: &str) -> Bar {
         let bar = if self.quiet { ProgressBar::hidden() } else { ProgressBar::no_length() };
-        bar.set_prefix(name.to_owned());
+        bar.set_prefix(OneLine(name).to_string());
         bar.set_style(style("{prefix} {spinner} {pos} frames  {per_sec}"));
         bar.enable_steady_tick(Duration::from_millis(200));
         Bar { bar, total_known: Cell::new(false) }
-    }
-
-    /// A bar over the clips of a data set, and the frames followed; hidden when quiet or not on a terminal.
-    pub(crate) fn clips(&self) -> ClipsBar {
-        let bar = if self.quiet { ProgressBar::hidden() } else { ProgressBar::no_length() };
-        bar.set_style(style("{wide_bar} {pos}/{len} clips  {msg}  {eta} left"));
-        bar.enable_steady_tick(Duration::from_millis(200));
-        ClipsBar { bar, started: Instant::now() }
-    }
-
-    /// A bar for `total` steps of learning; hidden when quiet or not on a terminal.
-    pub(crate) fn steps(&self, total: u64) -> StepBar {
-        let bar = if self.quiet { ProgressBar::hidden() } else { ProgressBar::new(total) };
-        bar.set_style(style("learning {wide_bar} {pos}/{len}  loss {msg}  {eta} left"));
-        StepBar { bar }
-    }
-}
-
-impl Terminal {
-    /// A bar for a training run; hidden when quiet or not on a terminal.
-    pub(crate) fn training(&self) -> TrainingBar {
-        let bar = if self.quiet { ProgressBar::hidden() } else { ProgressBar::no_length() };
-        bar.set_style(style("step {pos}/{len}  {eta} left  {wide_msg}"));
-        TrainingBar { bar, quiet: self.quiet }
     }
 }
 
@@ -170,89 +228,6 @@ impl Drop for Bar {
     }
 }
 
-/// A progress bar over steps of learning.
-pub(crate) struct StepBar {
-    bar: ProgressBar,
-}
-
-impl StepBar {
-    /// Shows that `done` steps are done, the last with this loss.
-    pub(crate) fn show(&self, done: u64, loss: f64) {
-        self.bar.set_message(format!("{loss:.4}"));
-        self.bar.set_position(done);
-    }
-}
-
-impl Drop for StepBar {
-    fn drop(&mut self) {
-        self.bar.finish_and_clear();
-    }
-}
-
-/// A progress bar over the steps of a training run.
-pub(crate) struct TrainingBar {
-    bar: ProgressBar,
-    quiet: bool,
-}
-
-impl TrainingBar {
-    /// The run goes from `step` to `steps`.
-    pub(crate) fn start(&self, step: u64, steps: u64) {
-        self.bar.set_length(steps);
-        self.bar.set_position(step);
-        // What was done before must not make the rest look quick.
-        self.bar.reset_eta();
-    }
-
-    /// Shows where the run stands: losses, speed, and what the data cost.
-    pub(crate) fn show(&self, step: u64, entry: &LogEntry) {
-        let losses = entry.losses.named().filter(|(_, value)| *value != 0.0);
-        let losses: Vec<_> = losses.map(|(name, value)| format!("{name} {value:.4}")).collect();
-        self.bar.set_message(format!(
-            "{:.2} steps/s  waiting {:.0} %  {}",
-            entry.steps_per_second,
-            100.0 * entry.waiting,
-            losses.join("  ")
-        ));
-        self.bar.set_position(step);
-    }
-
-    /// A line above the bar.
-    pub(crate) fn say(&self, line: &str) {
-        if !self.quiet {
-            self.bar.suspend(|| eprintln!("{line}"));
-        }
-    }
-}
-
-impl Drop for TrainingBar {
-    fn drop(&mut self) {
-        self.bar.finish_and_clear();
-    }
-}
-
-/// A progress bar over the clips of a data set.
-pub(crate) struct ClipsBar {
-    bar: ProgressBar,
-    started: Instant,
-}
-
-impl ClipsBar {
-    /// Shows where the work stands; may be called from several threads.
-    pub(crate) fn update(&self, progress: gioconda_dataset::Progress) {
-        self.bar.set_length(progress.clips as u64);
-        self.bar.set_position(progress.clips_done as u64);
-        let rate = progress.frames as f64 / self.started.elapsed().as_secs_f64().max(1e-6);
-        self.bar.set_message(format!("{} frames, {rate:.0} frames/s", progress.frames));
-    }
-}
-
-impl Drop for ClipsBar {
-    fn drop(&mut self) {
-        self.bar.finish_and_clear();
-    }
-}
-
 /// The one line at the end of an animation.
 pub(crate) fn summary(output: &std::path::Path, summary: &Summary) -> String {
     let stages = &summary.stages;
@@ -277,4 +252,20 @@ pub(crate) fn summary(output: &std::path::Path, summary: &Summary) -> String {
         stages.render,
         stages.encode,
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn json_says_the_same_and_shows_what_is_hidden() {
+        let title = "a\u{202e}b\u{9b}31m\u{7f}\n\u{1b}[0m \u{e0041} é \u{1f600}";
+        let json =
+            visible_json(&serde_json::to_string_pretty(&[title]).expect("a string has a form in JSON"));
+        assert!(!json.chars().any(|c| c != '\n' && is_unprintable(c)), "{json}");
+        assert!(json.contains("\\u202e") && json.contains('é'), "{json}");
+        let read: Vec<String> = serde_json::from_str(&json).expect("it is JSON");
+        assert_eq!(read, [title]);
+    }
 }

@@ -6,9 +6,6 @@ use std::fs;
 
 use program::{BRIEF, Scratch, shared, workspace};
 
-/// What is said of every film as small as these, and the only warning a good run gives.
-const FEW_PIXELS: &str = "pixels are few for the invisible mark";
-
 /// A clip with AAC sound, 448 pixels square, 25 frames a second.
 const TALKING: &str = "data/val/liveportrait_d9/d9.mp4";
 
@@ -21,14 +18,14 @@ fn every_format_holds_the_frames_asked_for() {
     let scratch = Scratch::new();
     scratch.film("nod.mp4", 15, 15);
     let cases = [
-        ("a.mp4", "", 10, (128, 128), 25.0),
-        ("a.gif", "", 10, (128, 128), 25.0),
-        ("a.webp", "", 10, (128, 128), 25.0),
-        ("frames", "", 10, (128, 128), 25.0),
-        ("fps.mp4", "--fps 10", 4, (128, 128), 10.0),
-        ("late.mp4", "--start 0.4", 5, (128, 128), 25.0),
-        ("twice.mp4", "--loop 2", 20, (128, 128), 25.0),
-        ("beside.mp4", "--side-by-side", 10, (256, 128), 25.0),
+        ("a.mp4", "", 10, (256, 256), 25.0),
+        ("a.gif", "", 10, (256, 256), 25.0),
+        ("a.webp", "", 10, (256, 256), 25.0),
+        ("frames", "", 10, (256, 256), 25.0),
+        ("fps.mp4", "--fps 10", 4, (256, 256), 10.0),
+        ("late.mp4", "--start 0.4", 5, (256, 256), 25.0),
+        ("twice.mp4", "--loop 2", 20, (256, 256), 25.0),
+        ("beside.mp4", "--side-by-side", 10, (512, 256), 25.0),
     ];
     for (output, options, frames, size, fps) in cases {
         let run = scratch.succeed(&format!("animate mona.jpg -d nod.mp4 -o {output} {BRIEF} {options}"));
@@ -38,7 +35,7 @@ fn every_format_holds_the_frames_asked_for() {
         // GIF counts in hundredths of a second, and a folder has no rate.
         assert!(output == "frames" || (info.fps - fps).abs() < 0.02 * fps, "{output}: {} frames/s", info.fps);
         let warnings: Vec<_> = run.stderr.lines().filter(|line| line.contains("warning")).collect();
-        assert!(matches!(warnings[..], [few] if few.contains(FEW_PIXELS)), "{output}: {}", run.stderr);
+        assert!(warnings.is_empty(), "{output}: {}", run.stderr);
     }
     assert_eq!(scratch.names("frames").first().map(String::as_str), Some("000001.png"));
     assert_eq!(scratch.names("").len(), 2 + cases.len(), "nothing else stays: {:?}", scratch.names(""));
@@ -59,9 +56,9 @@ fn the_whole_photo_keeps_its_size_and_its_background() {
     assert_eq!(moved(0, 0, 60) + moved(600, 1000, 100), 0, "the background stands still");
     assert!(moved(320, 280, 100) > 5000, "the face moves");
 
-    scratch.succeed("animate mona.jpg -d nod.mp4 --duration 0.2 --size 200 -o small.mp4");
+    scratch.succeed("animate mona.jpg -d nod.mp4 --duration 0.2 --size 400 -o small.mp4");
     let (info, _) = scratch.read("small.mp4");
-    assert_eq!((info.width, info.height), (128, 200));
+    assert_eq!((info.width, info.height), (256, 400));
 }
 
 #[test]
@@ -91,12 +88,12 @@ fn the_driver_stands_to_the_left() {
     for drive in ["nod.mp4", "nod.motion"] {
         scratch.succeed(&format!("animate mona.jpg -d {drive} -o beside.mp4 --side-by-side {BRIEF}"));
         let (info, frames) = scratch.read("beside.mp4");
-        assert_eq!((info.width, info.height), (256, 128), "{drive}");
+        assert_eq!((info.width, info.height), (512, 256), "{drive}");
         let light = |columns: std::ops::Range<u32>| {
-            let pixels = columns.flat_map(|x| (0..128).map(move |y| (x, y)));
+            let pixels = columns.flat_map(|x| (0..256).map(move |y| (x, y)));
             pixels.filter(|&(x, y)| frames[3].get_pixel(x, y).0.iter().any(|&c| c > 60)).count()
         };
-        assert!(light(0..128) > 300 && light(128..256) > 1000, "{drive}: both halves show something");
+        assert!(light(0..256) > 300 && light(256..512) > 1000, "{drive}: both halves show something");
     }
 }
 
@@ -132,7 +129,7 @@ fn json_says_what_was_done_and_quiet_says_nothing() {
     let outcome = &outcomes[0];
     assert_eq!((&outcome["photo"], &outcome["output"]), (&"mona.jpg".into(), &"a.mp4".into()));
     let summary = &outcome["summary"];
-    assert_eq!((&summary["frames"], &summary["size"]), (&10.into(), &serde_json::json!([128, 128])));
+    assert_eq!((&summary["frames"], &summary["size"]), (&10.into(), &serde_json::json!([256, 256])));
     assert_eq!((&summary["lost_frames"], &summary["warnings"]), (&0.into(), &serde_json::json!([])));
     assert_eq!(summary["bytes"].as_u64(), fs::metadata(scratch.path("a.mp4")).ok().map(|file| file.len()));
     for stage in ["decode", "track", "transfer", "render", "encode"] {
@@ -195,7 +192,7 @@ fn a_recorded_motion_is_performed() {
     let performed =
         [("", 20, 25.0), ("--fps 50", 40, 50.0), ("--loop 2", 40, 25.0), ("--duration 2", 50, 25.0)];
     for (options, frames, fps) in performed {
-        scratch.succeed(&format!("animate mona.jpg -d nod.motion -o a.mp4 --crop --size 128 {options}"));
+        scratch.succeed(&format!("animate mona.jpg -d nod.motion -o a.mp4 --crop --size 256 {options}"));
         let (info, pictures) = scratch.read("a.mp4");
         assert_eq!((pictures.len(), info.audio), (frames, None), "{options}");
         assert!((info.fps - fps).abs() < 0.1, "{options}");
@@ -210,7 +207,8 @@ fn a_recorded_motion_is_performed() {
 fn a_still_portrait_is_the_photo() {
     let scratch = Scratch::new();
     scratch.film("nod.mp4", 10, 10);
-    let still = "--pose 0 --expression 0 --eyes 0 --mouth 0 --smooth 0";
+    // Without the watermark, whose own tests say how faint it is.
+    let still = "--pose 0 --expression 0 --eyes 0 --mouth 0 --smooth 0 --no-provenance";
     scratch.succeed(&format!("animate mona.jpg -d nod.mp4 -o still {still} --duration 0.4"));
     let photo = scratch.photo();
     let (_, pictures) = scratch.read("still");
@@ -220,7 +218,7 @@ fn a_still_portrait_is_the_photo() {
             pairs.flat_map(|(a, b)| a.0.into_iter().zip(b.0)).map(|(a, b)| f64::from(a.abs_diff(b)).powi(2));
         let mean = squares.sum::<f64>() / picture.len() as f64;
         let psnr = 10.0 * (255.0 * 255.0 / mean.max(1e-9)).log10();
-        assert!(psnr >= 40.0, "{psnr:.1} dB");
+        assert!(psnr >= 42.0, "{psnr:.1} dB");
     }
 }
 
@@ -235,6 +233,9 @@ fn built_in_motions_need_no_clip() {
 
 #[test]
 fn the_network_inside_the_program_paints_another_picture_than_the_mesh() {
+    if !cfg!(feature = "portrait-network") {
+        return println!("skipped: built without the portrait network");
+    }
     let scratch = Scratch::new();
     let weights = format!("--weights {}", workspace("models/portrait.safetensors").display());
     for (output, options) in [("mesh", "--renderer mesh"), ("network", ""), ("same", weights.as_str())] {

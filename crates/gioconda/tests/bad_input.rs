@@ -136,7 +136,7 @@ fn clips_without_pictures() {
 fn a_face_that_vanishes_is_counted() {
     let scratch = Scratch::new();
     scratch.film("vanishes.mp4", 40, 20);
-    let run = scratch.succeed("animate mona.jpg -d vanishes.mp4 -o out.mp4 --crop --size 128 --json");
+    let run = scratch.succeed("animate mona.jpg -d vanishes.mp4 -o out.mp4 --crop --size 256 --json");
     assert!(run.stderr.contains("face was lost in 20 frames"), "{}", run.stderr);
     assert!(run.stdout.contains("\"lost_frames\": 20"), "{}", run.stdout);
     assert_eq!(scratch.read("out.mp4").1.len(), 40);

@@ -29,7 +29,7 @@ fn several_photos_become_one_avatar_that_moves() {
     );
     scratch.succeed(&format!("animate mona.avatar -o out.mp4 {BRIEF}"));
     let (info, frames) = scratch.read("out.mp4");
-    assert_eq!((info.width, info.height, frames.len()), (128, 128, 10));
+    assert_eq!((info.width, info.height, frames.len()), (256, 256, 10));
     // Without a name, outputs are named after what they are made of.
     let run = scratch.succeed("learn near.png");
     assert!(

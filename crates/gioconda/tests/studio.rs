@@ -1,150 +1,12 @@
 //! The studio, as a program on loopback sees it: the real binary, real photos, and requests of all kinds.
 
 mod program;
+mod served;
 
 use std::fs;
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::TcpStream;
-use std::process::{Child, Command};
-use std::time::{Duration, Instant};
 
-use program::Scratch;
 use serde_json::{Value, json};
-
-/// A studio of its own, which ends with this.
-struct Studio {
-    program: Child,
-    /// Where it listens, `127.0.0.1:PORT`.
-    host: String,
-    /// What it printed.
-    address: String,
-    scratch: Scratch,
-}
-
-/// What it answered.
-struct Answer {
-    status: u16,
-    head: String,
-    body: Vec<u8>,
-}
-
-/// What every request that changes something carries.
-const OWN: &str = "X-Gioconda: studio\r\n";
-const JSON: &str = "X-Gioconda: studio\r\nContent-Type: application/json\r\n";
-
-impl Studio {
-    fn open(options: &str) -> Self {
-        let scratch = Scratch::new();
-        fs::create_dir(scratch.path("temporary")).expect("a folder");
-        let arguments = format!("studio --listen 127.0.0.1:0 --no-open --avatars avatars {options}");
-        let mut command = scratch.command(&arguments);
-        command.env("TMPDIR", scratch.path("temporary")).stdout(std::process::Stdio::piped());
-        let mut program = command.spawn().expect("the studio starts");
-        let mut address = String::new();
-        let said = program.stdout.take().expect("its standard output");
-        BufReader::new(said).read_line(&mut address).expect("it prints its address");
-        let host = address.trim().trim_start_matches("http://").split('/').next().unwrap_or_default();
-        let host = host.to_owned();
-        Self { program, host, address: address.trim().to_owned(), scratch }
-    }
-
-    /// Sends bytes as they are, and reads whatever comes. A request that is `cut` says by itself that no more follows.
-    fn raw(&self, request: &[u8], cut: bool) -> Vec<u8> {
-        let mut stream = TcpStream::connect(&self.host).expect("the studio listens");
-        stream.set_read_timeout(Some(Duration::from_mins(1))).expect("a timeout");
-        // A studio that refuses early hangs up before it has read all.
-        let _ = stream.write_all(request);
-        if cut {
-            let _ = stream.shutdown(std::net::Shutdown::Write);
-        }
-        let mut answer = Vec::new();
-        let _ = stream.read_to_end(&mut answer);
-        answer
-    }
-
-    fn request(&self, line: &str, headers: &str, body: &[u8]) -> Answer {
-        let host = if headers.contains("Host:") { String::new() } else { format!("Host: {}\r\n", self.host) };
-        let length = body.len();
-        let mut request = format!(
-            "{line} HTTP/1.1\r\n{host}{headers}Content-Length: {length}\r\nConnection: close\r\n\r\n"
-        )
-        .into_bytes();
-        request.extend(body);
-        Answer::parse(&self.raw(&request, false))
-    }
-
-    fn get(&self, path: &str) -> Answer {
-        self.request(&format!("GET {path}"), "", b"")
-    }
-
-    fn post(&self, path: &str, body: &Value) -> Answer {
-        self.request(&format!("POST {path}"), JSON, body.to_string().as_bytes())
-    }
-
-    fn delete(&self, path: &str) -> Answer {
-        self.request(&format!("DELETE {path}"), OWN, b"")
-    }
-
-    /// Uploads the Mona Lisa and returns her id.
-    fn mona(&self) -> String {
-        let bytes = fs::read(self.scratch.path("mona.jpg")).expect("the Mona Lisa");
-        let answer = self.request("POST /api/photos", OWN, &bytes).expect(201);
-        assert_eq!(answer["faces"].as_array().map(Vec::len), Some(1), "{answer}");
-        answer["id"].as_str().expect("an id").to_owned()
-    }
-
-    /// Waits for the end of a job.
-    fn wait(&self, job: &str) -> Value {
-        self.follow(job, |view| view["state"] != "queued" && view["state"] != "running")
-    }
-
-    /// Waits until a job looks as is asked.
-    fn follow(&self, job: &str, arrived: impl Fn(&Value) -> bool) -> Value {
-        let until = Instant::now() + Duration::from_mins(4);
-        while Instant::now() < until {
-            let view = self.get(&format!("/api/jobs/{job}")).expect(200);
-            if arrived(&view) {
-                return view;
-            }
-            std::thread::sleep(Duration::from_millis(100));
-        }
-        panic!("the job did not come so far");
-    }
-
-    /// Presses Ctrl-C and returns what is left in the folder for temporary files.
-    fn close(mut self) -> Vec<String> {
-        let pid = self.program.id().to_string();
-        assert!(Command::new("kill").args(["-INT", &pid]).status().expect("kill runs").success());
-        assert!(self.program.wait().expect("the studio ends").success());
-        self.scratch.names("temporary")
-    }
-}
-
-impl Drop for Studio {
-    fn drop(&mut self) {
-        let _ = self.program.kill();
-        let _ = self.program.wait();
-    }
-}
-
-impl Answer {
-    fn parse(bytes: &[u8]) -> Self {
-        let end = bytes.windows(4).position(|four| four == b"\r\n\r\n").unwrap_or(bytes.len());
-        let head = String::from_utf8_lossy(&bytes[..end]).into_owned();
-        let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0);
-        Self { status, head: head.to_lowercase(), body: bytes.get(end + 4..).unwrap_or_default().to_vec() }
-    }
-
-    fn json(&self) -> Value {
-        serde_json::from_slice(&self.body).unwrap_or(Value::Null)
-    }
-
-    /// The JSON of an answer that must have this status.
-    fn expect(&self, status: u16) -> Value {
-        assert_eq!(self.status, status, "{}\n{}", self.head, String::from_utf8_lossy(&self.body));
-        self.json()
-    }
-}
+use served::{Answer, JSON, OWN, Studio};
 
 #[test]
 fn a_photo_becomes_a_marked_film_and_nothing_stays_behind() {
@@ -155,7 +17,7 @@ fn a_photo_becomes_a_marked_film_and_nothing_stays_behind() {
     let wish = json!({
         "portrait": { "photo": photo, "face": 0 },
         "drive": { "motion": "smile" },
-        "options": { "size": 128, "crop": true, "mouth": 1.2, "subject": "artwork", "label": true, "language": "it" },
+        "options": { "size": 256, "crop": true, "mouth": 1.2, "subject": "artwork", "label": true, "language": "it" },
         "at": 1.5,
     });
     let preview = studio.post("/api/preview", &wish);
@@ -177,7 +39,7 @@ fn a_photo_becomes_a_marked_film_and_nothing_stays_behind() {
     let view = studio.wait(&job);
     assert_eq!(view["state"], "done", "{view}");
     assert_eq!(view["result"]["file"], "smile.mp4");
-    assert_eq!((&view["result"]["width"], &view["result"]["height"]), (&json!(128), &json!(128)));
+    assert_eq!((&view["result"]["width"], &view["result"]["height"]), (&json!(256), &json!(256)));
 
     let film = studio.get(&format!("/api/jobs/{job}/file"));
     assert_eq!(film.status, 200);
@@ -214,7 +76,7 @@ fn an_avatar_is_learned_used_and_deleted() {
     let verified = studio.request("POST /api/verify", OWN, &strip.body).expect(200);
     assert_eq!(verified["verdict"], "marked", "{verified}");
     assert_eq!(studio.get(&format!("/api/avatars/{avatar}/image")).status, 200);
-    let wish = json!({ "portrait": { "avatar": avatar }, "drive": { "motion": "nod" }, "options": { "size": 96, "crop": true } });
+    let wish = json!({ "portrait": { "avatar": avatar }, "drive": { "motion": "nod" }, "options": { "size": 256, "crop": true } });
     assert_eq!(studio.post("/api/preview", &wish).status, 200);
     assert_eq!(studio.scratch.names("avatars").len(), 3);
     assert_eq!(studio.delete(&format!("/api/avatars/{avatar}")).status, 204);
@@ -229,7 +91,7 @@ fn jobs_are_stopped_and_resumed() {
     let job = |size| {
         studio.post("/api/animate", &wish(size)).expect(202)["job"].as_str().expect("a job").to_owned()
     };
-    let (running, queued) = (job(1024), job(64));
+    let (running, queued) = (job(1024), job(256));
     assert_eq!(studio.get(&format!("/api/jobs/{running}/file")).status, 409);
     for job in [&queued, &running] {
         assert_eq!(studio.delete(&format!("/api/jobs/{job}")).status, 204);
@@ -294,7 +156,7 @@ fn whatever_may_not_be_done_is_refused_with_one_line() {
             "no such clip",
         ),
         ("POST /api/animate", JSON, wish(smile(), json!({ "mouth": 9.0 })), 422, "mouth goes from 0 to 2"),
-        ("POST /api/animate", JSON, wish(smile(), json!({ "size": 9 })), 422, "size goes from 64"),
+        ("POST /api/animate", JSON, wish(smile(), json!({ "size": 9 })), 422, "size goes from 256"),
         ("POST /api/animate", JSON, wish(smile(), json!({ "format": "exe" })), 422, "unknown variant"),
         ("POST /api/animate", JSON, " ".repeat(70_000), 413, "length limit"),
         ("POST /api/photos", OWN, String::new(), 400, "no body"),
@@ -367,7 +229,7 @@ fn a_thousand_malformed_requests_do_no_harm() {
         "GET /%ff%00",
         "GET /api/figures?language=%00",
     ];
-    let body = json!({ "portrait": { "figure": "mona-lisa" }, "drive": { "motion": "smile" }, "options": { "size": 64 } });
+    let body = json!({ "portrait": { "figure": "mona-lisa" }, "drive": { "motion": "smile" }, "options": { "size": 256 } });
     let mut state = 0x9e37_79b9_7f4a_7c15_u64;
     let mut random = move |below: usize| {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);

@@ -69,7 +69,7 @@ fn clips_become_weights_an_avatar_and_a_graph() {
     scratch.succeed("learn mona.jpg -o mona.avatar --weights run/weights.safetensors --steps 2");
     scratch.succeed(&format!("animate mona.avatar -o mona.mp4 {BRIEF}"));
     let run = scratch.succeed(
-        "animate mona.jpg --weights run/weights.safetensors -o photo.mp4 --crop --size 128 --duration 0.4",
+        "animate mona.jpg --weights run/weights.safetensors -o photo.mp4 --crop --size 256 --duration 0.4",
     );
     assert!(run.stderr.contains("photo.mp4"), "{}", run.stderr);
     for clip in ["mona.mp4", "photo.mp4"] {

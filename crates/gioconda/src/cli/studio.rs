@@ -12,8 +12,9 @@ Examples:
   gioconda studio --kiosk --gallery figures/                 a museum's own figures, for children
   gioconda studio --listen 0.0.0.0:8787                      for others in the house; prints the address with its token
 
-Photos, clips and films are deleted after half an hour without use, and when the studio ends. Avatars stay until
-somebody deletes them. Everything the studio makes is marked as made by AI.")]
+Photos, clips and films are deleted after half an hour without use, and when the studio ends; what a studio that was
+killed has left is deleted when the next one starts. Avatars stay until you delete them. Everything the studio makes is
+marked as made by AI.")]
 pub(crate) struct StudioArgs {
     /// Where to listen; other machines reach the studio only when this says so, and then need its token
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8787")]
@@ -35,9 +36,8 @@ pub(crate) struct StudioArgs {
     #[arg(long, value_name = "FOLDER", value_hint = ValueHint::DirPath)]
     pub(crate) avatars: Option<PathBuf>,
 
-    /// What visitors must know [default: none on this machine alone, else one is made up]
-    #[arg(long, value_name = "TOKEN", value_parser = token)]
-    pub(crate) token: Option<String>,
+    #[command(flatten)]
+    pub(crate) token: TokenArgs,
 
     /// Weights of the portrait preset instead of those inside the program
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
@@ -50,6 +50,24 @@ pub(crate) struct StudioArgs {
     /// A relay elsewhere for calls [default: the studio relays itself]
     #[arg(long, value_name = "ws://HOST:PORT")]
     pub(crate) relay: Option<gioconda_studio::relay::Address>,
+
+    /// Read the relay's token from this file, instead of writing it into the relay's address
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "relay")]
+    pub(crate) relay_token_file: Option<PathBuf>,
+}
+
+/// The token that clients must know.
+#[derive(Debug, Args)]
+#[expect(clippy::doc_markdown, reason = "what stands here is shown as help, where backticks are noise")]
+pub(crate) struct TokenArgs {
+    /// The token that clients must know; other users of this machine can see it in the list of processes, so rather use
+    /// --token-file or the variable GIOCONDA_TOKEN [default: none on this machine alone, else a random one]
+    #[arg(long, value_name = "TOKEN", value_parser = token, conflicts_with = "token_file")]
+    pub(crate) token: Option<String>,
+
+    /// Read the token from this file, which only you should be able to read
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) token_file: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -66,9 +84,8 @@ pub(crate) struct RelayArgs {
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8788")]
     pub(crate) listen: SocketAddr,
 
-    /// What studios must know [default: none on this machine alone, else one is made up]
-    #[arg(long, value_name = "TOKEN", value_parser = token)]
-    pub(crate) token: Option<String>,
+    #[command(flatten)]
+    pub(crate) token: TokenArgs,
 
     /// Most rooms at a time
     #[arg(long, value_name = "N", default_value_t = 1000)]
@@ -76,7 +93,7 @@ pub(crate) struct RelayArgs {
 }
 
 /// A word that can stand in an address and in a cookie.
-fn token(text: &str) -> Result<String, String> {
+pub(crate) fn token(text: &str) -> Result<String, String> {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
     if text.len() >= 8 && text.chars().all(plain) {
         Ok(text.to_owned())

@@ -1,23 +1,20 @@
 //! `gioconda animate`: photos become talking portraits.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use gioconda_avatar::builtin_motions::{self, BuiltinMotion};
 use gioconda_avatar::{
-    AVATAR_EXTENSION, Avatar, AvatarFile, DEFAULT_HEAD_SIDE, DEFAULT_LONGEST_SIDE, Declaration, Drive,
-    Framing, Gains, Motion, MotionMode, PortraitWeights, RendererKind, Settings, Summary,
+    DEFAULT_HEAD_SIDE, DEFAULT_LONGEST_SIDE, Drive, Framing, Gains, MotionMode, PortraitWeights,
+    RendererKind, Settings, Summary, portrait_network,
 };
-use gioconda_face::{FaceFinder, Threads};
-use gioconda_media::InputKind;
+use gioconda_portrait::{Opener, WeightsFor};
 use serde::Serialize;
 
-use crate::cli::{AnimateArgs, MotionArg, RendererArg};
-use crate::commands::outputs;
+use crate::cli::{AnimateArgs, Format, MotionArg, RendererArg};
+use crate::commands::outputs::{self, Inputs};
 use crate::commands::provenance::Provenance;
 use crate::interrupt;
-use crate::report::{self, Failure, Terminal, print};
+use crate::report::{self, Failure, Terminal, print_json};
 
 /// What became of one photo.
 #[derive(Serialize)]
@@ -41,38 +38,53 @@ pub(crate) fn run(arguments: &AnimateArgs, terminal: &Terminal) -> Result<(), Fa
     let many = photos.len() > 1 || arguments.photos.iter().any(|path| path.is_dir());
     let outputs = outputs::plan(&photos, many, arguments.output.as_deref(), arguments.format)?;
     let settings = settings(arguments)?;
-    outputs::protect_inputs(&outputs, &photos, &settings.drive)?;
+    let inputs = inputs(arguments);
+    for output in &outputs {
+        match Format::of(output) {
+            Some(Format::Png) => inputs.check_output_folder(output)?,
+            _ => inputs.check_output(output)?,
+        }
+    }
     if arguments.weights.is_some() && arguments.renderer == Some(RendererArg::Mesh) {
         return Err(Failure::Usage("--weights are for --renderer neural; choose one of the two".to_owned()));
     }
-    let mut source = AvatarSource {
-        arguments,
-        weights: match arguments.renderer {
-            Some(RendererArg::Mesh) => None,
-            Some(RendererArg::Neural) | None => {
-                Some(PortraitWeights::open_or_built_in(arguments.weights.as_deref())?)
-            }
-        },
-        finder: FaceFinder::new(Threads::Shared)?,
-    };
-    let driver = Path::new(&arguments.drive);
     let weights = arguments.weights.as_deref();
-    let mut provenance =
-        Provenance::prepare(&arguments.provenance, &settings.drive, driver, weights, terminal)?;
+    let mut provenance = Provenance::prepare(
+        &arguments.provenance,
+        &settings.drive,
+        weights,
+        arguments.picture.size,
+        terminal,
+    )?;
+    // Before the models are loaded: whoever is asked does not wait, and who leaves loses nothing.
+    provenance.ask(&photos, terminal);
+    if let (Some(folder), true) = (&arguments.output, many) {
+        outputs::create_folder(folder)?;
+    }
+    let weights = self::weights(arguments)?.map(|weights| (weights, provenance.network_source()));
     let cancel = interrupt::flag();
+    let mut run = Run {
+        arguments,
+        settings,
+        opener: Opener::with(weights)?
+            .weights_for(weights_for(arguments))
+            .credit(arguments.provenance.credit),
+        provenance,
+        terminal,
+        cancel,
+    };
     let wanted = photos.len();
     let mut outcomes = Vec::new();
     for (photo, output) in photos.into_iter().zip(outputs) {
         if cancel.load(Ordering::Relaxed) {
             break;
         }
-        let result = match animate(&photo, &output, &settings, &mut source, &mut provenance, terminal, cancel)
-        {
+        let result = match run.animate(&photo, &output) {
             Ok(summary) => OutcomeResult::Summary(summary),
             Err(error) => {
                 // Ctrl-C reaches the ffmpeg program too, and what it complains of then is no news.
                 if !cancel.load(Ordering::Relaxed) {
-                    eprintln!("error: {error}");
+                    report::error(&error);
                 }
                 OutcomeResult::Error(error)
             }
@@ -80,7 +92,7 @@ pub(crate) fn run(arguments: &AnimateArgs, terminal: &Terminal) -> Result<(), Fa
         outcomes.push(Outcome { photo, output, result });
     }
     if arguments.json {
-        print(serde_json::to_string_pretty(&outcomes)?)?;
+        print_json(&outcomes)?;
     }
     let failed = outcomes.iter().filter(|o| matches!(o.result, OutcomeResult::Error(_))).count();
     if cancel.load(Ordering::Relaxed) {
@@ -95,83 +107,75 @@ pub(crate) fn run(arguments: &AnimateArgs, terminal: &Terminal) -> Result<(), Fa
     if failed > 0 { Err(Failure::Reported) } else { Ok(()) }
 }
 
-fn animate(
-    photo: &Path,
-    output: &Path,
-    settings: &Settings,
-    source: &mut AvatarSource<'_>,
-    provenance: &mut Provenance<'_>,
-    terminal: &Terminal,
-    cancel: &AtomicBool,
-) -> Result<Summary, String> {
-    let Opened { avatar, declared, own_network } =
-        source.open(photo).map_err(|error| report::in_words(&error, "--face"))?;
-    let renderer = source.renderer(&avatar);
-    let settings = &Settings { renderer, ..settings.clone() };
-    for warning in &avatar.warnings {
-        terminal.warn(format_args!("{}: {warning}", photo.display()));
-    }
-    let statement = provenance
-        .statement(photo, &avatar, &declared, (renderer, own_network), terminal)
-        .map_err(|e| e.to_string())?;
-    let finish = provenance.finish(&statement);
-    let bar = terminal.bar(&output.display().to_string());
-    let summary = gioconda_avatar::animate(&avatar, settings, output, finish, &|p| bar.update(p), cancel);
-    drop(bar);
-    let summary = summary.map_err(|error| report::in_words(&error, "--driver-face"))?;
-    for warning in &summary.warnings {
-        terminal.warn(warning);
-    }
-    provenance.warn_of_size(summary.size, terminal);
-    terminal.say(report::summary(output, &summary));
-    Ok(summary)
-}
-
-/// An avatar that is ready to be animated.
-struct Opened {
-    avatar: Avatar,
-    /// What its file declares about who is shown.
-    declared: Declaration,
-    /// Its network, if it has one, lay in its file.
-    own_network: bool,
-}
-
-/// Makes avatars of photos and of avatar files.
-struct AvatarSource<'a> {
+/// What all photos of one run have in common.
+struct Run<'a> {
     arguments: &'a AnimateArgs,
-    /// `None` where only the mesh paints.
-    weights: Option<PortraitWeights>,
-    finder: FaceFinder,
+    settings: Settings,
+    opener: Opener,
+    provenance: Provenance<'a>,
+    terminal: &'a Terminal,
+    cancel: &'a AtomicBool,
 }
 
-impl AvatarSource<'_> {
-    fn open(&mut self, path: &Path) -> Result<Opened, gioconda_avatar::Error> {
-        let is_avatar = path.extension().is_some_and(|extension| extension == AVATAR_EXTENSION);
-        let (mut avatar, declared) = if is_avatar {
-            let file = AvatarFile::read(path)?;
-            (file.avatar, file.declaration)
-        } else {
-            let face = self.arguments.face.unwrap_or_default();
-            (Avatar::from_photo(path, face, &mut self.finder)?, Declaration::default())
-        };
-        // An avatar that was learned without a network is as its maker wants it, unless somebody asks for one.
-        let asked = self.arguments.weights.is_some()
-            || !is_avatar
-            || (avatar.network.is_none() && self.arguments.renderer.is_some());
-        let weights = self.weights.as_ref().filter(|_| asked);
-        if let Some(weights) = weights {
-            avatar.network = Some(Arc::new(weights.feed_forward(&avatar.photos())));
-        }
-        Ok(Opened { avatar, declared, own_network: weights.is_none() })
-    }
-
-    /// The renderer asked for, or the best there is.
-    fn renderer(&self, avatar: &Avatar) -> RendererKind {
-        match self.arguments.renderer {
+impl Run<'_> {
+    fn animate(&mut self, photo: &Path, output: &Path) -> Result<Summary, String> {
+        let Self { arguments, settings, opener, provenance, terminal, cancel } = self;
+        let portrait = opener
+            .open(photo, arguments.face.unwrap_or_default())
+            .map_err(|error| report::in_words(&error, "--face"))?;
+        let avatar = &portrait.avatar;
+        let renderer = match arguments.renderer {
             Some(RendererArg::Mesh) => RendererKind::Mesh,
             Some(RendererArg::Neural) => RendererKind::Neural,
             None => avatar.best_renderer(),
+        };
+        let settings = settings.clone().renderer(renderer);
+        for warning in &avatar.warnings {
+            terminal.warn(format_args!("{}: {warning}", photo.display()));
         }
+        let statement = provenance.statement(photo, &portrait, renderer, terminal);
+        let finish = provenance.finish(&statement);
+        let bar = terminal.bar(&output.display().to_string());
+        let progress = |progress| bar.update(progress);
+        let summary = gioconda_avatar::animate(avatar, &settings, output, finish, &progress, cancel);
+        drop(bar);
+        let summary = summary.map_err(|error| report::in_words(&error.into(), "--driver-face"))?;
+        for warning in &summary.warnings {
+            terminal.warn(warning);
+        }
+        provenance.warn_of_size(summary.size, terminal);
+        terminal.say(report::summary(output, &summary));
+        Ok(summary)
+    }
+}
+
+/// An avatar that was learned without a network is as its maker wants it, unless somebody asks for one.
+fn weights_for(arguments: &AnimateArgs) -> WeightsFor {
+    match (&arguments.weights, arguments.renderer) {
+        (Some(_), _) => WeightsFor::All,
+        (None, Some(_)) => WeightsFor::WithoutNetwork,
+        (None, None) => WeightsFor::Photos,
+    }
+}
+
+/// Everything that is read: photos and their folders, the driver, weights, certificates and their key.
+fn inputs(arguments: &AnimateArgs) -> Inputs {
+    let provenance = &arguments.provenance;
+    let single = [&arguments.weights, &provenance.sign_cert, &provenance.sign_key];
+    let named = arguments.photos.iter().chain(single.into_iter().flatten());
+    Inputs::new(named.map(PathBuf::as_path).chain([Path::new(&arguments.drive)]))
+}
+
+/// The weights that photos get their network from; `None` where only the mesh and the networks of avatar files paint: because that is asked
+/// for, or the program was built without the portrait network.
+fn weights(arguments: &AnimateArgs) -> Result<Option<PortraitWeights>, Failure> {
+    let weights = arguments.weights.as_deref();
+    let there_are_none = weights.is_none() && portrait_network().is_none();
+    match arguments.renderer {
+        Some(RendererArg::Mesh) => Ok(None),
+        None if there_are_none => Ok(None),
+        Some(RendererArg::Neural) if there_are_none && cfg!(feature = "network") => Ok(None),
+        Some(RendererArg::Neural) | None => Ok(Some(PortraitWeights::open_or_built_in(weights)?)),
     }
 }
 
@@ -189,11 +193,11 @@ fn photos(named: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
 }
 
 fn settings(arguments: &AnimateArgs) -> Result<Settings, Failure> {
-    let drive = drive(&arguments.drive)?;
+    let drive = Drive::find(&arguments.drive)?;
     let motion = &arguments.motion;
     let mode = match motion.mode {
         MotionArg::Relative => MotionMode::Relative { neutral: motion.neutral },
-        MotionArg::Absolute if matches!(drive, Drive::Motion(_)) => {
+        MotionArg::Absolute if matches!(drive, Drive::Motion { .. }) => {
             let line = "--motion absolute needs a clip: a motion holds no positions, only what changes";
             return Err(Failure::Usage(line.to_owned()));
         }
@@ -205,52 +209,21 @@ fn settings(arguments: &AnimateArgs) -> Result<Settings, Failure> {
     } else {
         Framing::Full { longest_side: picture.size.unwrap_or(DEFAULT_LONGEST_SIDE) }
     };
-    Ok(Settings {
-        drive,
-        driver_face: arguments.driver_face.unwrap_or_default(),
-        mode,
-        gains: Gains {
-            pose: motion.pose as f32,
-            expression: motion.expression as f32,
-            eyes: motion.eyes as f32,
-            mouth: motion.mouth as f32,
-        },
-        smooth: motion.smooth as f32,
-        framing,
-        side_by_side: picture.side_by_side,
-        fps: arguments.time.fps,
-        start: arguments.time.start,
-        duration: arguments.time.duration,
-        repeat: arguments.time.repeat,
-        mute: arguments.time.mute,
-        renderer: RendererKind::default(),
-    })
-}
-
-/// A file or folder of that name, else the built-in motion of that name.
-fn drive(text: &str) -> Result<Drive, Failure> {
-    let path = Path::new(text);
-    if let Some(builtin) = BuiltinMotion::find(text).filter(|_| !path.exists()) {
-        return Ok(Drive::Motion(builtin.load()));
-    }
-    if !path.exists() {
-        let names: Vec<&str> = builtin_motions::ALL.iter().map(|motion| motion.name).collect();
-        let line = format!(
-            "{text}: no such file, and no built-in motion of that name; check the path, or choose one of {}",
-            names.join(", ")
-        );
-        return Err(Failure::Failed(line));
-    }
-    if path.extension().is_some_and(|extension| extension == "motion") {
-        return Ok(Drive::Motion(Arc::new(Motion::read(path)?)));
-    }
-    match gioconda_media::sniff(path)? {
-        InputKind::Photo => {
-            let line = format!(
-                "{text}: a single photo does not move; drive with a clip, a folder of pictures or a motion"
-            );
-            Err(Failure::Failed(line))
-        }
-        InputKind::Clip | InputKind::PictureFolder => Ok(Drive::Clip(path.to_owned())),
-    }
+    let gains = Gains {
+        pose: motion.pose as f32,
+        expression: motion.expression as f32,
+        eyes: motion.eyes as f32,
+        mouth: motion.mouth as f32,
+    };
+    Ok(Settings::new(drive)
+        .driver_face(arguments.driver_face.unwrap_or_default())
+        .mode(mode)
+        .gains(gains)
+        .smooth(motion.smooth as f32)
+        .framing(framing)
+        .side_by_side(picture.side_by_side)
+        .fps(arguments.time.fps)
+        .part(arguments.time.start, arguments.time.duration)
+        .repeat(arguments.time.repeat)
+        .mute(arguments.time.mute))
 }

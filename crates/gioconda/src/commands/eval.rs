@@ -1,12 +1,15 @@
 //! `gioconda eval`: how good the pictures are, or what changed between two reports.
 
+use std::path::PathBuf;
+
 use gioconda_avatar::RendererKind;
-use gioconda_eval::{Progress, Protocol, Report, Settings, comparison_markdown, markdown};
+use gioconda_eval::{Progress, Protocol, REPORT_FILES, Report, Settings, comparison_markdown, markdown};
 
 use crate::cli::{AvatarSource, EvalArgs, RendererArg};
-use crate::commands::networks_folder;
+use crate::commands::networks_folder::networks_folder;
+use crate::commands::outputs::Inputs;
 use crate::interrupt;
-use crate::report::{Failure, Terminal, print};
+use crate::report::{Failure, Terminal, print_json, print_json_text, print_text};
 
 /// Photos of the few-shot protocol unless told otherwise (Zakharov et al. 2019, §4).
 const PHOTOS: [usize; 3] = [1, 8, 32];
@@ -16,12 +19,16 @@ pub(crate) fn run(arguments: &EvalArgs, terminal: &Terminal) -> Result<(), Failu
     if let Some([a, b]) = arguments.compare.as_deref() {
         let comparisons = gioconda_eval::compare(a, b)?;
         return if arguments.json {
-            print(serde_json::to_string_pretty(&comparisons)?)
+            print_json(&comparisons)
         } else {
-            print(comparison_markdown(&comparisons).trim_end())
+            print_text(comparison_markdown(&comparisons).trim_end())
         };
     }
     let settings = settings(arguments)?;
+    let read = arguments.data.iter().chain(&arguments.weights).map(PathBuf::as_path);
+    let inputs = Inputs::new(read);
+    inputs.check_output_folder(&settings.output)?;
+    REPORT_FILES.iter().try_for_each(|name| inputs.check_output(&settings.output.join(name)))?;
     let bar = terminal.clips();
     let show = |progress: Progress| {
         let Progress { done, total, frames } = progress;
@@ -31,9 +38,9 @@ pub(crate) fn run(arguments: &EvalArgs, terminal: &Terminal) -> Result<(), Failu
     drop(bar);
     let report = evaluated?;
     if arguments.json {
-        print(report.to_json().trim_end())?;
+        print_json_text(report.to_json().trim_end())?;
     } else {
-        print(markdown(&report).trim_end())?;
+        print_text(markdown(&report).trim_end())?;
     }
     for part in &report.protocols {
         for skipped in &part.skipped {

@@ -6,6 +6,7 @@ use gioconda_avatar::{AVATAR_EXTENSION, AvatarFile, PortraitWeights};
 use gioconda_networks::{Device, Generator, OnnxPsi, WeightFile, WeightHeader, export_onnx};
 
 use crate::cli::ExportArgs;
+use crate::commands::outputs::Inputs;
 use crate::report::{Failure, Terminal};
 
 /// Extension of weight files.
@@ -19,6 +20,12 @@ pub(crate) fn run(arguments: &ExportArgs, terminal: &Terminal) -> Result<(), Fai
         PathBuf::from(input.file_name().unwrap_or("generator".as_ref())).with_extension("onnx")
     });
     let has = |path: &Path, wanted: &str| path.extension().is_some_and(|extension| extension == wanted);
+    if !has(&output, "onnx") && !has(&output, WEIGHTS_EXTENSION) {
+        let line = format!("{}: an export ends in .onnx or .safetensors", output.display());
+        return Err(Failure::Usage(line));
+    }
+    let read = arguments.mean_with.iter().chain([input]).map(PathBuf::as_path);
+    Inputs::new(read).check_output(&output)?;
     if !arguments.mean_with.is_empty() && !has(&output, WEIGHTS_EXTENSION) {
         let line = "--mean-with makes weights: name the output OUT.safetensors; export that as .onnx then";
         return Err(Failure::Usage(line.to_owned()));

@@ -4,13 +4,13 @@ use clap::CommandFactory as _;
 use clap_complete::Shell;
 
 use crate::cli::Cli;
-use crate::report::{Failure, print};
+use crate::report::{Failure, print_text};
 
 /// Prints the completion script for `shell`.
 pub(crate) fn completions(shell: Shell) -> Result<(), Failure> {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), "gioconda", &mut script);
-    print(String::from_utf8_lossy(&script).trim_end())
+    print_text(String::from_utf8_lossy(&script).trim_end())
 }
 
 /// Prints the manual page: the program's, followed by one for each command.
@@ -22,5 +22,5 @@ pub(crate) fn manual() -> Result<(), Failure> {
     for command in command.get_subcommands().filter(|command| command.get_name() != "help") {
         clap_mangen::Man::new(command.clone()).render(&mut page)?;
     }
-    print(String::from_utf8_lossy(&page).trim_end())
+    print_text(String::from_utf8_lossy(&page).trim_end())
 }

@@ -8,7 +8,7 @@ use gioconda_media::{ClipInfo, ClipReader, Frame, InputKind, PhotoInfo, ReadOpti
 use serde::Serialize;
 
 use crate::cli::InspectArgs;
-use crate::report::{Failure, print};
+use crate::report::{self, Failure, print, print_json};
 
 /// What was found in one file.
 #[derive(Serialize)]
@@ -102,7 +102,7 @@ pub(crate) fn run(arguments: &InspectArgs) -> Result<(), Failure> {
     for file in &arguments.files {
         let kind = look_into(file, &mut finder).unwrap_or_else(|error| Kind::Error { error });
         if let Kind::Error { error } = &kind {
-            eprintln!("error: {error}");
+            report::error(error);
         }
         let finding = Finding { file: file.clone(), kind };
         if !arguments.json {
@@ -111,7 +111,7 @@ pub(crate) fn run(arguments: &InspectArgs) -> Result<(), Failure> {
         findings.push(finding);
     }
     if arguments.json {
-        print(serde_json::to_string_pretty(&findings)?)?;
+        print_json(&findings)?;
     }
     let failed = findings.iter().any(|finding| matches!(finding.kind, Kind::Error { .. }));
     if failed { Err(Failure::Reported) } else { Ok(()) }
@@ -207,7 +207,7 @@ fn show(finding: &Finding) -> Result<(), Failure> {
             faces_in_first_frame.iter().try_for_each(Face::print)
         }
         Kind::Motion { title, frames, fps, seconds, loops, tracked } => print(format_args!(
-            "{file}: motion \"{title}\", {frames} frames at {fps:.2} frames/s, {seconds:.2} s{}; a face in {:.0} % of them",
+            "{file}: motion \"{title:.200}\", {frames} frames at {fps:.2} frames/s, {seconds:.2} s{}; a face in {:.0} % of them",
             if *loops { ", loops" } else { "" },
             100.0 * tracked
         )),

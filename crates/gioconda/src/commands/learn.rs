@@ -1,19 +1,24 @@
 //! `gioconda learn`: photos of one person become an avatar file.
 
+#[cfg(not(feature = "train"))]
+#[path = "learn/no_tuning.rs"]
+mod tuning;
+#[cfg(feature = "train")]
+mod tuning;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
 use gioconda_avatar::{
-    AVATAR_EXTENSION, Avatar, AvatarFile, Declaration, MOST_PHOTOS, PortraitWeights, Tuning,
+    AVATAR_EXTENSION, Avatar, AvatarFile, Declaration, MOST_PHOTOS, PortraitWeights, Tuning, portrait_network,
 };
 use gioconda_face::{FaceFinder, Threads};
-use gioconda_train::{Check, DEFAULT_LEARNING_STEPS, FEWEST_PHOTOS_TO_TUNE, LearnSettings, Outcome};
 use serde::Serialize;
 
 use crate::cli::LearnArgs;
-use crate::interrupt;
-use crate::report::{self, Failure, Terminal, print};
+use crate::commands::outputs::Inputs;
+use crate::report::{self, Failure, Terminal, print_json};
 
 /// What was written, for programs to read.
 #[derive(Serialize)]
@@ -30,6 +35,8 @@ struct Learned {
 pub(crate) fn run(arguments: &LearnArgs, terminal: &Terminal) -> Result<(), Failure> {
     let started = Instant::now();
     let output = output(arguments)?;
+    let read = arguments.photos.iter().chain(&arguments.weights).map(PathBuf::as_path);
+    Inputs::new(read).check_output(&output)?;
     if arguments.photos.len() > MOST_PHOTOS {
         let count = arguments.photos.len();
         let line = format!(
@@ -37,31 +44,22 @@ pub(crate) fn run(arguments: &LearnArgs, terminal: &Terminal) -> Result<(), Fail
         );
         return Err(Failure::Usage(line));
     }
-    let weights = if arguments.no_network {
-        None
-    } else {
-        Some(PortraitWeights::open_or_built_in(arguments.weights.as_deref())?)
-    };
+    if arguments.steps.is_some() && !cfg!(feature = "train") {
+        let line =
+            "--steps: this program was built without tuning (Cargo feature `train`); leave the option out";
+        return Err(Failure::Usage(line.to_owned()));
+    }
+    let weights = weights(arguments, terminal)?;
     let mut finder = FaceFinder::new(Threads::Shared)?;
     let face = arguments.face.unwrap_or_default();
     let mut avatar = Avatar::from_photos(&arguments.photos, face, &mut finder)
-        .map_err(|error| Failure::Failed(report::in_words(&error, "--face")))?;
+        .map_err(|error| Failure::Failed(report::in_words(&error.into(), "--face")))?;
     let shown = arguments.photos[0].display();
     for warning in &avatar.warnings {
         terminal.warn(format_args!("{shown}: {warning}"));
     }
-    let few = arguments.photos.len() < FEWEST_PHOTOS_TO_TUNE && arguments.steps.is_none();
     if let Some(weights) = &weights {
-        if few && !arguments.feed_forward {
-            terminal.say(format_args!(
-                "tuning needs {FEWEST_PHOTOS_TO_TUNE} photos to be checked: the network is left untuned"
-            ));
-        }
-        if few || arguments.feed_forward {
-            avatar.network = Some(Arc::new(weights.feed_forward(&avatar.photos())));
-        } else {
-            tune(&mut avatar, weights, arguments, terminal)?;
-        }
+        avatar.network = Some(Arc::new(tuning::network(&avatar, weights, arguments, terminal)?));
     }
     let network = avatar.network.as_ref().map(|network| network.tuning);
     let photos = arguments.photos.len();
@@ -81,44 +79,25 @@ pub(crate) fn run(arguments: &LearnArgs, terminal: &Terminal) -> Result<(), Fail
         bytes.div_ceil(1000),
     ));
     if arguments.json {
-        print(serde_json::to_string_pretty(&Learned { output, photos, network, bytes, seconds })?)?;
+        print_json(&Learned { output, photos, network, bytes, seconds })?;
     }
     Ok(())
 }
 
-/// Gives the avatar the network that does best on what was held back, and says which one that is.
-fn tune(
-    avatar: &mut Avatar,
-    weights: &PortraitWeights,
-    arguments: &LearnArgs,
-    terminal: &Terminal,
-) -> Result<(), Failure> {
-    let steps = arguments.steps.unwrap_or(DEFAULT_LEARNING_STEPS);
-    let settings = LearnSettings { steps, ..LearnSettings::default() };
-    let bar = terminal.steps(u64::from(steps));
-    let progress = |p: gioconda_train::LearnProgress| bar.show(u64::from(p.done), p.loss);
-    let learned = gioconda_train::learn(weights, &avatar.photos(), &settings, &progress, interrupt::flag());
-    drop(bar);
-    let (network, outcome) = learned?;
-    terminal.say(verdict(&outcome));
-    avatar.network = Some(Arc::new(network));
-    Ok(())
-}
-
-fn verdict(outcome: &Outcome) -> String {
-    let Outcome { untuned, tuned, steps, check, taken } = outcome;
-    let judged = match check {
-        Check::Photos(1) => "on a photo that was held back".to_owned(),
-        Check::Photos(count) => format!("on {count} photos that were held back"),
-        Check::Copies => "on warped copies of the photos (3 photos or more allow a real check)".to_owned(),
-    };
-    if *taken {
-        format!("tuned for {steps} steps: the loss {judged} fell from {untuned:.4} to {tuned:.4}")
-    } else {
-        format!(
-            "tuning did not help: the loss {judged} was {untuned:.4} before and {tuned:.4} at best; the untuned network is kept"
-        )
+/// What the network is made of; `None` leaves it out.
+fn weights(arguments: &LearnArgs, terminal: &Terminal) -> Result<Option<PortraitWeights>, Failure> {
+    if arguments.no_network {
+        return Ok(None);
     }
+    // Any option about the network asks for one.
+    let asked = arguments.weights.is_some() || arguments.steps.is_some() || arguments.feed_forward;
+    if !asked && portrait_network().is_none() {
+        terminal.say(
+            "this program was built without the portrait network: the avatar is painted by the face mesh",
+        );
+        return Ok(None);
+    }
+    Ok(Some(PortraitWeights::open_or_built_in(arguments.weights.as_deref())?))
 }
 
 /// Where the avatar goes; refused before anything is computed when it is no avatar's name.

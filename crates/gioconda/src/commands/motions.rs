@@ -4,7 +4,7 @@ use gioconda_avatar::builtin_motions::{ALL, DEFAULT};
 use serde::Serialize;
 
 use crate::cli::ListArgs;
-use crate::report::{Failure, print};
+use crate::report::{Failure, print, print_json, print_text};
 
 #[derive(Serialize)]
 struct Row {
@@ -35,11 +35,13 @@ pub(crate) fn run(arguments: &ListArgs) -> Result<(), Failure> {
         })
         .collect();
     if arguments.json {
-        return print(serde_json::to_string_pretty(&rows)?);
+        return print_json(&rows);
     }
     for row in &rows {
         let default = if row.default { " (default)" } else { "" };
         print(format_args!("{:<12} {:>4.1} s  {}{default}", row.name, row.seconds, row.title))?;
     }
-    print("\nPlay one with `gioconda animate PHOTO --drive NAME`; record your own with `gioconda record`.")
+    print_text(
+        "\nPlay one with `gioconda animate PHOTO --drive NAME`; record your own with `gioconda record`.",
+    )
 }

@@ -5,8 +5,9 @@ use std::num::NonZero;
 use gioconda_dataset::{Settings, Summary};
 
 use crate::cli::PrepareArgs;
+use crate::commands::outputs::Inputs;
 use crate::interrupt;
-use crate::report::{Failure, Terminal, print};
+use crate::report::{Failure, Terminal, print_json};
 
 /// Prepares the clips and says what became of them.
 pub(crate) fn run(arguments: &PrepareArgs, terminal: &Terminal) -> Result<(), Failure> {
@@ -16,6 +17,7 @@ pub(crate) fn run(arguments: &PrepareArgs, terminal: &Terminal) -> Result<(), Fa
         workers: arguments.workers.map_or_else(cores, |workers| workers as usize),
         part: arguments.shard,
     };
+    Inputs::new([arguments.source.as_path()]).check_output_folder(&arguments.output)?;
     let bar = terminal.clips();
     let prepared = gioconda_dataset::prepare(
         &arguments.source,
@@ -27,7 +29,7 @@ pub(crate) fn run(arguments: &PrepareArgs, terminal: &Terminal) -> Result<(), Fa
     drop(bar);
     let summary = prepared?;
     if arguments.json {
-        print(serde_json::to_string_pretty(&summary)?)?;
+        print_json(&summary)?;
     }
     for rejection in &summary.prepared.rejected {
         let kept = if rejection.videos == 0 { "left out" } else { "partly left out" };

@@ -1,13 +1,11 @@
 //! What `animate` puts on everything it writes: the mark in the frames, the signed statement in the file.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use gioconda_avatar::{Avatar, Declaration, Drive, Finish, RendererKind};
-use gioconda_media::{ClipReader, Frame, ReadOptions};
-use gioconda_provenance::watermark::{AvatarId, Payload, READABLE_SIDE};
-use gioconda_provenance::{Error, Finisher, Identity, Input, Language, Source, Statement, Subject};
-use gioconda_studio::marking::{Painter, models};
-use image::RgbImage;
+use gioconda_avatar::{AVATAR_EXTENSION, AvatarFile, Drive, Finish, RendererKind};
+use gioconda_portrait::{Made, NetworkSource, Portrait};
+use gioconda_provenance::watermark::READABLE_SIDE;
+use gioconda_provenance::{Identity, Input, Language, Statement, Subject};
 
 use crate::cli::{LabelArg, ProvenanceOptions};
 use crate::report::{Failure, Terminal};
@@ -25,7 +23,7 @@ pub(crate) struct Provenance<'a> {
     options: &'a ProvenanceOptions,
     /// `None` leaves provenance out.
     identity: Option<Identity>,
-    /// What was declared for this run, on the command line or at the terminal.
+    /// What was answered at the terminal.
     subject: Option<Subject>,
     /// The clip or the motion file that drives, where it is a file.
     driver: Option<Input>,
@@ -33,14 +31,20 @@ pub(crate) struct Provenance<'a> {
 }
 
 impl<'a> Provenance<'a> {
-    /// Asks, reads and makes what is needed, before anything is computed.
+    /// Asks, reads and makes what is needed, before anything is computed. A `size` that was asked for must be one at which
+    /// the watermark can be read.
     pub(crate) fn prepare(
         options: &'a ProvenanceOptions,
         drive: &Drive,
-        driver: &Path,
         weights: Option<&Path>,
+        size: Option<u32>,
         terminal: &Terminal,
     ) -> Result<Self, Failure> {
+        if let Some(size) = size.filter(|&size| size < READABLE_SIDE && !options.no_provenance) {
+            return Err(Failure::Usage(format!(
+                "--size {size}: below {READABLE_SIDE} pixels the invisible watermark cannot be read again; choose {READABLE_SIDE} or more"
+            )));
+        }
         if options.no_provenance {
             terminal.warn(LEFT_OUT);
             return Ok(Self { options, identity: None, subject: None, driver: None, weights: None });
@@ -52,68 +56,54 @@ impl<'a> Provenance<'a> {
         if let Some(warning) = &identity.warning {
             terminal.warn(warning);
         }
-        let driver = match drive {
-            Drive::Clip(path) => {
-                Some(Input::read("driver", path, first_frame(path).as_ref(), options.credit)?)
-            }
-            Drive::Motion(_) if driver.is_file() => {
-                Some(Input::read("motion", driver, None, options.credit)?)
-            }
-            Drive::Motion(_) => None,
-        };
+        let driver = gioconda_portrait::driver(drive, options.credit)?;
         let weights = weights.map(|path| Input::read("weights", path, None, options.credit)).transpose()?;
         Ok(Self { options, identity: Some(identity), subject: None, driver, weights })
     }
 
-    /// What is said of an output made of the photo or avatar file at `path`, painted by `renderer`, with the file's own
-    /// network or another.
-    ///
-    /// The first photo about which nothing was declared brings up the question; the answer holds for the whole run.
+    /// Asks who is shown, once for the whole run, where a photo is there about which nothing was declared: neither on the
+    /// command line nor in an avatar file.
+    pub(crate) fn ask(&mut self, photos: &[PathBuf], terminal: &Terminal) {
+        if self.identity.is_none() || self.options.subject.is_some() {
+            return;
+        }
+        if photos.iter().any(|photo| photo.exists() && !declares_subject(photo)) {
+            let answer = terminal.ask(QUESTION).filter(|answer| !answer.is_empty());
+            self.subject = answer.and_then(|answer| match answer.parse::<Subject>() {
+                Ok(subject) => Some(subject),
+                Err(fault) => {
+                    terminal.warn(fault);
+                    None
+                }
+            });
+        }
+    }
+
+    /// Where the networks come from that photos get.
+    pub(crate) fn network_source(&self) -> NetworkSource {
+        self.weights.clone().map_or(NetworkSource::BuiltIn, NetworkSource::WeightFile)
+    }
+
+    /// What is said of an output made of the portrait in the photo or avatar file at `path`, painted by `renderer`.
     pub(crate) fn statement(
-        &mut self,
+        &self,
         path: &Path,
-        avatar: &Avatar,
-        declared: &Declaration,
-        (renderer, own_network): (RendererKind, bool),
+        portrait: &Portrait,
+        renderer: RendererKind,
         terminal: &Terminal,
-    ) -> Result<Statement, Error> {
-        let portrait = Input::read("portrait", path, Some(&avatar.photo), self.options.credit)?;
-        let subject = match declared.subject.as_deref().map(str::parse) {
-            _ if self.options.subject.is_some() => self.options.subject.unwrap_or_default(),
-            Some(Ok(subject)) => subject,
-            _ => self.ask(terminal),
-        };
-        if subject == Subject::Undeclared && self.identity.is_some() {
+    ) -> Statement {
+        let subject = self.options.subject.or(portrait.subject()).or(self.subject);
+        let made =
+            Made::by(renderer).driver(self.driver.clone()).declared(subject, self.options.consent.clone());
+        let statement = portrait.statement(made);
+        if statement.subject == Subject::Undeclared && self.identity.is_some() {
             terminal.say(format_args!("{}: who is shown is undeclared; --subject says it", path.display()));
         }
-        let watermark = Payload::today(AvatarId::from_hash(portrait.sha256));
-        Ok(Statement {
-            // Both renderers keep the photo's own pixels; the neural one paints what the photo does not show.
-            source: Source::Composite,
-            inputs: std::iter::once(portrait).chain(self.driver.clone()).collect(),
-            models: models(Painter::of(renderer, own_network, self.weights.as_ref())),
-            subject,
-            consent: self.options.consent.clone().or_else(|| declared.consent.clone()),
-            watermark,
-        })
+        statement
     }
 
-    fn ask(&mut self, terminal: &Terminal) -> Subject {
-        if self.identity.is_none() {
-            return Subject::Undeclared;
-        }
-        *self.subject.get_or_insert_with(|| {
-            let answer = terminal.ask(QUESTION).filter(|answer| !answer.is_empty());
-            answer.map_or(Subject::Undeclared, |answer| {
-                answer.parse::<Subject>().unwrap_or_else(|fault| {
-                    terminal.warn(fault);
-                    Subject::Undeclared
-                })
-            })
-        })
-    }
-
-    /// Says so where frames of this size are too small for the mark to be read again.
+    /// Says so where frames of this size, which nobody asked for, are too small for the mark to be read again: a small
+    /// photo, or a narrow one.
     pub(crate) fn warn_of_size(&self, size: (u32, u32), terminal: &Terminal) {
         if self.identity.is_some() && size.0.min(size.1) < READABLE_SIDE {
             terminal.warn(format_args!(
@@ -132,19 +122,17 @@ impl<'a> Provenance<'a> {
             LabelArg::Es => Language::Spanish,
         });
         let mark = self.identity.as_ref().map(|_| &statement.watermark);
-        let mut finisher = Finisher::new(label, mark);
-        let frame = Box::new(move |frame: &mut RgbImage| finisher.finish(frame));
-        let sign = |file: &Path| match &self.identity {
+        gioconda_portrait::finish(label, mark, |file| match &self.identity {
             Some(identity) => statement.sign(file, identity).map_err(|error| error.reason()),
             None => Ok(()),
-        };
-        Finish { frame, file: Box::new(sign) }
+        })
     }
 }
 
-/// `None` where it cannot be read: the driver is opened again, and complained about, when it is needed.
-fn first_frame(clip: &Path) -> Option<RgbImage> {
-    let mut reader = ClipReader::open(clip, &ReadOptions::default()).ok()?;
-    let mut frame = Frame::default();
-    reader.read(&mut frame).ok()?.then_some(frame.image)
+/// Whether `photo` is an avatar file that says who is shown. A file that cannot be read is complained about when it is
+/// opened.
+fn declares_subject(photo: &Path) -> bool {
+    let is_avatar = photo.extension().is_some_and(|extension| extension == AVATAR_EXTENSION);
+    let declared = || AvatarFile::read_declaration(photo).ok()?.subject?.parse::<Subject>().ok();
+    is_avatar && declared().is_some()
 }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use gioconda_avatar::RecordSettings;
 
 use crate::cli::RecordArgs;
+use crate::commands::outputs::Inputs;
 use crate::interrupt;
 use crate::report::{self, Failure, Terminal};
 
@@ -15,6 +16,7 @@ pub(crate) fn run(arguments: &RecordArgs, terminal: &Terminal) -> Result<(), Fai
     if output.extension().is_none_or(|extension| extension != "motion") {
         return Err(Failure::Usage(format!("{}: a motion file's name ends in .motion", output.display())));
     }
+    Inputs::new([arguments.clip.as_path()]).check_output(&output)?;
     let settings = RecordSettings {
         title: arguments.title.clone().unwrap_or_else(|| name.to_string()),
         start: arguments.start,
@@ -24,11 +26,13 @@ pub(crate) fn run(arguments: &RecordArgs, terminal: &Terminal) -> Result<(), Fai
         neutral: arguments.neutral,
         smooth: arguments.smooth as f32,
         seamless: arguments.seamless,
+        budget: gioconda_media::Budget::default(),
     };
     let bar = terminal.bar(&name);
     let recorded = gioconda_avatar::record(&arguments.clip, &settings, &|p| bar.update(p), interrupt::flag());
     drop(bar);
-    let (motion, summary) = recorded.map_err(|error| Failure::Failed(report::in_words(&error, "--face")))?;
+    let (motion, summary) =
+        recorded.map_err(|error| Failure::Failed(report::in_words(&error.into(), "--face")))?;
     motion.write(&output)?;
     let lost = match summary.lost_frames {
         0 => String::new(),

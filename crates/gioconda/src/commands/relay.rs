@@ -2,6 +2,7 @@
 
 use gioconda_studio::relay::{Settings, room::Limits};
 
+use super::token;
 use crate::cli::RelayArgs;
 use crate::report::{Failure, Terminal, print};
 
@@ -10,7 +11,7 @@ pub(crate) fn run(arguments: &RelayArgs, terminal: &Terminal) -> Result<(), Fail
     let settings = Settings {
         listen: arguments.listen,
         limits: Limits { rooms: arguments.rooms, ..Limits::default() },
-        token: arguments.token.clone(),
+        token: token::find(&arguments.token)?,
     };
     gioconda_studio::relay::run(settings, |address| {
         // The address is the one thing that is printed even when nobody wants to hear more.

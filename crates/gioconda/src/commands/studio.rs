@@ -1,22 +1,35 @@
 //! `gioconda studio`: portraits in the browser.
 
+use std::path::PathBuf;
+
 use gioconda_studio::Settings;
 
+use super::{decode_upload, token};
 use crate::cli::StudioArgs;
+use crate::commands::outputs::Inputs;
 use crate::report::{Failure, Terminal, print};
 
 /// Runs the studio until Ctrl-C.
 pub(crate) fn run(arguments: &StudioArgs, terminal: &Terminal) -> Result<(), Failure> {
+    let read = [&arguments.weights, &arguments.gallery].into_iter().flatten().map(PathBuf::as_path);
+    let inputs = Inputs::new(read);
+    arguments.avatars.iter().try_for_each(|folder| inputs.check_output_folder(folder))?;
+    arguments.virtual_camera.iter().try_for_each(|device| inputs.check_output(device))?;
+    let mut relay = arguments.relay.clone();
+    if let (Some(relay), Some(file)) = (&mut relay, &arguments.relay_token_file) {
+        relay.set_token(token::read(file)?);
+    }
     let settings = Settings {
         listen: arguments.listen,
         open_browser: !arguments.no_open,
         kiosk: arguments.kiosk,
         gallery: arguments.gallery.clone(),
         avatars: arguments.avatars.clone(),
-        token: arguments.token.clone(),
+        token: token::find(&arguments.token)?,
         weights: arguments.weights.clone(),
         virtual_camera: arguments.virtual_camera.clone(),
-        relay: arguments.relay.clone(),
+        relay,
+        isolation: decode_upload::isolation(),
     };
     let ready = |server: &gioconda_studio::Server| {
         // The address is the one thing that is printed even when nobody wants to hear more.

@@ -1,24 +1,29 @@
 //! `gioconda train`: meta-learning on prepared data.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use gioconda_dataset::Dataset;
 use gioconda_networks::{Preset, device};
-use gioconda_train::{Event, Footage, PerceptualTerm, RunSettings, RunSummary, Start, TrainConfig, train};
+use gioconda_train::{
+    Event, Footage, PerceptualTerm, RUN_FILES, RunSettings, RunSummary, Start, TrainConfig, train,
+};
 
 use crate::cli::TrainArgs;
-use crate::commands::networks_folder;
+use crate::commands::networks_folder::networks_folder;
+use crate::commands::outputs::Inputs;
 use crate::interrupt;
-use crate::report::{Failure, Terminal, print};
+use crate::report::{Failure, Terminal, print_text};
 
 /// Trains, or prints the configuration it would train with.
 pub(crate) fn run(arguments: &TrainArgs, terminal: &Terminal) -> Result<(), Failure> {
     if arguments.print_config {
-        return print(configuration(arguments)?.to_toml());
+        return print_text(configuration(arguments)?.to_toml());
     }
     let (Some(data), Some(folder)) = (&arguments.data, &arguments.output) else {
         return Err(Failure::Usage("training needs --data and --out".to_owned()));
     };
+    protect_inputs(arguments, data, folder)?;
     let start = match &arguments.weights {
         _ if arguments.resume => Start::Resume,
         None => Start::New(Box::new(configuration(arguments)?)),
@@ -47,6 +52,14 @@ pub(crate) fn run(arguments: &TrainArgs, terminal: &Terminal) -> Result<(), Fail
     let summary = trained?;
     terminal.say(in_words(arguments, &summary));
     if summary.interrupted { Err(Failure::Reported) } else { Ok(()) }
+}
+
+/// Refuses a run folder among the data, and one whose files a run would replace though it reads them.
+fn protect_inputs(arguments: &TrainArgs, data: &Path, folder: &Path) -> Result<(), Failure> {
+    let files = [&arguments.config, &arguments.weights].into_iter().flatten().map(PathBuf::as_path);
+    let inputs = Inputs::new(files.chain([data]));
+    inputs.check_output_folder(folder)?;
+    RUN_FILES.iter().try_for_each(|name| inputs.check_output(&folder.join(name)))
 }
 
 /// The preset's recipe, what the file changes of it, and what the options change of that.

@@ -2,11 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use gioconda_studio::verification::{Finding, Verdict, verify};
+use gioconda_portrait::verification::{Finding, Search, Verdict, verify};
 use serde::Serialize;
 
 use crate::cli::VerifyArgs;
-use crate::report::{Failure, print};
+use crate::report::{self, Failure, print, print_json};
 
 /// What was found in one file, for programs to read.
 #[derive(Serialize)]
@@ -18,10 +18,11 @@ struct Named {
 
 /// Verifies every file; the exit code tells the worst.
 pub(crate) fn run(arguments: &VerifyArgs) -> Result<(), Failure> {
+    let search = if arguments.thorough { Search::Thorough } else { Search::Sampled };
     let (mut findings, mut failed) = (Vec::new(), false);
     for named in &arguments.files {
         for file in files(named)? {
-            match verify(&file, &file.display().to_string()) {
+            match verify(&file, &file.display().to_string(), search) {
                 Ok(finding) => {
                     if !arguments.json {
                         print(&finding.sentence)?;
@@ -29,19 +30,20 @@ pub(crate) fn run(arguments: &VerifyArgs) -> Result<(), Failure> {
                     findings.push(Named { file, finding });
                 }
                 Err(error) => {
-                    eprintln!("error: {error}");
+                    report::error(error);
                     failed = true;
                 }
             }
         }
     }
     if arguments.json {
-        print(serde_json::to_string_pretty(&findings)?)?;
+        print_json(&findings)?;
     }
     match findings.iter().map(|named| named.finding.verdict).max() {
         Some(Verdict::Tampered) => Err(Failure::Tampered),
         _ if failed => Err(Failure::Reported),
-        Some(Verdict::Unmarked) => Err(Failure::Unmarked),
+        Some(Verdict::Unverifiable) => Err(Failure::Unverifiable),
+        Some(Verdict::Signed | Verdict::Unmarked) => Err(Failure::Unmarked),
         Some(Verdict::Marked) => Ok(()),
         None => Err(Failure::Failed("there are no pictures or clips to verify; name some".to_owned())),
     }
@@ -62,7 +64,8 @@ fn files(named: &Path) -> Result<Vec<PathBuf>, Failure> {
     for entry in entries {
         if entry.is_dir() && !entry.is_symlink() {
             found.extend(files(&entry)?);
-        } else if gioconda_media::sniff(&entry).is_ok() {
+        // Of a named pipe, not even the first bytes are read: that would wait for somebody to write into it.
+        } else if entry.is_file() && gioconda_media::sniff(&entry).is_ok() {
             found.push(entry);
         }
     }

@@ -12,7 +12,7 @@ use image::imageops::{crop_imm, replace};
 use tempfile::TempDir;
 
 /// Small and short, so that a case takes a second in an unoptimised build.
-pub(crate) const BRIEF: &str = "--crop --size 128 --duration 0.4";
+pub(crate) const BRIEF: &str = "--crop --size 256 --duration 0.4";
 
 /// Side and rate of the clips made here.
 const CLIP_SIDE: u32 = 256;
