@@ -6,4 +6,4 @@
 
 use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(|bytes: &[u8]| gioconda_networks::fuzz_weights(bytes));
+fuzz_target!(|bytes: &[u8]| gioconda_model::fuzz_weights(bytes));

@@ -4,13 +4,13 @@ use std::path::Path;
 use std::sync::Arc;
 
 use gioconda_face::{FaceChoice, FaceFinder, Landmarks, QualityWarning};
+use gioconda_model::{PersonalNetwork, Reference};
 use gioconda_warp::MeshRenderer;
 use image::RgbImage;
 
 use crate::Error;
 use crate::render::canvas::Canvas;
-use crate::render::neural_renderer::{NeuralRenderer, PersonalNetwork};
-use crate::render::reference::Reference;
+use crate::render::neural_renderer::NeuralRenderer;
 use crate::render::references::ReferenceRenderer;
 use crate::render::renderer::{MeshOnCanvas, OnCanvas, Painter, Renderer, RendererKind};
 
@@ -102,7 +102,7 @@ impl Avatar {
             })),
             RendererKind::Neural => {
                 let network = self.network.as_ref().ok_or(Error::NoNetwork)?;
-                Ok(self.renderer_of(network.session(), canvas, NeuralRenderer::new))
+                Ok(self.renderer_of(network.prepared(), canvas, NeuralRenderer::new))
             }
         }
     }

@@ -45,38 +45,17 @@ pub enum Error {
         /// What was asked for.
         name: String,
     },
-    /// Weights, a network's configuration or its inference graph are not usable.
-    #[cfg(feature = "network")]
+    /// Weights cannot be used, or there are none inside the program.
     #[error(transparent)]
-    Networks(#[from] gioconda_networks::Error),
-    /// Weights that are sound, but not for this renderer.
-    #[error("{}: {what}", path.display())]
-    Weights {
-        /// The weight file.
-        path: PathBuf,
-        /// What is wrong with them and what to do.
-        what: String,
-    },
+    Model(#[from] gioconda_model::Error),
     /// The neural renderer was asked for, and there is no network.
     #[error(
         "the neural renderer needs a network; name a weight file, or use an avatar that was learned with one"
     )]
     NoNetwork,
-    /// The network inside the program was asked for, and it was built without.
-    #[error(
-        "this program was built without the portrait network (Cargo feature `portrait-network`); name a weight file, or \
-         use the mesh alone"
-    )]
-    NoPortraitNetwork,
-    /// A network was asked for, and the program was built without what runs it.
-    #[error("this program was built without networks (Cargo feature `portrait-network`); use the mesh alone")]
-    WithoutNetworks,
-    /// A person's network cannot be run.
-    #[error("the avatar's network cannot be run: {what}; use another weight file")]
-    Network {
-        /// What the inference engine said.
-        what: String,
-    },
+    /// A person's network gives numbers that are not finite.
+    #[error("the avatar's network gives numbers that are not finite; use another weight file")]
+    NotFinite,
     /// Not an avatar file, or not one this program can use.
     #[error("{}: {what}", path.display())]
     AvatarFile {

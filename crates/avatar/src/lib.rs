@@ -6,18 +6,28 @@
 //!
 //! [`Performance`] is also the streaming interface: any source of motion, frame by frame.
 //!
+//! ```no_run
+//! use std::path::Path;
+//! use gioconda_avatar::{Avatar, Performance, PerformanceSettings, builtin_motions::BuiltinMotion};
+//! use gioconda_face::{FaceChoice, FaceFinder, Threads};
+//!
+//! let mut finder = FaceFinder::new(Threads::Shared)?;
+//! let avatar = Avatar::from_photo(Path::new("photo.jpg"), FaceChoice::Clear, &mut finder)?;
+//! let mut performance = Performance::new(&avatar, PerformanceSettings::default())?;
+//! let motion = BuiltinMotion::find("nod").expect("a built-in motion").load();
+//! let mut frame = image::RgbImage::default();
+//! performance.render_motion(&motion.at(0.5), &mut frame)?;
+//! # Ok::<(), gioconda_avatar::Error>(())
+//! ```
+//!
 //! | wing | what is in it |
 //! |---|---|
 //! | `motion` | motion free of the driver, gap filling, smoothing, transfer |
-//! | `render` | canvas, renderers, several photos, the network's input |
+//! | `render` | canvas, renderers, several photos |
 //! | `file` | motion files, avatar files, built-in motions |
 //! | `pipeline` | decode, track, perform, encode: what `animate` and `record` run |
 //!
-//! Without the feature `network` there is no neural renderer, and no Burn below this crate; `portrait-network` compiles its
-//! weights in.
-
-// Some items are used by the neural renderer only.
-#![cfg_attr(not(feature = "network"), allow(dead_code))]
+//! The feature `portrait-network` compiles the network's weights in.
 
 mod avatar;
 mod error;
@@ -37,7 +47,8 @@ pub use file::builtin_motions;
 #[doc(hidden)]
 pub use file::motion_file::fuzz_motion;
 pub use file::motion_file::{MOTION_VERSION, Motion};
-pub use models::{model_cards, portrait_network};
+pub use gioconda_model::{PersonalNetwork, PortraitWeights, Reference, Tuning, portrait_network};
+pub use models::model_cards;
 pub use motion::expression_basis;
 pub use motion::frame::{CLOSED_EYE, CLOSED_MOUTH, FaceState, MotionFrame};
 pub use motion::neutral::choose_neutral;
@@ -49,9 +60,5 @@ pub use pipeline::encode_stage::{Finish, FrameFinish};
 pub use pipeline::record::{RecordSettings, RecordSummary, record};
 pub use pipeline::settings::{Drive, MotionMode, Progress, Settings};
 pub use render::canvas::{Canvas, DEFAULT_HEAD_SIDE, DEFAULT_LONGEST_SIDE, Framing, Window};
-pub use render::network_input;
-pub use render::neural_renderer::{PersonalNetwork, PortraitWeights};
-pub use render::reference::Reference;
 pub use render::references::posture_distance;
 pub use render::renderer::{Renderer, RendererKind};
-pub use render::tuning::Tuning;

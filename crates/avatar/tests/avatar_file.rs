@@ -7,7 +7,8 @@ use std::sync::Arc;
 use gioconda_avatar::{Avatar, AvatarFile, Declaration, PersonalNetwork, Reference, Tuning};
 use gioconda_face::topology::TOPOLOGY;
 use gioconda_face::{HeadPose, LANDMARKS, Landmarks};
-use gioconda_networks::{Device, Generator, GeneratorConfig, Preset, WeightHeader};
+use gioconda_model::{GeneratorConfig, Preset, WeightHeader};
+use gioconda_networks::{Device, Generator};
 use gioconda_warp::LANDMARK_PICTURE_VERSION;
 use image::RgbImage;
 use nalgebra::{Rotation3, Vector3};
@@ -33,14 +34,14 @@ fn reference(shade: u8) -> Reference {
 fn network(preset: Preset) -> PersonalNetwork {
     let mut config = Preset::Portrait.config();
     config.generator = GeneratorConfig { widths: vec![4, 4], residual_blocks: 1, ..config.generator };
-    let generator = Generator::new(&config.generator, &Device::flex()).expect("sizes that fit");
+    let generator = Generator::new(&config.generator, &Device::flex()).expect("sizes that fit").weights();
     let psi = (0..config.generator.psi_len()).map(|i| i as f32 * 0.01).collect();
     let embedding = vec![0.5; config.generator.embedding];
     let header = WeightHeader {
         preset,
         config,
         picture_version: LANDMARK_PICTURE_VERSION,
-        composition: Some(gioconda_networks::COMPOSITION_VERSION),
+        composition: Some(gioconda_model::COMPOSITION_VERSION),
         training_data: "none".to_owned(),
         licence: "none".to_owned(),
     };

@@ -3,20 +3,18 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use gioconda_avatar::network_input::{
-    NetworkInput, NetworkPhoto, cropped, cropped_landmarks, network_crop, planes,
-};
 use gioconda_avatar::{
     Avatar, Canvas, Framing, Gains, MotionTransfer, PortraitWeights, RendererKind,
     builtin_motions::BuiltinMotion,
 };
 use gioconda_face::{FaceChoice, FaceFinder, Landmarks, Threads};
+use gioconda_model::network_input::{
+    NetworkInput, NetworkPhoto, cropped, cropped_landmarks, network_crop, planes,
+};
+use gioconda_model::{GeneratorConfig, NetworksConfig, Preset, WeightHeader, WeightWriter};
 use gioconda_networks::burn::module::{Module, ModuleMapper, Param};
 use gioconda_networks::burn::tensor::{Distribution, Tensor, TensorData};
-use gioconda_networks::{
-    Device, Embedder, Generator, GeneratorConfig, NetworksConfig, Preset, Warp, WeightHeader, WeightWriter,
-    compose,
-};
+use gioconda_networks::{Device, Embedder, Generator, Warp, compose, parameters};
 use gioconda_warp::{LANDMARK_PICTURE_VERSION, MeshRenderer, View};
 use image::RgbImage;
 use tempfile::TempDir;
@@ -49,7 +47,7 @@ fn header(preset: Preset, config: NetworksConfig) -> WeightHeader {
         preset,
         config,
         picture_version: LANDMARK_PICTURE_VERSION,
-        composition: Some(gioconda_networks::COMPOSITION_VERSION),
+        composition: Some(gioconda_model::COMPOSITION_VERSION),
         training_data: "none".to_owned(),
         licence: "none".to_owned(),
     }
@@ -67,11 +65,10 @@ fn weights(noisy: bool, painted_mouth: bool) -> (TempDir, PathBuf) {
     }
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path().join("portrait.safetensors");
-    WeightWriter::new(header(Preset::Portrait, config))
-        .with("embedder", &embedder)
-        .with("generator", &generator)
-        .save(&path)
-        .expect("written");
+    let writer = WeightWriter::new(header(Preset::Portrait, config))
+        .with("embedder", &parameters(&embedder))
+        .with("generator", &parameters(&generator));
+    std::fs::write(&path, writer.to_bytes(&path).expect("weights")).expect("written");
     (folder, path)
 }
 
@@ -143,8 +140,9 @@ fn composes_as_it_was_trained(avatar: Avatar, painted_mouth: bool) {
         painted: painted_mouth.then(|| tensor(input.warped().to_vec(), [1, 3, size, size])),
     };
     let picture = tensor(input.picture().to_vec(), [1, 3, size, size]);
+    let generator = Generator::from_weights(&network.generator, &device).expect("sizes that fit");
     let psi = Tensor::<1>::from_floats(network.psi.as_slice(), &device).unsqueeze::<2>();
-    let composed = compose(network.generator.forward(warp.input(picture), psi), &warp).frame;
+    let composed = compose(generator.forward(warp.input(picture), psi), &warp).frame;
     let expected = composed.try_into_vec_as::<f32>().expect("numbers");
 
     let pixels = size * size;
@@ -176,7 +174,8 @@ fn weights_that_do_not_fit_are_refused() {
     let mut config = networks();
     let generator = Generator::new(&config.generator, &device).expect("sizes that fit");
     let refused = |header: WeightHeader, expected: &str| {
-        WeightWriter::new(header).with("generator", &generator).save(&path).expect("written");
+        let writer = WeightWriter::new(header).with("generator", &parameters(&generator));
+        std::fs::write(&path, writer.to_bytes(&path).expect("weights")).expect("written");
         let message = PortraitWeights::open(&path).expect_err("refused").to_string();
         assert!(message.contains(expected) && message.contains("weights.safetensors"), "{message}");
         assert!(!message.contains('\n'), "{message}");

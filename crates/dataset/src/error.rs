@@ -83,7 +83,7 @@ pub enum Error {
     },
     /// Another process prepares the same part of the same folder.
     #[error(
-        "{}: another process is preparing this folder; wait for it, or use --shard I/N in each of several processes",
+        "{}: another process is preparing this folder; wait for it, or have each of several processes prepare a part of its own",
         path.display()
     )]
     Locked {

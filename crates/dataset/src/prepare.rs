@@ -337,7 +337,7 @@ fn check_other_parts(folder: &Path, settings: &Settings) -> Result<(), Error> {
     for part in parts_of(folder)? {
         if part.count() != settings.part.count() {
             let what = format!(
-                "holds data in {} parts, not {}; use --shard I/{} as before, or choose an empty folder",
+                "holds data in {} parts, not {}; prepare it in {} as before, or choose an empty folder",
                 part.count(),
                 settings.part.count(),
                 part.count()
@@ -358,7 +358,7 @@ fn check_size(folder: &Path, header: &Header, size: u32) -> Result<(), Error> {
         return Ok(());
     }
     let what = format!(
-        "holds crops of {} pixels, not {size}; use --size {} as before, or choose an empty folder",
+        "holds crops of {} pixels, not {size}; use {} as before, or choose an empty folder",
         header.size, header.size
     );
     Err(Error::Settings { path: folder.into(), what })

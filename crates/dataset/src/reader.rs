@@ -83,7 +83,7 @@ impl Dataset {
             return Err(Error::NotPrepared { path: folder.into() });
         };
         if let Some(missing) = missing_part(&parts, count) {
-            let what = format!("part {missing} of {count} is missing (--shard {missing}/{count})");
+            let what = format!("part {missing} of {count} is missing");
             return Err(Error::Unfinished { path: folder.into(), what });
         }
         let mut size = None;

@@ -1,9 +1,9 @@
 //! Which frames of a clip are looked at, and the faces in them.
 
-use gioconda_avatar::network_input::cropped;
 use gioconda_dataset::{Clip, CropWindow, FaceBox};
 use gioconda_face::{Landmarks, Tracker};
 use gioconda_media::{ClipReader, Frame, ReadOptions};
+use gioconda_model::network_input::cropped;
 use image::RgbImage;
 
 use crate::{Error, Result};

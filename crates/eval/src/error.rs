@@ -15,7 +15,7 @@ pub enum Error {
         cause: std::io::Error,
     },
     /// A file or folder could not be written.
-    #[error("{}: cannot be written: {cause}; choose another --out", path.display())]
+    #[error("{}: cannot be written: {cause}; choose another folder", path.display())]
     Write {
         /// Which.
         path: PathBuf,
@@ -83,6 +83,9 @@ pub enum Error {
     /// From the networks.
     #[error(transparent)]
     Networks(#[from] gioconda_networks::Error),
+    /// Weights cannot be used.
+    #[error(transparent)]
+    Model(#[from] gioconda_model::Error),
     /// From tuning.
     #[error(transparent)]
     Train(#[from] gioconda_train::Error),

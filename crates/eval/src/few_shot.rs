@@ -8,12 +8,12 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use gioconda_avatar::network_input::{cropped, cropped_landmarks, network_crop};
 use gioconda_avatar::{
     Avatar, Framing, Performance, PerformanceSettings, PersonalNetwork, Reference, RendererKind,
 };
 use gioconda_dataset::Clip;
 use gioconda_face::{Border, HeadPose, Landmarks, Region, bilinear};
+use gioconda_model::network_input::{cropped, cropped_landmarks, network_crop};
 use gioconda_train::{LearnSettings, learn};
 use gioconda_warp::{MeshWarp, SourceMesh, View};
 use image::{Rgb, RgbImage};

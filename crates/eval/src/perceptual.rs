@@ -7,7 +7,7 @@
 
 use std::path::{Path, PathBuf};
 
-use gioconda_avatar::network_input::planes;
+use gioconda_model::network_input::planes;
 use gioconda_networks::burn::tensor::{Tensor, TensorData};
 use gioconda_networks::{
     Architecture, Device, FeatureDistance, InputConvention, PerceptualNetwork, PerceptualSpec,

@@ -86,6 +86,11 @@ pub(crate) fn in_words(error: &gioconda_portrait::Error, option: &str) -> String
     }
 }
 
+/// `error`, and which options help.
+pub(crate) fn with_hint(error: &impl Display, hint: &str) -> Failure {
+    Failure::Failed(format!("{error} ({hint})"))
+}
+
 /// A line on standard error about what failed; the program may go on with the next file.
 pub(crate) fn error(line: impl Display) {
     eprintln!("error: {}", OneLine(line));

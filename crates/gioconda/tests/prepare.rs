@@ -68,7 +68,7 @@ fn what_cannot_be_prepared_is_refused_in_one_line() {
         ("prepare missing out", "missing: cannot be read"),
         ("prepare clips mona.jpg", "mona.jpg: cannot be written"),
         ("prepare clips data --size 128", "data: holds crops of 64 pixels, not 128; use --size 64"),
-        ("prepare clips data --size 64 --shard 1/2", "use --shard I/1 as before"),
+        ("prepare clips data --size 64 --shard 1/2", "prepare it in 1 as before"),
     ];
     for (arguments, told) in cases {
         let run = scratch.run(arguments);

@@ -2,7 +2,7 @@
 //!
 //!     cargo test -p gioconda --no-default-features --test without_features
 
-#![cfg(not(feature = "network"))]
+#![cfg(not(any(feature = "portrait-network", feature = "studio", feature = "train")))]
 
 mod program;
 
@@ -36,14 +36,24 @@ fn avatars_are_made_for_the_mesh() {
 }
 
 #[test]
-fn what_it_lacks_is_named() {
+fn a_weight_file_brings_the_network() {
     let scratch = Scratch::new();
     let weights = program::workspace("models/portrait.safetensors");
     let weights = weights.display();
+    scratch.succeed(&format!("animate mona.jpg -o mesh --no-provenance {BRIEF}"));
+    scratch.succeed(&format!("animate mona.jpg -o photo --weights {weights} --no-provenance {BRIEF}"));
+    let run = scratch.succeed(&format!("learn mona.jpg -o mona.avatar --weights {weights}"));
+    assert!(run.stderr.contains("network: feed-forward"), "{}", run.stderr);
+    scratch.succeed(&format!("animate mona.avatar -o avatar --no-provenance {BRIEF}"));
+    let [(_, mesh), (_, photo), (_, avatar)] = ["mesh", "photo", "avatar"].map(|folder| scratch.read(folder));
+    assert!(photo != mesh && avatar != mesh, "the network changes nothing");
+}
+
+#[test]
+fn what_it_lacks_is_named() {
+    let scratch = Scratch::new();
     for (arguments, code, told) in [
-        (format!("animate mona.jpg -o out.mp4 --renderer neural {BRIEF}"), 1, "use the mesh"),
-        (format!("animate mona.jpg -o out.mp4 --weights {weights} {BRIEF}"), 1, "built without networks"),
-        (format!("learn mona.jpg -o a.avatar --weights {weights}"), 1, "built without networks"),
+        (format!("animate mona.jpg -o out.mp4 --renderer neural {BRIEF}"), 1, "name a weight file"),
         ("learn mona.jpg -o a.avatar --steps 5".to_owned(), 2, "`train`"),
         ("studio".to_owned(), 2, "studio"),
         ("train".to_owned(), 2, "train"),

@@ -5,9 +5,10 @@
 
 use std::path::{Path, PathBuf};
 
+use gioconda_model::Preset;
 use gioconda_networks::burn::module::{Module, ModuleMapper, Param};
 use gioconda_networks::burn::tensor::{Distribution, Tensor};
-use gioconda_networks::{Device, Generator, ONNX_INPUT, OnnxPsi, Preset, export_onnx};
+use gioconda_networks::{Device, Generator, ONNX_INPUT, OnnxPsi, export_onnx};
 use rten::{Model, Value};
 use safetensors::tensor::{Dtype, TensorView};
 

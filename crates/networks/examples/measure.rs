@@ -5,12 +5,11 @@
 
 use std::time::Instant;
 
+use gioconda_model::{PreparedGenerator, Preset};
 use gioconda_networks::burn::module::Module;
 use gioconda_networks::burn::optim::GradientsParams;
 use gioconda_networks::burn::tensor::{Distribution, Tensor};
-use gioconda_networks::{
-    Device, Generator, Inference, ONNX_INPUT, OnnxPsi, Preset, export_onnx, parameter_count,
-};
+use gioconda_networks::{Device, Generator, ONNX_INPUT, OnnxPsi, export_onnx, parameter_count};
 use rten::{Model, Value};
 
 const RUNS: usize = 7;
@@ -48,7 +47,7 @@ fn measure(preset: Preset) -> Result<(), AnyError> {
 
     let psi = psi.try_into_vec_as::<f32>()?;
     let data = picture.clone().try_into_vec_as::<f32>()?;
-    let mut inference = Inference::new(&folded, &psi, [size; 2]).ok_or("no preset has self-attention")?;
+    let mut inference = PreparedGenerator::new(&generator.weights(), &psi, [size; 2]);
     let prepared = median(|| {
         std::hint::black_box(inference.run(&data));
     });

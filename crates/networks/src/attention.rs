@@ -3,10 +3,9 @@
 use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor, activation};
 
-use crate::layers::Conv2d;
+use gioconda_model::attention_width;
 
-/// How much narrower than the features queries, keys and values are (SAGAN §3: C̄ = C/8).
-const REDUCTION: usize = 8;
+use crate::layers::Conv2d;
 
 /// `x + γ·v(Σ softmax(f·g) h)`, every 1x1 convolution spectrally normalised. γ starts at 0: a fresh layer changes
 /// nothing.
@@ -22,7 +21,7 @@ pub struct SelfAttention {
 impl SelfAttention {
     /// For feature maps of `channels` channels.
     pub fn new(channels: usize, device: &Device) -> Self {
-        let inner = (channels / REDUCTION).max(1);
+        let inner = attention_width(channels);
         let conv = |input, output| Conv2d::new(input, output, 1, device).bias().spectral_norm();
         Self {
             query: conv(channels, inner),

@@ -8,52 +8,10 @@ use burn::tensor::module::{avg_pool2d, interpolate};
 use burn::tensor::ops::{AvgPoolOptions, InterpolateMode, InterpolateOptions};
 use burn::tensor::{Device, Tensor, activation};
 
+use gioconda_model::{BlockConfig, Norm, Resample};
+
 use crate::attention::SelfAttention;
 use crate::layers::{Conv2d, InstanceNorm, Psi};
-
-/// What a block does to height and width.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Resample {
-    /// Nothing.
-    Keep,
-    /// Doubles them before the first convolution.
-    Up,
-    /// Halves them behind the second convolution, by averaging: the paper's way.
-    Pool,
-    /// Halves them in the first convolution, by its stride: a quarter of the work, for real-time presets.
-    Stride,
-}
-
-/// Which norm stands before the two activations. A block without norm has biases in its 3x3 convolutions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Norm {
-    /// None.
-    None,
-    /// Instance norm with learned scale and bias.
-    Affine,
-    /// Instance norm with scale and bias from ψ.
-    Adaptive,
-}
-
-/// Everything that tells one block from another.
-#[derive(Clone, Copy, Debug)]
-pub struct BlockConfig {
-    /// Channels in.
-    pub input: usize,
-    /// Channels out.
-    pub output: usize,
-    /// What happens to height and width.
-    pub resample: Resample,
-    /// The norm.
-    pub norm: Norm,
-    /// Whether an activation stands before the first convolution: not in the first block of a network, whose input is
-    /// a picture.
-    pub leading_relu: bool,
-    /// Whether the convolutions are spectrally normalised.
-    pub spectral_norm: bool,
-    /// Whether self-attention follows the block.
-    pub self_attention: bool,
-}
 
 /// One residual block.
 #[derive(Module, Debug)]
@@ -79,13 +37,12 @@ impl ResidualBlock {
         };
         let affine = |channels| (norm == Norm::Affine).then(|| InstanceNorm::new(channels, device));
         let stride = if resample == Resample::Stride { 2 } else { 1 };
-        let same_shape = input == output && resample == Resample::Keep;
         Self {
             norm1: affine(input),
             conv1: conv3(input, output).stride(stride),
             norm2: affine(output),
             conv2: conv3(output, output),
-            skip: (!same_shape).then(|| normalize(Conv2d::new(input, output, 1, device).bias())),
+            skip: config.has_skip().then(|| normalize(Conv2d::new(input, output, 1, device).bias())),
             attention: config.self_attention.then(|| SelfAttention::new(output, device)),
             config,
         }
@@ -142,14 +99,6 @@ impl ResidualBlock {
         }
     }
 
-    /// How many values of ψ the block consumes.
-    pub fn psi_len(&self) -> usize {
-        match self.config.norm {
-            Norm::Adaptive => 2 * (self.config.input + self.config.output),
-            Norm::None | Norm::Affine => 0,
-        }
-    }
-
     pub(crate) fn folded(self) -> Self {
         Self {
             conv1: self.conv1.folded(),
@@ -161,38 +110,10 @@ impl ResidualBlock {
     }
 }
 
-/// The down path of embedder and discriminator: no norm, spectral norm, halving by pooling; self-attention behind the
-/// block whose output is 32x32.
-pub(crate) fn down_path(
-    input: usize,
-    widths: &[usize],
-    resolution: usize,
-    self_attention: bool,
-    device: &Device,
-) -> Vec<ResidualBlock> {
-    let inputs = std::iter::once(input).chain(widths.iter().copied());
-    inputs
-        .zip(widths)
-        .enumerate()
-        .map(|(level, (input, &output))| {
-            let config = BlockConfig {
-                input,
-                output,
-                resample: Resample::Pool,
-                norm: Norm::None,
-                leading_relu: level > 0,
-                spectral_norm: true,
-                self_attention: self_attention && resolution >> (level + 1) == DOWN_ATTENTION_SIZE,
-            };
-            ResidualBlock::new(config, device)
-        })
-        .collect()
+/// Blocks with fresh weights, one behind the other.
+pub(crate) fn residual_blocks(configs: &[BlockConfig], device: &Device) -> Vec<ResidualBlock> {
+    configs.iter().map(|&config| ResidualBlock::new(config, device)).collect()
 }
-
-/// Height of the map that self-attention follows in down paths (DESIGN.md §4).
-pub(crate) const DOWN_ATTENTION_SIZE: usize = 32;
-/// Height of the map that self-attention follows in the generator's up path (DESIGN.md §4).
-pub(crate) const UP_ATTENTION_SIZE: usize = 64;
 
 fn pooled(x: Tensor<4>) -> Tensor<4> {
     avg_pool2d(x, AvgPoolOptions::new([2, 2]))
@@ -230,7 +151,7 @@ mod tests {
             let block = ResidualBlock::new(config, &device);
             let x = Tensor::random([2, input, 16, 16], Distribution::Default, &device);
             let out = if norm == Norm::Adaptive {
-                block.forward_adaptive(x, &mut Psi::new(Tensor::ones([2, block.psi_len()], &device)))
+                block.forward_adaptive(x, &mut Psi::new(Tensor::ones([2, config.psi_len()], &device)))
             } else {
                 block.forward(x)
             };

@@ -1,28 +1,10 @@
-//! From the `portrait` generator's six channels to a frame (DESIGN.md §1):
+//! From the `portrait` generator's six channels to a frame (DESIGN.md §1; the formula's versions are [`gioconda_model::COMPOSITION_VERSION`]'s):
 //! `frame = m · warp(photo, flow₀ + Δflow) + (1 - m) · rgb`.
 
 use burn::tensor::Tensor;
 use burn::tensor::module::interpolate;
 use burn::tensor::ops::{GridSampleOptions, GridSamplePaddingMode, InterpolateMode, InterpolateOptions};
-
-/// Version of the formula of [`compose`], which rises with every change of what a generator's output means:
-///
-/// 1. `tanh(offset + atanh(photo))`;
-/// 2. bright channels are darkened by the same share as one of 0.5, from `portrait-12` on (docs/training-log.md);
-/// 3. bright channels are darkened no less than the two that become darkest ([`BRIGHT`]).
-pub const COMPOSITION_VERSION: u32 = 3;
-
-/// The versions that weights may have been trained with; all are composed by the newest formula. `portrait-12`, trained
-/// with 2, gains by 3 (docs/training-log.md, "Highlights").
-pub const COMPOSITIONS_SUPPORTED: std::ops::RangeInclusive<u32> = 2..=COMPOSITION_VERSION;
-
-/// The photo's colours are held this far away from ±1, where atanh is infinite.
-pub const COLOUR_MARGIN: f32 = 1e-4;
-
-/// Channels of this brightness, -1..1, begin to be darkened as the other two are, and from the second on they are. In tanh space a
-/// channel near its end hardly moves: darkened yellow, whose red is there and whose green is not, would turn orange. A highlight,
-/// all of whose channels are there, stays one.
-pub const BRIGHT: [f32; 2] = [0.4, 0.8];
+use gioconda_model::{BRIGHT, COLOUR_MARGIN};
 
 /// The face mesh warp of a photo, as the generator's input and as what its output is blended with.
 #[derive(Clone, Debug)]
@@ -35,7 +17,7 @@ pub struct Warp {
     /// Face, validity, mouth and eye masks, `[B, 4, H, W]` in 0..1.
     pub masks: Tensor<4>,
     /// The photo moved by the mesh with the inside of the mouth painted, `[B, 3, H, W]`, for generators that
-    /// [want it](crate::GeneratorConfig::painted_mouth).
+    /// [want it](gioconda_model::GeneratorConfig::painted_mouth).
     pub painted: Option<Tensor<4>>,
 }
 
@@ -109,8 +91,9 @@ pub(crate) fn resized(x: Tensor<4>, size: [usize; 2]) -> Tensor<4> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Generator, Preset};
+    use crate::Generator;
     use burn::tensor::{Device, Distribution};
+    use gioconda_model::Preset;
 
     fn warp(size: usize, device: &Device) -> Warp {
         let random = |shape| Tensor::<4>::random(shape, Distribution::Uniform(-1.0, 1.0), device);

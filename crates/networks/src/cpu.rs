@@ -14,9 +14,7 @@ use burn::tensor::module::{conv_transpose2d, conv2d};
 use burn::tensor::ops::{ConvOptions, ConvTransposeOptions};
 use burn::tensor::{DType, Device, Tensor, TensorData, activation};
 use gioconda_kernels::{Convolution, InstanceNorm, Moments};
-
-/// Added to the variance under the root in every norm (DESIGN.md §4).
-pub(crate) const NORM_EPSILON: f64 = 1e-4;
+use gioconda_model::NORM_EPSILON;
 
 /// 2-D convolution with zero padding: `x`: `[B, in, H, W]`; `weight`: `[out, in, k, k]`; `bias`: `[out]`; out
 /// `[B, out, (H + 2 padding - k) / stride + 1, ..]`.
@@ -71,7 +69,7 @@ pub(crate) fn normalize(x: Tensor<4>, scale: Tensor<2>, bias: Tensor<2>, relu: b
         let variance = centred.clone().square().mean_dims(&[2, 3]);
         let [people, channels] = scale.dims();
         let [scale, bias] = [scale, bias].map(|values| values.reshape([people, channels, 1, 1]));
-        let out = centred / (variance + NORM_EPSILON).sqrt() * scale + bias;
+        let out = centred / (variance + f64::from(NORM_EPSILON)).sqrt() * scale + bias;
         return if relu { activation::relu(out) } else { out };
     }
     let [scale, bias] = [scale, bias].map(Tensor::into_dispatch);
@@ -255,7 +253,7 @@ impl Norm {
             let [rows, columns] = dims(values);
             assert!(columns == channels && (rows == people || rows == 1), "one scale and bias per channel");
         }
-        let norm = InstanceNorm { pixels: height * width, epsilon: NORM_EPSILON as f32, relu };
+        let norm = InstanceNorm { pixels: height * width, epsilon: NORM_EPSILON, relu };
         let [x, scale, bias] = [x, scale, bias].map(Dense::new);
         let (y, moments) = norm.forward(x.values(), scale.values(), bias.values());
         (tensor(y, [people, channels, height, width]), Self { sizes: norm, x, scale, bias, moments })

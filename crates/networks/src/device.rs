@@ -18,12 +18,14 @@ const FAMILIES: [(&str, Option<&str>); 6] = [
 /// discrete GPU.
 ///
 /// # Errors
-/// [`Error::UnknownName`] and [`Error::DeviceNotBuilt`].
+/// When there is no such device, and [`Error::DeviceNotBuilt`].
 pub fn device(name: &str) -> Result<Device> {
-    let unknown = || Error::UnknownName {
-        what: "device",
-        name: name.to_owned(),
-        known: FAMILIES.map(|(family, _)| family).join(", "),
+    let unknown = || {
+        Error::from(gioconda_model::Error::UnknownName {
+            what: "device",
+            name: name.to_owned(),
+            known: FAMILIES.map(|(family, _)| family).join(", "),
+        })
     };
     let (family, index) = match name.split_once(':') {
         Some((family, index)) => (family, Some(index.parse::<usize>().map_err(|_| unknown())?)),
@@ -71,7 +73,7 @@ mod tests {
     fn names() {
         assert!(device("cpu").is_ok());
         for unknown in ["", "gpu", "cpu:1", "cuda:first"] {
-            assert!(matches!(device(unknown), Err(Error::UnknownName { .. })), "{unknown}");
+            assert!(matches!(device(unknown), Err(Error::Model(_))), "{unknown}");
         }
     }
 

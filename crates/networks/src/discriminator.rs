@@ -3,44 +3,17 @@
 
 use burn::module::{Module, Param};
 use burn::tensor::{Device, Distribution, Int, Tensor};
-use serde::{Deserialize, Serialize};
+use gioconda_model::{DiscriminatorConfig, NetworkConfig as _, Weights};
 
 use crate::Result;
-use crate::block::{BlockConfig, Norm, Resample, ResidualBlock, down_path};
-use crate::embedder::{EmbedderConfig, sum_pooled};
+use crate::block::{ResidualBlock, residual_blocks};
+use crate::embedder::sum_pooled;
 use crate::layers::Linear;
 use crate::spectral::{normalized, singular_vector};
+use crate::weights::load_whole;
 
 /// Half the width of the uniform distribution that W starts from (DESIGN.md §4).
 const EMBEDDING_RANGE: f64 = 0.1;
-
-/// Sizes of a [`Discriminator`]. The last width must equal the embedder's, for `ê` stands in for a row of W in
-/// few-shot learning.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct DiscriminatorConfig {
-    /// Channels behind each halving.
-    pub widths: Vec<usize>,
-    /// Height and width of the pictures it is trained on, pixels.
-    pub resolution: usize,
-    /// Self-attention at 32x32.
-    pub self_attention: bool,
-}
-
-impl DiscriminatorConfig {
-    pub(crate) fn check(&self) -> Result<()> {
-        self.as_embedder().check("discriminator")
-    }
-
-    /// As [`EmbedderConfig::least_parameters`].
-    pub(crate) fn least_parameters(&self) -> usize {
-        self.as_embedder().least_parameters()
-    }
-
-    fn as_embedder(&self) -> EmbedderConfig {
-        let Self { widths, resolution, self_attention } = self.clone();
-        EmbedderConfig { widths, resolution, self_attention }
-    }
-}
 
 /// What D says about frames.
 #[derive(Debug)]
@@ -62,19 +35,16 @@ impl Discriminator {
     /// A discriminator with fresh weights.
     pub fn new(config: &DiscriminatorConfig, device: &Device) -> Result<Self> {
         config.check()?;
-        let width = config.as_embedder().embedding();
-        let mut blocks = down_path(6, &config.widths, config.resolution, config.self_attention, device);
-        let last = BlockConfig {
-            input: width,
-            output: width,
-            resample: Resample::Keep,
-            norm: Norm::None,
-            leading_relu: true,
-            spectral_norm: true,
-            self_attention: false,
-        };
-        blocks.push(ResidualBlock::new(last, device));
-        Ok(Self { blocks, linear: Linear::new(width, 1, device).spectral_norm() })
+        let blocks = residual_blocks(&config.blocks(), device);
+        Ok(Self { blocks, linear: Linear::new(config.embedding(), 1, device).spectral_norm() })
+    }
+
+    /// A discriminator with these weights.
+    ///
+    /// # Errors
+    /// When their sizes are out of range.
+    pub fn from_weights(weights: &Weights<DiscriminatorConfig>, device: &Device) -> Result<Self> {
+        Ok(load_whole(weights.parameters(), Self::new(weights.config(), device)?))
     }
 
     /// `frames` and landmark `pictures`: `[B, 3, H, W]`, RGB in -1..1; `identities`: rows Wᵢ, or ê of a new person,
@@ -120,7 +90,8 @@ impl VideoEmbeddings {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Preset, parameter_count};
+    use crate::parameter_count;
+    use gioconda_model::Preset;
 
     #[test]
     fn parameter_counts() {

@@ -2,67 +2,11 @@
 
 use burn::module::Module;
 use burn::tensor::{Device, Tensor, activation};
-use serde::{Deserialize, Serialize};
+use gioconda_model::{EmbedderConfig, NetworkConfig as _, Weights};
 
-use crate::block::{ResidualBlock, down_path};
-use crate::{Error, Result};
-
-/// Sizes of an [`Embedder`].
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct EmbedderConfig {
-    /// Channels behind each halving; the last one is the length of the embedding.
-    pub widths: Vec<usize>,
-    /// Height and width of the pictures it is trained on, pixels. Other multiples of `2^widths.len()` run too.
-    pub resolution: usize,
-    /// Self-attention at 32x32.
-    pub self_attention: bool,
-}
-
-impl EmbedderConfig {
-    /// Length of the embedding.
-    pub fn embedding(&self) -> usize {
-        self.widths.last().copied().unwrap_or(0)
-    }
-
-    /// Parameters of the 3x3 convolutions: the network has at least so many.
-    pub(crate) fn least_parameters(&self) -> usize {
-        let inputs = std::iter::once(6).chain(self.widths.iter().copied());
-        inputs.zip(&self.widths).map(|(input, output)| 9 * output * (input + output)).sum()
-    }
-
-    pub(crate) fn check(&self, network: &'static str) -> Result<()> {
-        let fail = |reason: String| Err(Error::Config { network, reason });
-        check_bounds(network, &self.widths, self.resolution)?;
-        if self.widths.is_empty() || self.widths.contains(&0) {
-            return fail("widths must be a list of positive numbers".to_owned());
-        }
-        let unit = 1usize.checked_shl(self.widths.len() as u32).unwrap_or(0);
-        if unit == 0 || self.resolution == 0 || !self.resolution.is_multiple_of(unit) {
-            let levels = self.widths.len();
-            return fail(format!("resolution {} must be a multiple of 2^{levels}", self.resolution));
-        }
-        Ok(())
-    }
-}
-
-/// Most widths, and so halvings, of a network: 12 halve 4096 pixels to one.
-const MOST_LEVELS: usize = 12;
-/// Most channels of a layer; the paper has 512.
-pub(crate) const MOST_CHANNELS: usize = 4096;
-/// Largest side of the pictures a network is trained on, pixels.
-pub(crate) const LARGEST_SIDE: usize = 4096;
-
-/// Refuses sizes that are out of range, before they are multiplied or memory is allocated.
-pub(crate) fn check_bounds(network: &'static str, widths: &[usize], resolution: usize) -> Result<()> {
-    let fail = |reason: String| Err(Error::Config { network, reason });
-    if widths.len() > MOST_LEVELS || widths.iter().any(|width| *width > MOST_CHANNELS) {
-        return fail(format!("widths must be at most {MOST_LEVELS} numbers up to {MOST_CHANNELS}"));
-    }
-    if resolution > LARGEST_SIDE {
-        return fail(format!("resolution {resolution} must be at most {LARGEST_SIDE}"));
-    }
-    Ok(())
-}
+use crate::Result;
+use crate::block::{ResidualBlock, residual_blocks};
+use crate::weights::{load_whole, parameters};
 
 /// E(frame, landmark picture) -> embedding.
 #[derive(Module, Debug)]
@@ -73,9 +17,24 @@ pub struct Embedder {
 impl Embedder {
     /// An embedder with fresh weights.
     pub fn new(config: &EmbedderConfig, device: &Device) -> Result<Self> {
-        config.check("embedder")?;
-        let blocks = down_path(6, &config.widths, config.resolution, config.self_attention, device);
-        Ok(Self { blocks })
+        config.check(EmbedderConfig::NAME)?;
+        Ok(Self { blocks: residual_blocks(&config.blocks(), device) })
+    }
+
+    /// An embedder with these weights.
+    ///
+    /// # Errors
+    /// When their sizes are out of range.
+    pub fn from_weights(weights: &Weights<EmbedderConfig>, device: &Device) -> Result<Self> {
+        Ok(load_whole(weights.parameters(), Self::new(weights.config(), device)?))
+    }
+
+    /// Its weights; `config` must be what it was built with.
+    ///
+    /// # Panics
+    /// When it was not.
+    pub fn weights(&self, config: &EmbedderConfig) -> Weights<EmbedderConfig> {
+        Weights::new(config.clone(), parameters(self)).expect("an embedder of these sizes")
     }
 
     /// One embedding per frame. `frames` and landmark `pictures`: `[N, 3, H, W]`, RGB in -1..1; out `[N, embedding]`.
@@ -104,7 +63,8 @@ pub(crate) fn sum_pooled(x: Tensor<4>) -> Tensor<2> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Preset, parameter_count};
+    use crate::parameter_count;
+    use gioconda_model::Preset;
 
     #[test]
     fn parameter_counts() {
@@ -131,16 +91,5 @@ mod tests {
         let each = embedder.embed(frames.flatten(0, 1), pictures.flatten(0, 1)); // [2, 8]
         let difference = (each.mean_dim(0) - mean).abs().max().into_scalar::<f32>();
         assert!(difference < 1e-5, "{difference}");
-    }
-
-    #[test]
-    fn unusable_configurations_are_refused() {
-        for (widths, resolution) in [(vec![], 64), (vec![4, 0], 64), (vec![4, 8], 10), (vec![4; 70], 64)] {
-            let config = EmbedderConfig { widths, resolution, self_attention: false };
-            assert!(
-                matches!(Embedder::new(&config, &Device::flex()), Err(Error::Config { .. })),
-                "{config:?}"
-            );
-        }
     }
 }

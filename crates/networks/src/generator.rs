@@ -1,246 +1,17 @@
 //! The generator G: a picture of where the face should be in, the person's face there out (paper §3.2; DESIGN.md §1, §4).
-//!
-//! One configuration covers both presets. Without skips it is the paper's network: four blocks halve the landmark
-//! picture, AdaIN blocks of constant size follow, four AdaIN blocks double it again. With skips it is the `portrait`
-//! U-Net: a full-size stem before the halving blocks, and what each level looked like on the way down is concatenated
-//! to it on the way up.
 
 use burn::module::Module;
 use burn::tensor::{Device, Tensor, activation};
-use serde::{Deserialize, Serialize};
+use gioconda_model::{Error as ModelError, FLOW_RANGE, GeneratorConfig, Output, Weights};
 
-use crate::block::DOWN_ATTENTION_SIZE;
-use crate::block::{BlockConfig, Norm, Resample, ResidualBlock, UP_ATTENTION_SIZE};
-use crate::embedder::{MOST_CHANNELS, check_bounds};
+use crate::Result;
+use crate::block::{ResidualBlock, residual_blocks};
 use crate::layers::{Conv2d, Linear, Psi};
 use crate::pixel_shuffle::{shuffled, unshuffled};
-use crate::{Error, Result};
+use crate::weights::{load_whole, parameters};
 
-/// Largest residual flow, in the sampling grid's -1..1 coordinates (PROTOTYPE.md: `tanh x 0.25`).
-pub(crate) const FLOW_RANGE: f64 = 0.25;
 /// Bias of the blend mask before the sigmoid in a fresh network: mostly warp (PROTOTYPE.md).
 const MASK_BIAS: f32 = 2.0;
-
-/// Most AdaIN blocks at the smallest size.
-const MOST_BLOCKS: usize = 64;
-
-/// What the last layer means.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Output {
-    /// 3 channels: the frame, RGB in -1..1 (tanh).
-    Rgb,
-    /// 6 channels for [`compose`](crate::compose): residual flow x, y; blend mask; colour offset r, g, b.
-    Composition,
-}
-
-impl Output {
-    /// Number of channels.
-    pub fn channels(self) -> usize {
-        match self {
-            Self::Rgb => 3,
-            Self::Composition => 6,
-        }
-    }
-}
-
-/// Sizes of a [`Generator`].
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[allow(clippy::struct_excessive_bools, reason = "each is a switch of its own in a configuration file")]
-pub struct GeneratorConfig {
-    /// Channels of the input: 3 (landmark picture), or 10 (warped photo 3, landmark picture 3, masks 4).
-    pub input: usize,
-    /// Channels per level, largest map first. Without skips the first level is already halved; with skips it has the
-    /// full size.
-    pub widths: Vec<usize>,
-    /// AdaIN blocks at the smallest size.
-    pub residual_blocks: usize,
-    /// U-Net skips, a full-size stem, and halving by stride.
-    pub skips: bool,
-    /// Spectral norm on every convolution and on P.
-    pub spectral_norm: bool,
-    /// Self-attention at 32x32 on the way down and 64x64 on the way up.
-    pub self_attention: bool,
-    /// Length of the embedding that P projects to ψ.
-    pub embedding: usize,
-    /// What the last layer means.
-    pub output: Output,
-    /// Height and width it is trained at, pixels. Other multiples of `pixel_shuffle * 2^halvings` run too.
-    pub resolution: usize,
-    /// Its largest map is so many times smaller than its pictures: squares of so many pixels a side become channels of
-    /// the input, and the last layer's channels such squares (Shi et al. 2016). 1 for a map as large as the pictures.
-    #[serde(default = "one")]
-    pub pixel_shuffle: usize,
-    /// Whether the warped photo that it sees and paints on has the inside of the mouth painted where the photo keeps it
-    /// shut. Without, lips are stretched over it.
-    #[serde(default)]
-    pub painted_mouth: bool,
-}
-
-/// Weight files from before [`GeneratorConfig::pixel_shuffle`] do without.
-fn one() -> usize {
-    1
-}
-
-impl GeneratorConfig {
-    /// Channels of the largest map's input and output: a square of pixels each.
-    fn shuffled_channels(&self, channels: usize) -> usize {
-        channels * self.pixel_shuffle * self.pixel_shuffle
-    }
-
-    /// Height and width of the largest map at [`resolution`](Self::resolution).
-    pub fn map_size(&self) -> usize {
-        self.resolution / self.pixel_shuffle
-    }
-
-    /// How often the largest map's height and width are halved.
-    pub fn halvings(&self) -> usize {
-        self.widths.len() - usize::from(self.skips)
-    }
-
-    /// Floating-point operations of one frame's convolutions at [`resolution`](Self::resolution), as the layers are
-    /// written: a multiplication and an addition count two; nothing is folded or moved to a smaller map, norms are left
-    /// out.
-    pub fn flops(&self) -> u64 {
-        let convolution = |size: usize, kernel: usize, input: usize, output: usize| {
-            2 * (size * size * kernel * kernel * input * output) as u64
-        };
-        let mut size = self.map_size();
-        let mut total = 0;
-        if self.skips {
-            total += convolution(size, 3, self.shuffled_channels(self.input), self.widths[0]);
-        }
-        for block in self.down_blocks().into_iter().chain(self.middle_blocks()).chain(self.up_blocks()) {
-            let (input, output) = (block.input, block.output);
-            let after = match block.resample {
-                Resample::Keep => size,
-                Resample::Up => 2 * size,
-                Resample::Pool | Resample::Stride => size / 2,
-            };
-            // Averaging comes behind both convolutions, everything else before or with the first one.
-            let inner = if block.resample == Resample::Pool { size } else { after };
-            total += convolution(inner, 3, input, output) + convolution(inner, 3, output, output);
-            if input != output || block.resample != Resample::Keep {
-                let written = if block.resample == Resample::Stride { after } else { size.max(after) };
-                total += convolution(written, 1, input, output);
-            }
-            size = after;
-        }
-        total + convolution(size, 3, self.last_width(), self.shuffled_channels(self.output.channels()))
-    }
-
-    /// Parameters of the blocks' 3x3 convolutions and of P: the network has at least so many.
-    pub(crate) fn least_parameters(&self) -> usize {
-        let blocks = self.down_blocks().into_iter().chain(self.middle_blocks()).chain(self.up_blocks());
-        let convolutions: usize = blocks.map(|block| 9 * block.output * (block.input + block.output)).sum();
-        convolutions + self.embedding * self.psi_len()
-    }
-
-    pub(crate) fn check(&self) -> Result<()> {
-        let fail = |reason: String| Err(Error::Config { network: "generator", reason });
-        check_bounds("generator", &self.widths, self.resolution)?;
-        if self.residual_blocks > MOST_BLOCKS || self.input > MOST_CHANNELS || self.embedding > MOST_CHANNELS
-        {
-            return fail(format!(
-                "residual_blocks must be at most {MOST_BLOCKS}, input and embedding at most {MOST_CHANNELS}"
-            ));
-        }
-        if self.widths.len() < 1 + usize::from(self.skips) || self.widths.contains(&0) {
-            return fail("widths must be a list of positive numbers, two or more with skips".to_owned());
-        }
-        if self.input == 0 || self.embedding == 0 {
-            return fail("input channels and embedding length must be positive".to_owned());
-        }
-        if self.painted_mouth && self.output != Output::Composition {
-            return fail("a generator that makes its frames itself sees no mouth to be painted".to_owned());
-        }
-        if !(1..=8).contains(&self.pixel_shuffle) {
-            return fail(format!("pixel_shuffle must be within 1 and 8, not {}", self.pixel_shuffle));
-        }
-        if self.pixel_shuffle > 1 && !self.skips {
-            return fail("pixel_shuffle needs the stem that comes with skips".to_owned());
-        }
-        let unit = 1usize.checked_shl(self.halvings() as u32).unwrap_or(0) * self.pixel_shuffle;
-        if unit == 0 || self.resolution == 0 || !self.resolution.is_multiple_of(unit) {
-            return fail(format!("resolution {} must be a multiple of {unit}", self.resolution));
-        }
-        Ok(())
-    }
-
-    fn down_blocks(&self) -> Vec<BlockConfig> {
-        let widths = &self.widths;
-        let inputs = std::iter::once(self.input).chain(widths.iter().copied());
-        let levels = inputs.zip(widths).enumerate().skip(usize::from(self.skips));
-        levels
-            .map(|(level, (input, &output))| BlockConfig {
-                input,
-                output,
-                resample: if self.skips { Resample::Stride } else { Resample::Pool },
-                norm: if level == 0 { Norm::None } else { Norm::Affine },
-                leading_relu: level > 0,
-                spectral_norm: self.spectral_norm,
-                self_attention: self.self_attention
-                    && self.map_size() >> (level + usize::from(!self.skips)) == DOWN_ATTENTION_SIZE,
-            })
-            .collect()
-    }
-
-    fn middle_blocks(&self) -> Vec<BlockConfig> {
-        let width = self.deepest();
-        let block = BlockConfig {
-            input: width,
-            output: width,
-            resample: Resample::Keep,
-            norm: Norm::Adaptive,
-            leading_relu: true,
-            spectral_norm: self.spectral_norm,
-            self_attention: false,
-        };
-        vec![block; self.residual_blocks]
-    }
-
-    fn up_blocks(&self) -> Vec<BlockConfig> {
-        let mut input = self.deepest();
-        let mut size = self.map_size() >> self.halvings();
-        let outputs = self.widths.iter().rev().skip(usize::from(self.skips));
-        outputs
-            .map(|&output| {
-                size *= 2;
-                let block = BlockConfig {
-                    input,
-                    output,
-                    resample: Resample::Up,
-                    norm: Norm::Adaptive,
-                    leading_relu: true,
-                    spectral_norm: self.spectral_norm,
-                    self_attention: self.self_attention && size == UP_ATTENTION_SIZE,
-                };
-                input = if self.skips { 2 * output } else { output };
-                block
-            })
-            .collect()
-    }
-
-    fn deepest(&self) -> usize {
-        self.widths.last().copied().unwrap_or(0)
-    }
-
-    /// Channels that reach the last AdaIN and convolution.
-    pub(crate) fn last_width(&self) -> usize {
-        self.widths[0] * if self.skips { 2 } else { 1 }
-    }
-
-    /// Channels of every AdaIN layer in the order in which they take their values from ψ.
-    pub(crate) fn adain_channels(&self) -> Vec<usize> {
-        let blocks = self.middle_blocks().into_iter().chain(self.up_blocks());
-        blocks.flat_map(|block| [block.input, block.output]).chain([self.last_width()]).collect()
-    }
-
-    /// Length of ψ.
-    pub fn psi_len(&self) -> usize {
-        2 * self.adain_channels().iter().sum::<usize>()
-    }
-}
 
 /// G and its projection P.
 #[derive(Module, Debug)]
@@ -261,9 +32,6 @@ impl Generator {
     pub fn new(config: &GeneratorConfig, device: &Device) -> Result<Self> {
         config.check()?;
         let normalize = |conv: Conv2d| if config.spectral_norm { conv.spectral_norm() } else { conv };
-        let blocks = |configs: Vec<BlockConfig>| -> Vec<ResidualBlock> {
-            configs.into_iter().map(|block| ResidualBlock::new(block, device)).collect()
-        };
         let input = config.shuffled_channels(config.input);
         let stem = config.skips.then(|| normalize(Conv2d::new(input, config.widths[0], 3, device).bias()));
         let channels = config.shuffled_channels(config.output.channels());
@@ -278,13 +46,29 @@ impl Generator {
         };
         Ok(Self {
             stem,
-            down: blocks(config.down_blocks()),
-            middle: blocks(config.middle_blocks()),
-            up: blocks(config.up_blocks()),
+            down: residual_blocks(&config.down_blocks(), device),
+            middle: residual_blocks(&config.middle_blocks(), device),
+            up: residual_blocks(&config.up_blocks(), device),
             output,
             projection,
             config: config.clone(),
         })
+    }
+
+    /// A generator with these weights.
+    ///
+    /// # Errors
+    /// When their sizes are out of range.
+    pub fn from_weights(weights: &Weights<GeneratorConfig>, device: &Device) -> Result<Self> {
+        Ok(load_whole(weights.parameters(), Self::new(weights.config(), device)?))
+    }
+
+    /// Its weights, to be run or written.
+    ///
+    /// # Panics
+    /// When spectral norms have been [folded](Self::folded) into it.
+    pub fn weights(&self) -> Weights<GeneratorConfig> {
+        Weights::new(self.config.clone(), parameters(self)).expect("a generator has the tensors of its sizes")
     }
 
     fn projection(config: &GeneratorConfig, device: &Device) -> Linear {
@@ -356,7 +140,7 @@ impl Generator {
         config.check()?;
         if config.spectral_norm || self.config.pixel_shuffle > 1 {
             let reason = "with spectral norm or pixel shuffle it cannot be refined".to_owned();
-            return Err(Error::Config { network: "generator", reason });
+            return Err(ModelError::Config { network: "generator", reason }.into());
         }
         let square = factor * factor;
         let stem = self.stem.map(|stem| stem.inputs_shared(square));
@@ -393,7 +177,7 @@ fn plain_psi(config: &GeneratorConfig) -> Vec<f32> {
 
 /// Activations of the six channels: flow `tanh x 0.25`, mask sigmoid, colour as it is (an offset in atanh space).
 fn composition_channels(x: Tensor<4>) -> Tensor<4> {
-    let flow = x.clone().narrow(1, 0, 2).tanh() * FLOW_RANGE;
+    let flow = x.clone().narrow(1, 0, 2).tanh() * f64::from(FLOW_RANGE);
     let mask = activation::sigmoid(x.clone().narrow(1, 2, 1));
     let colour = x.narrow(1, 3, 3);
     Tensor::cat(vec![flow, mask, colour], 1)
@@ -402,8 +186,9 @@ fn composition_channels(x: Tensor<4>) -> Tensor<4> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Preset, SpectralNorm, parameter_count};
+    use crate::{SpectralNorm, parameter_count};
     use burn::tensor::Distribution;
+    use gioconda_model::Preset;
 
     #[test]
     fn parameter_counts() {
@@ -412,15 +197,6 @@ mod tests {
         let projection = parameter_count(generator.projection_layer());
         assert_eq!(projection, 6_697_728);
         assert_eq!(parameter_count(&generator) - projection, 31_211_715);
-        assert_eq!(generator.config().psi_len(), 13_056);
-    }
-
-    #[test]
-    fn operations_of_a_frame() {
-        // DESIGN.md §4: 94 GFLOP.
-        let gflop = |preset: Preset| preset.config().generator.flops() as f64 * 1e-9;
-        assert!((gflop(Preset::Paper) - 94.0).abs() < 0.5, "{}", gflop(Preset::Paper));
-        assert!(gflop(Preset::Portrait) < 5.0, "{}", gflop(Preset::Portrait));
     }
 
     fn tiny(preset: Preset) -> GeneratorConfig {
@@ -483,24 +259,5 @@ mod tests {
         let difference = (refined.forward(large, psi) - expected).abs().max().into_scalar::<f32>();
         assert!(difference < 1e-4, "{difference}");
         assert!(Generator::new(&tiny(Preset::Paper), &device).unwrap().refined(2).is_err());
-    }
-
-    #[test]
-    fn unusable_configurations_are_refused() {
-        for config in [
-            GeneratorConfig { widths: vec![], ..tiny(Preset::Paper) },
-            GeneratorConfig { widths: vec![4], ..tiny(Preset::Portrait) },
-            GeneratorConfig { resolution: 20, ..tiny(Preset::Paper) },
-            GeneratorConfig { embedding: 0, ..tiny(Preset::Paper) },
-            GeneratorConfig { painted_mouth: true, ..tiny(Preset::Paper) },
-            GeneratorConfig { pixel_shuffle: 0, ..tiny(Preset::Portrait) },
-            GeneratorConfig { pixel_shuffle: 3, ..tiny(Preset::Portrait) },
-            GeneratorConfig { pixel_shuffle: 2, ..tiny(Preset::Paper) },
-        ] {
-            assert!(
-                matches!(Generator::new(&config, &Device::flex()), Err(Error::Config { .. })),
-                "{config:?}"
-            );
-        }
     }
 }

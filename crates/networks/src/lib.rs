@@ -9,38 +9,32 @@ mod device;
 mod discriminator;
 mod embedder;
 mod error;
-mod files;
 mod generator;
-mod inference;
 mod layers;
 pub mod losses;
 mod onnx;
 mod parameters;
 mod perceptual;
 mod pixel_shuffle;
-mod preset;
 mod spectral;
 mod training;
 mod weights;
 
 pub use attention::SelfAttention;
-pub use block::{BlockConfig, Norm, Resample, ResidualBlock};
+pub use block::ResidualBlock;
 pub use burn;
 pub use burn::tensor::Device;
-pub use composition::{
-    BRIGHT, COLOUR_MARGIN, COMPOSITION_VERSION, COMPOSITIONS_SUPPORTED, Composition, Warp, compose,
-};
+pub use composition::{Composition, Warp, compose};
 pub use cpu::convolve;
 pub use critics::{
     Critics, FaceSquares, IDENTITY_FILE, IDENTITY_SHA256, IdentityCritic, JudgedLandmarks, JudgedOpening,
     LandmarkCritic, Square,
 };
 pub use device::device;
-pub use discriminator::{Discriminator, DiscriminatorConfig, Verdict, VideoEmbeddings};
-pub use embedder::{Embedder, EmbedderConfig};
+pub use discriminator::{Discriminator, Verdict, VideoEmbeddings};
+pub use embedder::Embedder;
 pub use error::{Error, Result};
-pub use generator::{Generator, GeneratorConfig, Output};
-pub use inference::Inference;
+pub use generator::Generator;
 pub use layers::{Conv2d, InstanceNorm, Linear, Psi};
 pub use onnx::{ONNX_INPUT, ONNX_OUTPUT, ONNX_PSI, OnnxPsi, export_onnx};
 pub use parameters::{GradientMean, average_gradients, moving_average, parameter_count};
@@ -48,11 +42,8 @@ pub use perceptual::{
     Architecture, FeatureDistance, InputConvention, PERCEPTUAL, PerceptualNetwork, PerceptualSpec,
     perceptual_spec, unit_length,
 };
-pub use preset::{NetworksConfig, Preset};
 pub use spectral::SpectralNorm;
 pub use training::{
     Episode, Generated, GeneratorLosses, Networks, Windows, discriminator_losses, generate, generator_losses,
 };
-#[doc(hidden)]
-pub use weights::fuzz_weights;
-pub use weights::{WeightFile, WeightHeader, WeightWriter};
+pub use weights::{load, parameters};

@@ -6,7 +6,7 @@ use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::optim::GradientsParams;
 use burn::tensor::Tensor;
 
-use crate::spectral::SINGULAR_VECTOR;
+use gioconda_model::SINGULAR_VECTOR;
 
 /// Number of trainable values. The singular vectors of spectral norm are state and do not count.
 pub fn parameter_count<M: Module>(module: &M) -> usize {

@@ -11,8 +11,10 @@ use burn::tensor::ops::{ConvOptions, MaxPoolOptions};
 use burn::tensor::{Device, Tensor, TensorData, activation};
 use safetensors::tensor::{Dtype, SafeTensors};
 
+use gioconda_model::Error as ModelError;
+
 use crate::cpu::convolve;
-use crate::{Error, Result, files};
+use crate::{Error, Result};
 
 /// How a network wants its pictures.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -144,10 +146,12 @@ pub const PERCEPTUAL: [PerceptualSpec; 5] = [
 
 /// The row called `name`.
 pub fn perceptual_spec(name: &str) -> Result<&'static PerceptualSpec> {
-    PERCEPTUAL.iter().find(|spec| spec.name == name).ok_or_else(|| Error::UnknownName {
-        what: "perceptual network",
-        name: name.to_owned(),
-        known: PERCEPTUAL.map(|spec| spec.name).join(", "),
+    PERCEPTUAL.iter().find(|spec| spec.name == name).ok_or_else(|| {
+        Error::from(ModelError::UnknownName {
+            what: "perceptual network",
+            name: name.to_owned(),
+            known: PERCEPTUAL.map(|spec| spec.name).join(", "),
+        })
     })
 }
 
@@ -206,9 +210,9 @@ impl PerceptualNetwork {
     /// Reads `spec.file` from the folder of models.
     pub fn load(spec: &PerceptualSpec, models: &Path, device: &Device) -> Result<Self> {
         let path = models.join(spec.file);
-        let bytes = files::read(&path)?;
+        let bytes = gioconda_model::read_bytes(&path)?;
         let file = SafeTensors::deserialize(&bytes)
-            .map_err(|error| Error::NotWeights { path: path.clone(), reason: error.to_string() })?;
+            .map_err(|error| ModelError::NotWeights { path: path.clone(), reason: error.to_string() })?;
         let source = Source { path: &path, file, device };
         let stages = match spec.architecture {
             Architecture::Vgg { convolutions, taps } => vgg(&source, convolutions, taps)?,
@@ -283,7 +287,7 @@ struct Source<'a> {
 
 impl Source<'_> {
     fn fail(&self, name: &str, problem: String) -> Error {
-        Error::Tensor { path: self.path.to_owned(), tensor: name.to_owned(), problem }
+        ModelError::Tensor { path: self.path.to_owned(), tensor: name.to_owned(), problem }.into()
     }
 
     /// The finite numbers of the tensor `name`, which must have this shape.

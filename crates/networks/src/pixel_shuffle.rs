@@ -1,4 +1,4 @@
-//! Pixels as channels and back (Shi et al. 2016, "Real-Time Single Image and Video Super-Resolution Using an Efficient
+//! Tensors' pixels as channels and back ([`gioconda_model::pixel_shuffle`] does it to plain numbers; Shi et al. 2016, "Real-Time Single Image and Video Super-Resolution Using an Efficient
 //! Sub-Pixel Convolutional Neural Network"), so that a generator sees and paints every pixel of a large frame but works
 //! on a small map.
 //!
@@ -6,7 +6,6 @@
 //! each square of f x f: the order of PyTorch's `pixel_shuffle` and of ONNX's `DepthToSpace` in mode CRD.
 
 use burn::tensor::Tensor;
-use rayon::prelude::*;
 
 /// `[B, C, f·h, f·w] -> [B, C·f², h, w]`
 pub(crate) fn unshuffled(x: Tensor<4>, factor: usize) -> Tensor<4> {
@@ -32,42 +31,11 @@ pub(crate) fn shuffled(x: Tensor<4>, factor: usize) -> Tensor<4> {
         .reshape([batch, channels, rows * factor, columns * factor])
 }
 
-/// [`unshuffled`] for one picture of plain numbers, `[C, f·h, f·w] -> [C·f², h, w]`; `size`: f·h and f·w.
-pub(crate) fn unshuffle(x: &[f32], [height, width]: [usize; 2], factor: usize, out: &mut [f32]) {
-    let plane = height * width;
-    let small = plane / (factor * factor);
-    x.par_chunks_exact(plane).zip(out.par_chunks_exact_mut(plane)).for_each(|(x, out)| {
-        for (y, row) in x.chunks_exact(width).enumerate() {
-            let start = y / factor * (width / factor);
-            for column in 0..factor {
-                let channel = y % factor * factor + column;
-                let out = &mut out[channel * small + start..][..width / factor];
-                out.iter_mut().zip(row[column..].iter().step_by(factor)).for_each(|(out, x)| *out = *x);
-            }
-        }
-    });
-}
-
-/// [`shuffled`] for one picture of plain numbers, `[C·f², h, w] -> [C, f·h, f·w]`; `size`: f·h and f·w.
-pub(crate) fn shuffle(x: &[f32], [height, width]: [usize; 2], factor: usize, out: &mut [f32]) {
-    let plane = height * width;
-    let small = plane / (factor * factor);
-    x.par_chunks_exact(plane).zip(out.par_chunks_exact_mut(plane)).for_each(|(x, out)| {
-        for (y, row) in out.chunks_exact_mut(width).enumerate() {
-            let start = y / factor * (width / factor);
-            for column in 0..factor {
-                let channel = y % factor * factor + column;
-                let x = &x[channel * small + start..][..width / factor];
-                row[column..].iter_mut().step_by(factor).zip(x).for_each(|(out, x)| *out = *x);
-            }
-        }
-    });
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use burn::tensor::{Device, Int};
+    use gioconda_model::pixel_shuffle::{shuffle, unshuffle};
 
     fn counted(shape: [usize; 4], device: &Device) -> Tensor<4> {
         let count = shape.iter().product::<usize>() as i64;

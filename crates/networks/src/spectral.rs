@@ -8,15 +8,13 @@
 
 use burn::module::{Module, ModuleMapper, Param, ParamId};
 use burn::tensor::{Device, Distribution, Tensor};
+use gioconda_model::SINGULAR_VECTOR;
 
 /// Below this no vector is divided by its length and no weight by its norm (DESIGN.md §4).
 const EPSILON: f64 = 1e-4;
 
 /// Power iterations a fresh `u` is given, as many as PyTorch's `parametrizations.spectral_norm` gives.
 const INITIAL_ITERATIONS: usize = 15;
-
-/// Field name of the singular vector in modules and weight files: state, not a parameter.
-pub(crate) const SINGULAR_VECTOR: &str = "u";
 
 /// The first left singular vector's estimate for a new weight.
 pub(crate) fn singular_vector<const D: usize>(weight: &Tensor<D>, device: &Device) -> Param<Tensor<1>> {

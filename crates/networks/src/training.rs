@@ -16,9 +16,10 @@ use crate::losses::{
     matching, pixel, pixel_weights, psnr,
 };
 use crate::{
-    Critics, Discriminator, Embedder, FaceSquares, Generator, NetworksConfig, Output, PerceptualNetwork,
-    Result, Square, VideoEmbeddings,
+    Critics, Discriminator, Embedder, FaceSquares, Generator, PerceptualNetwork, Result, Square,
+    VideoEmbeddings,
 };
+use gioconda_model::{NetworksConfig, Output};
 
 /// Everything that meta-learning trains.
 #[derive(Module, Debug)]
@@ -345,9 +346,9 @@ pub fn discriminator_losses(networks: &Networks, episode: &Episode, mismatched: 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{DiscriminatorConfig, EmbedderConfig, GeneratorConfig, Preset};
     use burn::optim::GradientsParams;
     use burn::tensor::Distribution;
+    use gioconda_model::{DiscriminatorConfig, EmbedderConfig, GeneratorConfig, Preset};
 
     fn tiny(preset: Preset) -> NetworksConfig {
         let config = preset.config();

@@ -1,10 +1,10 @@
 //! Gradients of this crate's own layers against finite differences.
 
+use gioconda_model::{BlockConfig, Norm, Resample};
 use gioconda_networks::burn::module::{Module, ModuleMapper, Param};
 use gioconda_networks::burn::tensor::{Distribution, Tensor};
 use gioconda_networks::{
-    BlockConfig, Conv2d, Device, InstanceNorm, Linear, Norm, Psi, Resample, ResidualBlock, SelfAttention,
-    Warp, compose,
+    Conv2d, Device, InstanceNorm, Linear, Psi, ResidualBlock, SelfAttention, Warp, compose,
 };
 
 /// Half the distance between the two points of a central difference.

@@ -1,11 +1,9 @@
 //! Exported graphs run in rten and agree with Burn.
 
+use gioconda_model::{GeneratorConfig, Preset};
 use gioconda_networks::burn::module::{Module, ModuleMapper, Param};
 use gioconda_networks::burn::tensor::{Distribution, Tensor};
-use gioconda_networks::{
-    Device, Error, Generator, GeneratorConfig, ONNX_INPUT, ONNX_OUTPUT, ONNX_PSI, OnnxPsi, Preset,
-    export_onnx,
-};
+use gioconda_networks::{Device, Error, Generator, ONNX_INPUT, ONNX_OUTPUT, ONNX_PSI, OnnxPsi, export_onnx};
 use rten::{Model, Value};
 
 /// The largest difference, relative to the largest value.

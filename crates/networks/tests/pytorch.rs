@@ -3,15 +3,15 @@
 
 use std::path::{Path, PathBuf};
 
+use gioconda_model::{BlockConfig, NetworksConfig, Norm, Preset, Resample, WeightFile};
 use gioconda_networks::burn::module::{Module, ModuleVisitor, Param};
 use gioconda_networks::burn::optim::GradientsParams;
 use gioconda_networks::burn::tensor::{Tensor, TensorData};
 use gioconda_networks::losses::LossWeights;
 use gioconda_networks::{
-    Architecture, BlockConfig, Conv2d, Critics, Device, Discriminator, Embedder, Episode, FeatureDistance,
-    Generator, InputConvention, Networks, NetworksConfig, Norm, PerceptualNetwork, PerceptualSpec, Preset,
-    Psi, Resample, ResidualBlock, SpectralNorm, VideoEmbeddings, Warp, WeightFile, compose,
-    discriminator_losses, generator_losses,
+    Architecture, Conv2d, Critics, Device, Discriminator, Embedder, Episode, FeatureDistance, Generator,
+    InputConvention, Networks, PerceptualNetwork, PerceptualSpec, Psi, ResidualBlock, SpectralNorm,
+    VideoEmbeddings, Warp, compose, discriminator_losses, generator_losses, load,
 };
 use safetensors::SafeTensors;
 
@@ -69,7 +69,7 @@ fn blocks() {
     for (name, input, output, resample, norm, leading_relu, spectral_norm, self_attention) in cases {
         let config =
             BlockConfig { input, output, resample, norm, leading_relu, spectral_norm, self_attention };
-        let block = fixture.weights.load(name, ResidualBlock::new(config, &device)).unwrap();
+        let block = load(&fixture.weights, name, ResidualBlock::new(config, &device)).unwrap();
         let io = |part: &str| format!("{name}.{part}");
         let x = fixture.tensor::<4>(&io("x"), &device).require_grad();
         let psi = (norm == Norm::Adaptive).then(|| fixture.tensor::<2>(&io("psi"), &device).require_grad());
@@ -123,8 +123,8 @@ fn one_power_iteration() {
     let fixture = Fixture::open("spectral_norm");
     let device = Device::flex();
     let conv = || Conv2d::new(5, 7, 3, &device).bias().spectral_norm();
-    let before = fixture.weights.load("before", conv()).unwrap();
-    let after = fixture.weights.load("after", conv()).unwrap();
+    let before = load(&fixture.weights, "before", conv()).unwrap();
+    let after = load(&fixture.weights, "after", conv()).unwrap();
     let stepped = before.power_iteration();
     let expected = after.singular_vector().unwrap();
     let difference = (stepped.singular_vector().unwrap() - expected).abs().max().into_scalar::<f32>();
@@ -134,14 +134,17 @@ fn one_power_iteration() {
 
 fn networks(fixture: &Fixture, device: &Device) -> Networks {
     let config: &NetworksConfig = &fixture.weights.header().config;
-    let load = &fixture.weights;
+    let file = &fixture.weights;
     Networks {
-        embedder: load.load("embedder", Embedder::new(&config.embedder, device).unwrap()).unwrap(),
-        generator: load.load("generator", Generator::new(&config.generator, device).unwrap()).unwrap(),
-        discriminator: load
-            .load("discriminator", Discriminator::new(&config.discriminator, device).unwrap())
-            .unwrap(),
-        videos: load.load("videos", VideoEmbeddings::new(3, 12, device)).unwrap(),
+        embedder: load(file, "embedder", Embedder::new(&config.embedder, device).unwrap()).unwrap(),
+        generator: load(file, "generator", Generator::new(&config.generator, device).unwrap()).unwrap(),
+        discriminator: load(
+            file,
+            "discriminator",
+            Discriminator::new(&config.discriminator, device).unwrap(),
+        )
+        .unwrap(),
+        videos: load(file, "videos", VideoEmbeddings::new(3, 12, device)).unwrap(),
     }
 }
 

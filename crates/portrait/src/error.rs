@@ -44,8 +44,7 @@ impl Error {
             Self::Avatar(error) => match error {
                 Avatar::FaceChoice { .. } | Avatar::NoFace { .. } => ErrorKind::Face,
                 Avatar::NoNetwork
-                | Avatar::NoPortraitNetwork
-                | Avatar::WithoutNetworks
+                | Avatar::Model(gioconda_model::Error::NoPortraitNetwork)
                 | Avatar::UnknownDrive { .. }
                 | Avatar::StartsAfterEnd { .. }
                 | Avatar::Media(Media::NoFrames { .. }) => ErrorKind::Settings,

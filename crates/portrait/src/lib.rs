@@ -32,8 +32,8 @@
 //! The command line and the studio are built on this crate, which knows nothing of arguments, HTTP or pages:
 //! [`statement()`](Portrait::statement) returns what an output's manifest says, [`verification`] checks a file.
 //!
-//! With `default-features = false`, only the face mesh renders, and Burn is not linked. The feature `network` adds the
-//! neural renderer, `portrait-network` also its built-in weights.
+//! The feature `portrait-network`, on by default, builds the portrait network's weights in; without it photos are painted by the
+//! face mesh, or by a weight file ([`Opener::with_weight_file`]).
 
 mod error;
 mod film;

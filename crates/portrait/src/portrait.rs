@@ -87,7 +87,8 @@ impl Opener {
     /// # Errors
     /// When the face models cannot be run.
     pub fn new() -> Result<Self, Error> {
-        let built_in = portrait_network().map(|_| PortraitWeights::open_or_built_in(None)).transpose()?;
+        let built_in = portrait_network().map(|_| PortraitWeights::open_or_built_in(None)).transpose();
+        let built_in = built_in.map_err(gioconda_avatar::Error::from)?;
         Self::with(built_in.map(|weights| (weights, NetworkSource::BuiltIn)))
     }
 
@@ -96,7 +97,7 @@ impl Opener {
     /// # Errors
     /// When the face models cannot be run, or the file cannot be used.
     pub fn with_weight_file(path: &Path) -> Result<Self, Error> {
-        let weights = PortraitWeights::open(path)?;
+        let weights = PortraitWeights::open(path).map_err(gioconda_avatar::Error::from)?;
         let file = Input::read("weights", path, None, false)?;
         Self::with(Some((weights, NetworkSource::WeightFile(file))))
     }

@@ -39,15 +39,13 @@ pub struct Finding {
     pub synthetic: bool,
     /// The signed statement: its `status` is `missing`, `valid`, `tampered`, `unverifiable` or `elsewhere` (the file only
     /// has the address of one, which is not fetched).
-    #[cfg_attr(feature = "openapi", schema(value_type = Object))]
     pub manifest: Credentials,
     /// A `.c2pa` file beside it: its `status` is `used`, `ignored` (the file itself has a statement) or `unreadable`.
-    #[cfg_attr(feature = "openapi", schema(value_type = Option<Object>))]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sidecar: Option<Sidecar>,
     /// The invisible mark: its `status` is `found`, `missing` or `unreadable`. Where it is missing, `frames` were looked
     /// at, and `all` says whether these are all there are.
-    #[cfg_attr(feature = "openapi", schema(value_type = Object))]
     pub watermark: Watermark,
     /// All of it for laymen.
     pub sentence: String,
@@ -55,6 +53,7 @@ pub struct Finding {
 
 /// What was found of the invisible mark.
 #[derive(Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(tag = "status", rename_all = "lowercase")]
 pub enum Watermark {
     /// It is there.

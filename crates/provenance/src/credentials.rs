@@ -36,6 +36,7 @@ const MOST_INGREDIENTS: usize = 200;
 
 /// What a file's statement is worth.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(tag = "status", rename_all = "lowercase")]
 pub enum Credentials {
     /// There is none.
@@ -45,6 +46,7 @@ pub enum Credentials {
     /// It does not fit the file, or parts of it do not fit each other: one of them was changed.
     Tampered {
         /// What it says all the same.
+        #[cfg_attr(feature = "openapi", schema(required))]
         claims: Option<Box<Claims>>,
         /// The validation codes of C2PA that failed.
         problems: Vec<String>,
@@ -52,6 +54,7 @@ pub enum Credentials {
     /// It is there, but cannot be read or judged. Whether anything was changed is not known.
     Unverifiable {
         /// What it says all the same, where it can be read.
+        #[cfg_attr(feature = "openapi", schema(required))]
         claims: Option<Box<Claims>>,
         /// The validation codes of C2PA that failed, or why it cannot be read.
         problems: Vec<String>,
@@ -65,6 +68,7 @@ pub enum Credentials {
 
 /// A manifest in a `.c2pa` file beside a picture or clip.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Sidecar {
     /// Its name, without the folder.
     pub file: String,
@@ -75,6 +79,7 @@ pub struct Sidecar {
 
 /// What became of a manifest beside a file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(tag = "status", rename_all = "lowercase")]
 pub enum SidecarOutcome {
     /// It is the statement that was judged: the file itself has none.
@@ -90,21 +95,29 @@ pub enum SidecarOutcome {
 
 /// What a statement says.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Claims {
     /// The organisation or name in the signer's certificate.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub issuer: Option<String>,
     /// The program that wrote it, with its version.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub generator: Option<String>,
     /// When it was signed, where an authority vouches for it.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub time: Option<String>,
     /// Last word of the digital source type, such as `trainedAlgorithmicMedia` or `digitalCapture`: the first that names
     /// a generative model, else the first.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub source: Option<String>,
     /// The same of a picture that this one was made from, where that one's own statement names a generative model.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub ingredient_source: Option<String>,
     /// Who is shown, where Gioconda wrote it.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub subject: Option<Subject>,
     /// Who agreed to what, where Gioconda wrote it.
+    #[cfg_attr(feature = "openapi", schema(required))]
     pub consent: Option<String>,
 }
 

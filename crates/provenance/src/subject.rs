@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 /// What was declared about who is shown. Nobody checks it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Subject {
     /// The maker.

@@ -13,8 +13,8 @@ use std::time::{Duration, Instant};
 
 use futures_util::{SinkExt, StreamExt};
 use gioconda_avatar::{MotionFrame, PackedFrame};
+use gioconda_relay::{self as relay, room::Limits, wire};
 use gioconda_studio::call::packet::Packet;
-use gioconda_studio::relay::{self, room::Limits, wire};
 use tokio_tungstenite::tungstenite::Message;
 
 const BEAT: Duration = Duration::from_millis(40);

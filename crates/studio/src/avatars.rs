@@ -13,11 +13,11 @@ use std::time::SystemTime;
 
 use axum::http::StatusCode;
 use gioconda_avatar::{AVATAR_EXTENSION, AvatarFile, Tuning};
+use gioconda_http::{ApiError, Id};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::error::{ApiError, Error};
-use crate::id::Id;
+use crate::error::Error;
 use crate::portraits::read_avatar;
 use crate::session::Owner;
 

@@ -19,9 +19,9 @@ use axum::http::header::{
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
+use gioconda_http::ApiError;
+use gioconda_http::connections::Client;
 
-use crate::connections::Client;
-use crate::error::ApiError;
 use crate::session::{Recognised, cookies, recognise};
 use crate::studio::{Shared, Studio};
 use crate::{kiosk, pages};
@@ -105,7 +105,7 @@ fn check(studio: &Studio, request: &Request) -> Result<Admitted, ApiError> {
     if !reads && !named {
         return Err(forbidden("send the header X-Gioconda: studio with everything but GET"));
     }
-    let admitted = match &studio.token {
+    let admitted = match &studio.access.token {
         None => Admitted::Known,
         Some(_) if uri.path() == "/healthz" => return Ok(Admitted::Unknown),
         Some(token) => {
@@ -140,10 +140,10 @@ fn host<'a>(headers: &'a HeaderMap, uri: &'a Uri) -> Result<&'a str, ApiError> {
 fn welcome(studio: &Studio, uri: &Uri) -> Result<Admitted, ApiError> {
     let mut asked = uri.query().into_iter().flat_map(|query| query.split('&'));
     let brought = asked.find_map(|pair| pair.strip_prefix("token="));
-    let token = studio
-        .token
-        .as_ref()
-        .filter(|token| brought.is_some_and(|given| token.is(given) || studio.once.lets_in(given)));
+    let token =
+        studio.access.token.as_ref().filter(|token| {
+            brought.is_some_and(|given| token.is(given) || studio.access.once.lets_in(given))
+        });
     let Some(token) = token else {
         return Err(forbidden("this studio asks for its token; open the address it printed when it started"));
     };

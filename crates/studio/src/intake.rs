@@ -12,20 +12,19 @@ use axum::routing::{delete, get, post};
 use axum::{Extension, Json, Router};
 use gioconda_avatar::{Motion, RecordSettings};
 use gioconda_face::{FaceChoice, FoundFace};
+use gioconda_http::connections::Client;
+use gioconda_http::{ApiError, ErrorBody, Id, Part};
 use gioconda_media::{Budget, ClipInfo, ClipReader, ReadOptions};
 use serde::Serialize;
 use tokio::sync::Notify;
 use utoipa::ToSchema;
 
-use crate::connections::Client;
-use crate::error::{ApiError, ErrorBody};
-use crate::extract::Part;
-use crate::id::Id;
 use crate::library::{jpeg, picture};
 use crate::limits;
 use crate::options::PortraitId;
 use crate::session::Owner;
-use crate::studio::{Shared, in_turn};
+use crate::studio::Shared;
+use crate::turns::in_turn;
 use crate::uploads::{Clip, Photo, Received, in_words};
 
 /// How much of a clip previews follow, and how closely: enough to choose by.
@@ -97,9 +96,9 @@ pub(crate) async fn add_photo(
     Extension(client): Extension<Arc<Client>>,
     body: Body,
 ) -> Result<Response, ApiError> {
-    let (place, file) = studio.uploads.take_in(&client, body, limits::PHOTO_BYTES).await?;
+    let (place, file) = studio.store.uploads.take_in(&client, body, limits::PHOTO_BYTES).await?;
     let looking = Arc::clone(&studio);
-    let card = in_turn(&studio.looking, place, move || look_at_photo(&looking, owner, file)).await??;
+    let card = in_turn(&studio.turns.looking, place, move || look_at_photo(&looking, owner, file)).await??;
     Ok((StatusCode::CREATED, Json(card)).into_response())
 }
 
@@ -109,7 +108,8 @@ fn look_at_photo(studio: &Shared, owner: Owner, file: Received) -> Result<PhotoC
     };
     // The finder is borrowed for the search alone: those who join a call need it too.
     let picture = gioconda_media::photo::read(&file.path).map_err(|error| words(&error))?.image;
-    let faces = studio.with_finder(|finder| finder.find_faces(&picture)).map_err(|error| words(&error))?;
+    let faces =
+        studio.models.with_finder(|finder| finder.find_faces(&picture)).map_err(|error| words(&error))?;
     let (width, height) = picture.dimensions();
     let boxes = faces.iter().map(FaceBox::new).collect();
     let notes = match faces.as_slice() {
@@ -121,7 +121,7 @@ fn look_at_photo(studio: &Shared, owner: Owner, file: Received) -> Result<PhotoC
             .flat_map(|(i, face)| face.quality.warnings.iter().map(move |note| format!("{}: {note}", i + 1)))
             .collect(),
     };
-    let id = studio.uploads.add_photo(owner, Photo { file, faces: Arc::new(faces) })?;
+    let id = studio.store.uploads.add_photo(owner, Photo { file, faces: Arc::new(faces) })?;
     Ok(PhotoCard { id, width, height, faces: boxes, notes })
 }
 
@@ -133,8 +133,8 @@ pub(crate) async fn photo_image(
     owner: Owner,
     Part(id): Part<Id>,
 ) -> Result<Response, ApiError> {
-    let file = studio.uploads.photo(owner, &id)?.file;
-    let bytes = in_turn(&studio.opening, (), move || {
+    let file = studio.store.uploads.photo(owner, &id)?.file;
+    let bytes = in_turn(&studio.turns.opening, (), move || {
         let photo = gioconda_media::photo::read(&file.path)
             .map_err(|error| ApiError::unusable(in_words(&error, &file.path, "the photo")))?;
         jpeg(&photo.image)
@@ -151,9 +151,12 @@ pub(crate) async fn delete_photo(
     owner: Owner,
     Part(id): Part<Id>,
 ) -> Result<StatusCode, ApiError> {
-    studio.uploads.delete_photo(owner, &id)?;
-    studio.portraits.forget(|portrait| matches!(portrait, PortraitId::Photo { photo, .. } if *photo == id));
-    studio.previews.forget();
+    studio.store.uploads.delete_photo(owner, &id)?;
+    studio
+        .store
+        .portraits
+        .forget(|portrait| matches!(portrait, PortraitId::Photo { photo, .. } if *photo == id));
+    studio.store.previews.forget();
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -171,13 +174,13 @@ pub(crate) async fn add_clip(
     Extension(client): Extension<Arc<Client>>,
     body: Body,
 ) -> Result<Response, ApiError> {
-    let (place, file) = studio.uploads.take_in(&client, body, limits::CLIP_BYTES).await?;
+    let (place, file) = studio.store.uploads.take_in(&client, body, limits::CLIP_BYTES).await?;
     let looked_at = file.clone();
-    let info = in_turn(&studio.sniffing, place, move || look_at_clip(&looked_at)).await??;
+    let info = in_turn(&studio.turns.sniffing, place, move || look_at_clip(&looked_at)).await??;
     let (width, height) = (info.width, info.height);
     let (seconds, fps) = (info.duration.as_secs_f64(), info.fps.min(limits::FRAMES_PER_SECOND));
     let clip = Clip { file, fps, motion: Arc::default(), gone: Arc::default() };
-    let id = studio.uploads.add_clip(owner, clip.clone())?;
+    let id = studio.store.uploads.add_clip(owner, clip.clone())?;
     // Followed at once, so that the first preview finds it done; what fails is said when a preview asks for it.
     let following = Arc::clone(&studio);
     tokio::spawn(async move { drop(following.motion_of(&clip).await) });
@@ -205,7 +208,7 @@ pub(crate) async fn delete_clip(
     owner: Owner,
     Part(id): Part<Id>,
 ) -> Result<StatusCode, ApiError> {
-    studio.uploads.delete_clip(owner, &id)?;
+    studio.store.uploads.delete_clip(owner, &id)?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -227,7 +230,7 @@ impl crate::studio::Studio {
             };
             let (gone, started) = (Arc::clone(&clip.gone), Arc::new(Notify::new()));
             let (cancel, starts) = (Arc::clone(&gone), Arc::clone(&started));
-            let recording = in_turn(&self.following, (), move || {
+            let recording = in_turn(&self.turns.following, (), move || {
                 starts.notify_one();
                 gioconda_avatar::record(&path, &settings, &|_| {}, &cancel).map_err(|error| {
                     if cancel.load(Ordering::Relaxed) {

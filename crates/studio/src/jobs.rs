@@ -10,14 +10,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
+use gioconda_http::{ApiError, Id};
 use gioconda_media::isolation;
 use serde::Serialize;
 use tempfile::TempPath;
 use tokio::sync::watch;
 use utoipa::ToSchema;
 
-use crate::error::{ApiError, BROKEN};
-use crate::id::Id;
+use crate::error::BROKEN;
 use crate::limits;
 use crate::metrics::End;
 use crate::session::Owner;
@@ -88,9 +88,13 @@ pub(crate) struct JobView {
     /// Frames or steps there will be; 0 while that is not known.
     pub(crate) total: u64,
     /// Frames or steps a second.
+    #[schema(required)]
     pub(crate) frames_per_second: Option<f64>,
     /// Why it failed, one line.
+    #[schema(required)]
     pub(crate) error: Option<String>,
+    /// What came of it, once it is done.
+    #[schema(required)]
     pub(crate) result: Option<JobResult>,
 }
 

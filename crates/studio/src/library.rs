@@ -9,18 +9,18 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
 use gioconda_avatar::builtin_motions;
+use gioconda_http::{ApiError, Asked, ErrorBody, Part};
 use image::codecs::jpeg::JpegEncoder;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::avatars::AvatarCard;
-use crate::error::{ApiError, ErrorBody};
-use crate::extract::{Asked, Part};
 use crate::gallery::Figure;
 use crate::limits;
 use crate::options::{LanguageCode, PortraitId};
 use crate::session::Owner;
-use crate::studio::{Shared, in_turn};
+use crate::studio::Shared;
+use crate::turns::in_turn;
 
 /// Quality of pictures that are shown, 1..=100.
 pub(crate) const JPEG_QUALITY: u8 = 88;
@@ -47,6 +47,7 @@ pub(crate) struct Info {
     kiosk: bool,
     limits: Limits,
     /// The device that shows live portraits to other programs, where there is one.
+    #[schema(required)]
     virtual_camera: Option<String>,
     languages: [LanguageCode; 3],
 }
@@ -131,7 +132,7 @@ pub(crate) async fn figures(
     State(studio): State<Shared>,
     Asked(InLanguage { language }): Asked<InLanguage>,
 ) -> Json<Vec<Figure>> {
-    Json(studio.gallery.figures(language))
+    Json(studio.store.gallery.figures(language))
 }
 
 /// A figure's picture.
@@ -141,7 +142,7 @@ pub(crate) async fn figure_image(
     State(studio): State<Shared>,
     Part(id): Part<String>,
 ) -> Result<Response, ApiError> {
-    let (path, _) = studio.gallery.picture(&id).ok_or_else(|| ApiError::unknown("figure"))?;
+    let (path, _) = studio.store.gallery.picture(&id).ok_or_else(|| ApiError::unknown("figure"))?;
     let kind =
         if path.extension().is_some_and(|extension| extension == "png") { "image/png" } else { "image/jpeg" };
     Ok(picture(tokio::fs::read(path).await?, kind))
@@ -153,8 +154,8 @@ pub(crate) async fn avatars(
     State(studio): State<Shared>,
     owner: Owner,
 ) -> Result<Json<Vec<AvatarCard>>, ApiError> {
-    let turns = Arc::clone(&studio.opening);
-    Ok(Json(in_turn(&turns, (), move || studio.avatars.list(owner)).await??))
+    let turns = Arc::clone(&studio.turns.opening);
+    Ok(Json(in_turn(&turns, (), move || studio.store.avatars.list(owner)).await??))
 }
 
 /// Deletes an avatar: its photos, its network and its strip.
@@ -167,11 +168,12 @@ pub(crate) async fn delete_avatar(
     owner: Owner,
     Part(id): Part<String>,
 ) -> Result<StatusCode, ApiError> {
-    studio.avatars.delete(owner, &id, studio.token.is_some())?;
+    studio.store.avatars.delete(owner, &id, studio.access.token.is_some())?;
     studio
+        .store
         .portraits
         .forget(|portrait| matches!(portrait, PortraitId::Avatar { avatar, .. } if *avatar == id));
-    studio.previews.forget();
+    studio.store.previews.forget();
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -184,7 +186,7 @@ pub(crate) async fn avatar_image(
     Part(id): Part<String>,
 ) -> Result<Response, ApiError> {
     let portrait = studio.portrait(owner, &PortraitId::Avatar { avatar: id, face: None }).await?;
-    let jpeg = in_turn(&studio.opening, (), move || jpeg(&portrait.avatar.photo)).await??;
+    let jpeg = in_turn(&studio.turns.opening, (), move || jpeg(&portrait.avatar.photo)).await??;
     Ok(picture(jpeg, "image/jpeg"))
 }
 
@@ -196,7 +198,7 @@ pub(crate) async fn avatar_strip(
     owner: Owner,
     Part(id): Part<String>,
 ) -> Result<Response, ApiError> {
-    Ok(picture(tokio::fs::read(studio.avatars.strip(owner, &id)?).await?, "image/jpeg"))
+    Ok(picture(tokio::fs::read(studio.store.avatars.strip(owner, &id)?).await?, "image/jpeg"))
 }
 
 /// A picture as a JPEG file.

@@ -36,16 +36,6 @@ pub(crate) const UPLOAD_RATE: u32 = 256 << 10;
 pub(crate) const FILM_BYTES: u64 = 4 << 30;
 /// Connections at a time.
 pub(crate) const CONNECTIONS: usize = 512;
-/// Of those, how many may not have shown the token yet, where there is one.
-pub(crate) const UNPROVEN_CONNECTIONS: usize = 64;
-/// Connections from one address at a time, this machine's own apart.
-pub(crate) const CONNECTIONS_OF_ONE_ADDRESS: usize = 128;
-/// How long a connection may take to say what it wants.
-pub(crate) const HEAD_WITHIN: Duration = Duration::from_secs(15);
-/// How long the body of a request may take that is no upload.
-pub(crate) const BODY_WITHIN: Duration = Duration::from_secs(10);
-/// How long an answer may wait without any of it being read.
-pub(crate) const READ_WITHIN: Duration = Duration::from_secs(30);
 /// `WebSocket`s at a time: sessions, those who watch them, and some that have not said yet what they want.
 pub(crate) const SOCKETS: usize = 192;
 /// Clients that follow jobs at a time.

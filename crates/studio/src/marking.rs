@@ -5,11 +5,11 @@ use std::io::Write as _;
 use std::path::Path;
 
 use gioconda_avatar::RendererKind;
+use gioconda_http::ApiError;
 use gioconda_portrait::{Made, Portrait};
 use gioconda_provenance::{Input, Language, Statement, Subject};
 use image::RgbImage;
 
-use crate::error::ApiError;
 use crate::library::jpeg;
 use crate::options::{Options, PortraitId};
 use crate::studio::Studio;
@@ -34,7 +34,7 @@ impl Studio {
 
     /// `picture`, which bears the mark already, as a signed JPEG.
     pub(crate) fn signed_jpeg(&self, picture: &RgbImage, statement: &Statement) -> Result<Vec<u8>, ApiError> {
-        let file = self.uploads.file()?.into_temp_path();
+        let file = self.store.uploads.file()?.into_temp_path();
         std::fs::write(&file, jpeg(picture)?)?;
         self.sign(&file, statement)?;
         Ok(std::fs::read(&file)?)
@@ -44,7 +44,7 @@ impl Studio {
     pub(crate) fn sign(&self, path: &Path, statement: &Statement) -> Result<(), ApiError> {
         statement.sign(path, &self.identity).map_err(|error| {
             // The signing library does not tell a full disk from other failures; writing does.
-            let room = self.uploads.file().and_then(|mut file| file.write_all(&vec![0; 64 << 10]));
+            let room = self.store.uploads.file().and_then(|mut file| file.write_all(&vec![0; 64 << 10]));
             room.map_or_else(ApiError::from, |()| ApiError::failed(&error))
         })
     }

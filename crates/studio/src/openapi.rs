@@ -6,13 +6,14 @@ use axum::Router;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use gioconda_http::ErrorBody;
 use serde_json::json;
 use utoipa::openapi::path::Operation;
 use utoipa::openapi::schema::AdditionalProperties;
 use utoipa::openapi::{Content, OpenApi as Document, Ref, RefOr, Response as Answer, Schema};
 use utoipa::{Modify, OpenApi};
 
-use crate::error::ErrorBody;
+use crate::live::protocol;
 use crate::studio::Shared;
 use crate::{intake, jobs, library, preview, verify};
 
@@ -34,7 +35,8 @@ use crate::{intake, jobs, library, preview, verify};
         (name = "jobs", description = "What is made of them")
     ),
     modifiers(&Everywhere),
-    components(schemas(ErrorBody)),
+    // What is said on WebSockets has no paths here.
+    components(schemas(ErrorBody, protocol::Request, protocol::Answer)),
     paths(
         library::info,
         library::healthz,

@@ -1,13 +1,12 @@
 //! What is wanted, as requests say it: whose face, moved by what, how strongly.
 
 use gioconda_avatar::{DEFAULT_HEAD_SIDE, Framing, Gains};
+use gioconda_http::{ApiError, Id};
 use gioconda_provenance::watermark::READABLE_SIDE;
 use gioconda_provenance::{Language, Subject};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::error::ApiError;
-use crate::id::Id;
 use crate::limits;
 
 /// Whose face is shown.

@@ -4,10 +4,9 @@ use axum::Router;
 use axum::http::{HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use gioconda_http::{ApiError, Part};
 use include_dir::{Dir, include_dir};
 
-use crate::error::ApiError;
-use crate::extract::Part;
 use crate::studio::Shared;
 
 /// What `web/build.js` makes.

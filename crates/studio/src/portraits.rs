@@ -6,15 +6,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use gioconda_avatar::{Avatar, AvatarFile, Declaration, Reference};
-use gioconda_face::{FaceChoice, FaceFinder, FoundFace, Landmarks};
+use gioconda_face::{FaceChoice, FoundFace, Landmarks};
+use gioconda_http::ApiError;
 use gioconda_media::isolation;
 use gioconda_portrait::{NetworkSource, Portrait};
 
-use crate::error::ApiError;
 use crate::limits;
 use crate::options::PortraitId;
 use crate::session::Owner;
-use crate::studio::{Studio, in_turn};
+use crate::studio::Studio;
+use crate::turns::in_turn;
 use crate::uploads::in_words;
 
 /// The portraits that were used last.
@@ -55,13 +56,13 @@ impl Studio {
         id: &PortraitId,
     ) -> Result<Arc<Portrait>, ApiError> {
         self.check_portrait(owner, id)?;
-        if let Some(portrait) = self.portraits.get(id) {
+        if let Some(portrait) = self.store.portraits.get(id) {
             return Ok(portrait);
         }
         let (studio, wanted) = (Arc::clone(self), id.clone());
         let portrait =
-            Arc::new(in_turn(&self.opening, (), move || studio.open_portrait(owner, &wanted)).await??);
-        self.portraits.keep(id, &portrait);
+            Arc::new(in_turn(&self.turns.opening, (), move || studio.open_portrait(owner, &wanted)).await??);
+        self.store.portraits.keep(id, &portrait);
         Ok(portrait)
     }
 
@@ -71,59 +72,44 @@ impl Studio {
             PortraitId::Photo { .. } | PortraitId::Avatar { .. } if self.settings.kiosk => {
                 Err(ApiError::unknown("figure"))
             }
-            PortraitId::Photo { photo, .. } => self.uploads.photo(owner, photo).map(drop),
+            PortraitId::Photo { photo, .. } => self.store.uploads.photo(owner, photo).map(drop),
             PortraitId::Figure { figure, .. } => {
-                self.gallery.picture(figure).map(drop).ok_or_else(|| ApiError::unknown("figure"))
+                self.store.gallery.picture(figure).map(drop).ok_or_else(|| ApiError::unknown("figure"))
             }
-            PortraitId::Avatar { avatar, .. } => self.avatars.find(owner, avatar).map(drop),
+            PortraitId::Avatar { avatar, .. } => self.store.avatars.find(owner, avatar).map(drop),
         }
     }
 
     fn open_portrait(&self, owner: Owner, id: &PortraitId) -> Result<Portrait, ApiError> {
         match id {
             PortraitId::Photo { photo, face } => {
-                let photo = self.uploads.photo(owner, photo)?;
+                let photo = self.store.uploads.photo(owner, photo)?;
                 let path: &Path = &photo.file.path;
                 let face = choose(&photo.faces, *face)?;
                 let shown = reference(path, &face.landmarks)
                     .map_err(|error| ApiError::unusable(in_words(&error, path, "the photo")))?;
                 let warnings = face.quality.warnings.clone();
-                let avatar = self.with_network(Avatar { warnings, ..Avatar::of(&[shown]) });
-                self.portrait_of(path, AvatarFile::new(avatar, Declaration::default()))
+                let avatar = self.models.with_network(Avatar { warnings, ..Avatar::of(&[shown]) });
+                self.models.portrait_of(path, AvatarFile::new(avatar, Declaration::default()))
             }
             PortraitId::Figure { figure, face } => {
                 let (path, subject) =
-                    self.gallery.picture(figure).ok_or_else(|| ApiError::unknown("figure"))?;
+                    self.store.gallery.picture(figure).ok_or_else(|| ApiError::unknown("figure"))?;
                 let choice = face.map_or(FaceChoice::Clear, |face| FaceChoice::Index(usize::from(face) + 1));
                 let avatar = self
+                    .models
                     .with_finder(|finder| Avatar::from_photo(path, choice, finder))
                     .map_err(|error| ApiError::unusable(in_words(&error, path, "the figure's picture")))?;
                 let declaration = Declaration { subject: Some(subject.to_string()), consent: None };
-                self.portrait_of(path, AvatarFile::new(self.with_network(avatar), declaration))
+                self.models.portrait_of(path, AvatarFile::new(self.models.with_network(avatar), declaration))
             }
             PortraitId::Avatar { avatar, .. } => {
-                let path = self.avatars.find(owner, avatar)?;
+                let path = self.store.avatars.find(owner, avatar)?;
                 let file = read_avatar(&path)
                     .map_err(|error| ApiError::unusable(in_words(&error, &path, "the avatar")))?;
                 portrait(&path, file, NetworkSource::AvatarFile)
             }
         }
-    }
-
-    /// A portrait that the studio's network renders.
-    pub(crate) fn portrait_of(&self, path: &Path, file: AvatarFile) -> Result<Portrait, ApiError> {
-        portrait(path, file, self.network_source.clone())
-    }
-
-    /// Has the studio's network paint a photo.
-    pub(crate) fn with_network(&self, avatar: Avatar) -> Avatar {
-        let network = self.weights.feed_forward(&avatar.photos());
-        Avatar { network: Some(Arc::new(network)), ..avatar }
-    }
-
-    /// Lends the face finder: one photo is looked at at a time.
-    pub(crate) fn with_finder<T>(&self, work: impl FnOnce(&mut FaceFinder) -> T) -> T {
-        work(&mut self.finder.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
@@ -153,7 +139,7 @@ pub(crate) fn reference(path: &Path, landmarks: &Landmarks) -> Result<Reference,
     Ok(Reference { photo, landmarks: landmarks.map(|point| point * scale) })
 }
 
-fn portrait(path: &Path, file: AvatarFile, source: NetworkSource) -> Result<Portrait, ApiError> {
+pub(crate) fn portrait(path: &Path, file: AvatarFile, source: NetworkSource) -> Result<Portrait, ApiError> {
     Portrait::of(path, file, source, false).map_err(|error| ApiError::failed(&error))
 }
 

@@ -8,14 +8,13 @@ use axum::extract::State;
 use axum::response::Response;
 use axum::routing::post;
 use gioconda_avatar::{Framing, Motion, Performance, PerformanceSettings};
+use gioconda_http::{ApiError, ErrorBody, Json};
 use gioconda_portrait::Portrait;
 use gioconda_provenance::Finisher;
 use image::RgbImage;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use crate::error::{ApiError, ErrorBody};
-use crate::extract::Json;
 use crate::jobs::animation::builtin;
 use crate::library::picture;
 use crate::marking::statement;
@@ -76,13 +75,13 @@ pub(crate) async fn preview(
     if !at.is_finite() || at < 0.0 {
         return Err(ApiError::unusable(format!("at counts seconds from 0, not {at}")));
     }
-    let place = Arc::clone(&studio.previewing)
+    let place = Arc::clone(&studio.turns.previewing)
         .try_acquire_owned()
         .map_err(|_| ApiError::busy("too many previews at the same time; try again", 1))?;
     let portrait = studio.portrait(owner, &id).await?;
     let motion = match &drive {
         DriveId::Motion { motion } => builtin(motion)?.load(),
-        DriveId::Clip { clip } => studio.motion_of(&studio.uploads.clip(owner, clip)?).await?,
+        DriveId::Clip { clip } => studio.motion_of(&studio.store.uploads.clip(owner, clip)?).await?,
     };
     let worker = Arc::clone(&studio);
     let jpeg = tokio::task::spawn_blocking(move || {
@@ -103,7 +102,7 @@ impl Studio {
     ) -> Result<Vec<u8>, ApiError> {
         let framing = options.framing(LARGEST);
         let statement = statement(&portrait, portrait.avatar.best_renderer(), None, options);
-        let mut ready = self.previews.take(portrait, framing)?;
+        let mut ready = self.store.previews.take(portrait, framing)?;
         let performance = &mut ready.performance;
         performance.set_gains(options.gains());
         performance.set_smoothing(options.smoothing);
@@ -116,7 +115,7 @@ impl Studio {
         }
         let mut shown = RgbImage::default();
         let rendered = performance.render_motion(&frame, &mut shown);
-        self.previews.give_back(ready);
+        self.store.previews.give_back(ready);
         rendered.map_err(|error| ApiError::unusable(error.to_string()))?;
         Finisher::new(self.label(id, options), Some(&statement.watermark)).finish(&mut shown);
         self.signed_jpeg(&shown, &statement)

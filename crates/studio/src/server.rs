@@ -10,15 +10,15 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::StatusCode;
 use axum::middleware::from_fn_with_state;
+use gioconda_http::connections::{self, Bounds};
+use gioconda_http::{ApiError, interrupted, link};
 use tokio::net::TcpListener;
 
-use crate::connections::{self, Bounds};
-use crate::error::{ApiError, Error};
+use crate::error::Error;
 use crate::settings::Settings;
 use crate::storage::Storage;
 use crate::studio::{Shared, Studio};
-use crate::token::link;
-use crate::{call, guard, intake, jobs, library, limits, live, openapi, pages, preview, relay, verify};
+use crate::{call, guard, intake, jobs, library, limits, live, openapi, pages, preview, verify};
 
 /// How often what expired is looked for.
 const TIDYING: Duration = Duration::from_mins(1);
@@ -42,7 +42,7 @@ impl Server {
         let parent = std::env::temp_dir();
         let storage =
             Storage::open(&parent).map_err(|cause| Error::Folder { path: parent.clone(), cause })?;
-        let failed = |cause| Error::Listen { address: settings.listen, cause };
+        let failed = |cause| gioconda_http::Error::Listen { address: settings.listen, cause };
         let listener = TcpListener::bind(settings.listen).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
         let studio = Arc::new(Studio::open(settings, storage.path())?);
@@ -56,12 +56,12 @@ impl Server {
 
     /// The address for a browser on this machine; where a token is needed it is in it.
     pub fn link(&self) -> String {
-        link("http", self.address, self.studio.token.as_ref())
+        link("http", self.address, self.studio.access.token.as_ref())
     }
 
     /// As [`Self::link`], for the browser that is started with it: its token opens once.
     fn link_for_once(&self) -> String {
-        let once = self.studio.token.as_ref().map(|_| self.studio.once.make());
+        let once = self.studio.access.token.as_ref().map(|_| self.studio.access.once.make());
         link("http", self.address, once.as_ref())
     }
 
@@ -77,15 +77,9 @@ impl Server {
             std::thread::Builder::new()
                 .name("jobs".to_owned())
                 .spawn(move || jobs::work(&studio))
-                .map_err(Error::Stopped)?
+                .map_err(gioconda_http::Error::Stopped)?
         };
-        let bounds = Bounds {
-            connections: limits::CONNECTIONS,
-            unproven: self.studio.token.as_ref().map(|_| limits::UNPROVEN_CONNECTIONS),
-            of_one_address: limits::CONNECTIONS_OF_ONE_ADDRESS,
-            head_within: limits::HEAD_WITHIN,
-            read_within: limits::READ_WITHIN,
-        };
+        let bounds = Bounds::new(limits::CONNECTIONS, self.studio.access.token.is_some());
         tokio::select! {
             never = connections::serve(self.listener, app, bounds) => match never {},
             () = end => {}
@@ -93,7 +87,7 @@ impl Server {
         tidying.abort();
         self.studio.ending.store(true, Ordering::Relaxed);
         self.studio.jobs.close();
-        self.studio.uploads.close();
+        self.studio.store.uploads.close();
         // A job that does not end in time is left behind; its files go all the same.
         let waiting = tokio::task::spawn_blocking(move || working.join());
         if let Ok(Ok(Err(_))) = tokio::time::timeout(PATIENCE, waiting).await {
@@ -112,7 +106,10 @@ pub fn run(mut settings: Settings, ready: impl FnOnce(&Server)) -> Result<(), Er
     // Photos, films and avatars are for nobody else who uses the machine.
     #[cfg(unix)]
     rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(Error::Stopped)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(gioconda_http::Error::Stopped)?;
     let open_browser = settings.open_browser;
     let ended = runtime.block_on(async {
         let isolation = settings.isolation.take();
@@ -134,25 +131,6 @@ pub fn run(mut settings: Settings, ready: impl FnOnce(&Server)) -> Result<(), Er
     ended
 }
 
-pub(crate) async fn interrupted() {
-    let ctrl_c = tokio::signal::ctrl_c();
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        if let Ok(mut terminated) = signal(SignalKind::terminate()) {
-            tokio::select! {
-                _ = ctrl_c => {}
-                _ = terminated.recv() => {}
-            }
-            return;
-        }
-    }
-    // An error means that Ctrl-C cannot be listened for; the system's own way of ending remains.
-    if ctrl_c.await.is_err() {
-        std::future::pending::<()>().await;
-    }
-}
-
 fn routes(studio: &Shared) -> Router {
     Router::new()
         .merge(pages::routes())
@@ -164,7 +142,7 @@ fn routes(studio: &Shared) -> Router {
         .merge(openapi::routes())
         .merge(live::socket::routes())
         .merge(call::socket::routes())
-        .merge(relay::socket::routes(Arc::clone(&studio.relay), Arc::clone(&studio.sockets)))
+        .merge(gioconda_relay::routes(Arc::clone(&studio.realtime.relay), Arc::clone(&studio.turns.sockets)))
         .fallback(pages::missing)
         .method_not_allowed_fallback(wrong_method)
         .layer(DefaultBodyLimit::max(limits::JSON_BYTES))
@@ -183,7 +161,7 @@ async fn tidy(studio: Shared) {
     let mut clock = tokio::time::interval(TIDYING);
     loop {
         clock.tick().await;
-        studio.uploads.expire();
+        studio.store.uploads.expire();
         studio.jobs.expire();
     }
 }

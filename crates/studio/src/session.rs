@@ -10,10 +10,8 @@ use axum::extract::FromRequestParts;
 use axum::http::header::COOKIE;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use gioconda_http::{ApiError, Id};
 use sha2::{Digest as _, Sha256};
-
-use crate::error::ApiError;
-use crate::id::Id;
 
 const COOKIE_NAME: &str = "gioconda-session";
 const HEADER: &str = "x-gioconda-session";

@@ -4,8 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use gioconda_media::isolation::Isolation;
-
-use crate::relay;
+use gioconda_relay::Address;
 
 /// How the studio is run.
 #[derive(Clone, Debug)]
@@ -27,7 +26,7 @@ pub struct Settings {
     /// A v4l2loopback device that shows the live portrait to other programs.
     pub virtual_camera: Option<PathBuf>,
     /// A relay elsewhere for calls; `None` relays in this process.
-    pub relay: Option<relay::Address>,
+    pub relay: Option<Address>,
     /// How to start the child processes that decode what clients upload; `None` decodes in this process. Only
     /// [`run`](crate::run) heeds it: it holds for the whole process.
     pub isolation: Option<Isolation>,

@@ -13,14 +13,12 @@ use axum::http::StatusCode;
 use futures_util::StreamExt as _;
 use gioconda_avatar::Motion;
 use gioconda_face::FoundFace;
+use gioconda_http::connections::Client;
+use gioconda_http::{ApiError, Id, slowly};
 use tempfile::{NamedTempFile, TempPath};
 use tokio::io::AsyncWriteExt as _;
 use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore};
 
-use crate::connections::Client;
-use crate::error::ApiError;
-use crate::extract::slowly;
-use crate::id::Id;
 use crate::limits;
 use crate::session::Owner;
 

@@ -10,16 +10,16 @@ use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::post;
 use axum::{Extension, Router};
+use gioconda_http::connections::Client;
+use gioconda_http::{ApiError, Asked, ErrorBody};
 use gioconda_media::{OneLine, isolation};
 use gioconda_portrait::verification::{self, Finding, Search};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use crate::connections::Client;
-use crate::error::{ApiError, ErrorBody};
-use crate::extract::Asked;
 use crate::limits;
-use crate::studio::{Shared, in_turn};
+use crate::studio::Shared;
+use crate::turns::in_turn;
 use crate::uploads::in_words;
 
 /// How long a file may be looked at.
@@ -52,11 +52,11 @@ pub(crate) async fn verify(
     Extension(client): Extension<Arc<Client>>,
     body: Body,
 ) -> Result<Response, ApiError> {
-    let (place, file) = studio.uploads.take_in(&client, body, limits::VERIFIED_BYTES).await?;
+    let (place, file) = studio.store.uploads.take_in(&client, body, limits::VERIFIED_BYTES).await?;
     let name: String =
         name.unwrap_or_default().chars().filter(|c| !c.is_control()).take(limits::TEXT).collect();
     let name = if name.is_empty() { "the file".to_owned() } else { name };
-    let found = in_turn(&studio.verifying, place, move || look(&file.path, &name)).await?;
+    let found = in_turn(&studio.turns.verifying, place, move || look(&file.path, &name)).await?;
     found.map_err(ApiError::unusable)
 }
 

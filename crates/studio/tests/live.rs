@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
 use gioconda_media::{ClipReader, Frame, ReadOptions};
-use gioconda_studio::{Server, Settings, relay};
+use gioconda_relay as relay;
+use gioconda_studio::{Server, Settings};
 use image::codecs::jpeg::JpegEncoder;
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;

@@ -10,8 +10,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use gioconda_dataset::Dataset;
+use gioconda_model::WeightFile;
 use gioconda_networks::burn::tensor::Tensor;
-use gioconda_networks::{Device, Discriminator, WeightFile};
+use gioconda_networks::{Device, Discriminator, load};
 use gioconda_train::{EpisodeSource, TrainConfig};
 
 const BATCHES: u64 = 16;
@@ -26,7 +27,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let file = WeightFile::open(&weights)?;
     let networks = file.header().config.clone();
     let width = networks.embedder.embedding();
-    let discriminator = file.load("discriminator", Discriminator::new(&networks.discriminator, &device)?)?;
+    let discriminator = load(&file, "discriminator", Discriminator::new(&networks.discriminator, &device)?)?;
 
     let config = TrainConfig { networks, ..TrainConfig::of(file.header().preset) };
     let source = EpisodeSource::new(Arc::new(Dataset::open(&data)?), &config)?.unvaried(BATCH);

@@ -8,8 +8,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use gioconda_dataset::Dataset;
+use gioconda_model::Preset;
 use gioconda_networks::burn::tensor::Tensor;
-use gioconda_networks::{Device, IDENTITY_FILE, IdentityCritic, Preset, Square};
+use gioconda_networks::{Device, IDENTITY_FILE, IdentityCritic, Square};
 use gioconda_train::{EpisodeSource, Footage, TrainConfig};
 
 const BATCHES: u64 = 16;

@@ -11,7 +11,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use gioconda_dataset::Dataset;
-use gioconda_networks::{Critics, Device, Preset};
+use gioconda_model::Preset;
+use gioconda_networks::{Critics, Device};
 use gioconda_train::{EpisodeSource, Footage, TrainConfig, Trainer, load_critics};
 
 type AnyError = Box<dyn std::error::Error>;

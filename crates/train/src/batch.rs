@@ -1,7 +1,7 @@
 //! A batch of episodes as plain numbers, ready to become tensors on any device.
 
-use gioconda_avatar::network_input::{NetworkInput, NetworkPhoto, network_input};
 use gioconda_face::Landmarks;
+use gioconda_model::network_input::{NetworkInput, NetworkPhoto, network_input};
 use gioconda_networks::burn::tensor::{Int, Tensor, TensorData};
 use gioconda_networks::{Device, Episode, FaceSquares, Warp, Windows};
 

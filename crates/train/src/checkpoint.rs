@@ -13,11 +13,12 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use gioconda_media::Unfinished;
+use gioconda_model::{COMPOSITION_VERSION, Output, WeightHeader, WeightWriter};
 use gioconda_networks::burn::module::{Module, ModuleVisitor, Param};
 use gioconda_networks::burn::optim::{ModuleOptimizer, OptimizerRecord};
 use gioconda_networks::burn::store::{ModuleRecord, RecordError};
 use gioconda_networks::burn::tensor::{Bytes, Tensor};
-use gioconda_networks::{COMPOSITION_VERSION, Output, WeightHeader, WeightWriter};
+use gioconda_networks::parameters;
 use gioconda_warp::LANDMARK_PICTURE_VERSION;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -182,10 +183,10 @@ fn inference_weights(trainer: &Trainer, config: &TrainConfig) -> WeightWriter {
         licence: config.output.licence.clone(),
     };
     let mut writer = WeightWriter::new(header)
-        .with("embedder", &trainer.average.embedder)
-        .with("generator", &trainer.average.generator);
+        .with("embedder", &parameters(&trainer.average.embedder))
+        .with("generator", &parameters(&trainer.average.generator));
     if config.discriminator.from_step > 0 && !config.discriminator.windows {
-        writer = writer.with("discriminator", &trainer.networks.discriminator);
+        writer = writer.with("discriminator", &parameters(&trainer.networks.discriminator));
     }
     if config.output.half_precision { writer.half_precision() } else { writer }
 }

@@ -6,8 +6,9 @@
 mod file;
 mod limits;
 
+use gioconda_model::{NetworksConfig, Preset};
+use gioconda_networks::PERCEPTUAL;
 use gioconda_networks::losses::LossWeights;
-use gioconda_networks::{NetworksConfig, PERCEPTUAL, Preset};
 use serde::{Deserialize, Serialize};
 use toml::Table;
 

@@ -7,9 +7,10 @@
 use std::sync::Arc;
 
 use fastrand::Rng;
-use gioconda_avatar::network_input::landmark_planes;
 use gioconda_face::topology::{EYE_CORNERS, point};
-use gioconda_networks::{Output, Windows};
+use gioconda_model::Output;
+use gioconda_model::network_input::landmark_planes;
+use gioconda_networks::Windows;
 use nalgebra::Vector2;
 
 use crate::batch::{Batch, WarpPlanes};
@@ -286,7 +287,7 @@ mod tests {
     use crate::Prefetch;
     use gioconda_face::Landmarks;
     use gioconda_face::topology::TOPOLOGY;
-    use gioconda_networks::Preset;
+    use gioconda_model::Preset;
     use image::RgbImage;
 
     /// Frames of one colour with the canonical face in the middle; every seventh cannot be read.

@@ -4,7 +4,10 @@ use std::path::PathBuf;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// Networks, weight files, devices.
+    /// Weight files and sizes of networks.
+    #[error(transparent)]
+    Model(#[from] gioconda_model::Error),
+    /// Networks that learn, devices.
     #[error(transparent)]
     Networks(#[from] gioconda_networks::Error),
     /// A person's network cannot be made, or the user asked to stop.
@@ -31,8 +34,8 @@ pub enum Error {
     },
     /// A perceptual network's file is missing.
     #[error(
-        "perceptual network `{name}` is not at {}; give its folder with --perceptual-dir, or train without with \
-         --perceptual none (docs/train.md says where the files come from)",
+        "perceptual network `{name}` is not at {}; put it there, or train without (docs/train.md says where the files come \
+         from)",
         path.display()
     )]
     Perceptual {
@@ -43,7 +46,7 @@ pub enum Error {
     },
     /// The identity network's file is missing or another.
     #[error(
-        "the identity network is not at {}, or another file is; give its folder with --perceptual-dir, or train without: \
+        "the identity network is not at {}, or another file is; put it there, or train without: \
          `losses.identity = 0` in the configuration (docs/train.md says where the file comes from)",
         path.display()
     )]
@@ -60,19 +63,19 @@ pub enum Error {
         reason: String,
     },
     /// Another process works in the run folder.
-    #[error("{}: another process trains in this folder; wait for it or choose another --out", path.display())]
+    #[error("{}: another process trains in this folder; wait for it or choose another folder", path.display())]
     Locked {
         /// The run folder.
         path: PathBuf,
     },
     /// A new run would overwrite an old one.
-    #[error("{}: holds a run already; continue it with --resume or choose another --out", path.display())]
+    #[error("{}: holds a run already; continue it or choose another folder", path.display())]
     RunExists {
         /// The run folder.
         path: PathBuf,
     },
     /// There is no run to continue.
-    #[error("{}: holds no run that could be resumed; start one without --resume", path.display())]
+    #[error("{}: holds no run that could be continued; begin a new one", path.display())]
     NothingToResume {
         /// The run folder.
         path: PathBuf,

@@ -1,8 +1,8 @@
 //! What episodes are drawn from: videos of people, as square crops with landmarks.
 
-use gioconda_avatar::network_input::{cropped, cropped_landmarks};
 use gioconda_dataset::{Dataset, FrameDescriptor};
 use gioconda_face::{Landmarks, Region};
+use gioconda_model::network_input::{cropped, cropped_landmarks};
 use image::RgbImage;
 
 use crate::{Error, Result};

@@ -18,7 +18,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use gioconda_avatar::{PersonalNetwork, PortraitWeights, Reference, Tuning};
 use gioconda_networks::burn::module::Module;
-use gioconda_networks::{Device, moving_average};
+use gioconda_networks::{Device, Discriminator, Generator, moving_average};
 
 use crate::{Error, Result};
 use pairs::Pairs;
@@ -140,9 +140,9 @@ impl Lesson {
         device.seed(settings.seed);
         let feed_forward = weights.feed_forward(photos);
         let pairs = Pairs::new(photos, &weights.header().config.generator, settings.seed);
-        let person = Person::new(weights.generator_on(&device)?, &feed_forward.psi, &device);
-        let judge = weights.discriminator_on(&device)?;
-        let judge = judge.map(|judge| Judge::new(judge, &feed_forward.embedding, &device));
+        let generator = Generator::from_weights(weights.generator(), &device)?;
+        let person = Person::new(generator, &feed_forward.psi, &device);
+        let judge = judge(weights, &feed_forward.embedding, &device)?;
         let tuner = Tuner::new(judge, pairs.check());
         let before = person.valid();
         let untuned = held_back_loss(&pairs, &before);
@@ -196,8 +196,16 @@ impl Lesson {
         }
         let psi = person.psi();
         let tuning = Tuning::Tuned { steps };
-        (PersonalNetwork { generator: person.generator, psi, tuning, ..feed_forward }, outcome)
+        let generator = person.generator.weights();
+        (PersonalNetwork { generator, psi, tuning, ..feed_forward }, outcome)
     }
+}
+
+/// The discriminator that the weights bring, if they bring one, for the person with embedding ê.
+fn judge(weights: &PortraitWeights, embedding: &[f32], device: &Device) -> Result<Option<Judge>> {
+    let Some(discriminator) = weights.file().discriminator()? else { return Ok(None) };
+    let discriminator = Discriminator::from_weights(&discriminator, device)?;
+    Ok(Some(Judge::new(discriminator, embedding, device)))
 }
 
 /// The mean reconstruction loss of the held-back pairs; `person` is without gradients.
@@ -214,12 +222,13 @@ mod tests {
     use super::*;
     use gioconda_face::topology::TOPOLOGY;
     use gioconda_face::{HeadPose, LANDMARKS, Landmarks};
+    use gioconda_model::{
+        DiscriminatorConfig, EmbedderConfig, GeneratorConfig, NetworksConfig, Preset, WeightHeader,
+        WeightWriter,
+    };
     use gioconda_networks::burn::module::{ModuleMapper, Param};
     use gioconda_networks::burn::tensor::{Distribution, Tensor};
-    use gioconda_networks::{
-        Discriminator, DiscriminatorConfig, Embedder, EmbedderConfig, Generator, GeneratorConfig,
-        NetworksConfig, Preset, WeightHeader, WeightWriter,
-    };
+    use gioconda_networks::{Embedder, parameters};
     use gioconda_warp::LANDMARK_PICTURE_VERSION;
     use image::RgbImage;
     use nalgebra::{Rotation3, Vector3};
@@ -277,20 +286,22 @@ mod tests {
             preset: Preset::Portrait,
             config: config.clone(),
             picture_version: LANDMARK_PICTURE_VERSION,
-            composition: Some(gioconda_networks::COMPOSITION_VERSION),
+            composition: Some(gioconda_model::COMPOSITION_VERSION),
             training_data: "none".to_owned(),
             licence: "none".to_owned(),
         };
         let mut writer = WeightWriter::new(header)
-            .with("embedder", &Embedder::new(&config.embedder, &device).unwrap())
-            .with("generator", &change(Generator::new(&config.generator, &device).unwrap()));
+            .with("embedder", &parameters(&Embedder::new(&config.embedder, &device).unwrap()))
+            .with("generator", &parameters(&change(Generator::new(&config.generator, &device).unwrap())));
         if with_judge {
-            writer =
-                writer.with("discriminator", &Discriminator::new(&config.discriminator, &device).unwrap());
+            writer = writer.with(
+                "discriminator",
+                &parameters(&Discriminator::new(&config.discriminator, &device).unwrap()),
+            );
         }
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("weights.safetensors");
-        writer.save(&path).unwrap();
+        std::fs::write(&path, writer.to_bytes(&path).unwrap()).unwrap();
         PortraitWeights::open(&path).unwrap()
     }
 
@@ -327,9 +338,12 @@ mod tests {
         let mut pairs = Pairs::new(&[photo(0.1)], &weights.header().config.generator, 1);
         assert_eq!(pairs.check(), Check::Copies);
         let feed_forward = weights.feed_forward(&[photo(0.1)]);
-        let mut person = Person::new(weights.generator_on(&device).unwrap(), &feed_forward.psi, &device);
-        let judge = weights.discriminator_on(&device).unwrap();
-        let judge = judge.map(|judge| Judge::new(judge, &feed_forward.embedding, &device));
+        let mut person = Person::new(
+            Generator::from_weights(weights.generator(), &device).unwrap(),
+            &feed_forward.psi,
+            &device,
+        );
+        let judge = judge(&weights, &feed_forward.embedding, &device).unwrap();
         let mut tuner = Tuner::new(judge, pairs.check());
         let side = SIZE as usize;
         let painted = |person: &Person| {

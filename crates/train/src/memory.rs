@@ -2,7 +2,8 @@
 
 use std::fs;
 
-use gioconda_networks::{Architecture, GeneratorConfig, NetworksConfig, perceptual_spec};
+use gioconda_model::{GeneratorConfig, NetworksConfig};
+use gioconda_networks::{Architecture, perceptual_spec};
 
 use crate::config::TrainConfig;
 use crate::{Error, Result};
@@ -143,7 +144,7 @@ fn available() -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use gioconda_networks::Preset;
+    use gioconda_model::Preset;
 
     #[test]
     fn sizes_that_cannot_fit_are_refused_with_advice() {

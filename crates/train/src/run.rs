@@ -2,7 +2,7 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | `config.toml` | the whole configuration; edited, it holds from the next `--resume` on |
+//! | `config.toml` | the whole configuration; edited, it holds when the run is continued |
 //! | `checkpoints/step-00001000/` | everything to go on from there (`checkpoint`) |
 //! | `weights.safetensors` | the newest inference weights, for `learn` and `animate` |
 //! | `log.jsonl`, `events.out.tfevents.*` | losses and speed (`log`) |
@@ -15,7 +15,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use gioconda_media::Unfinished;
-use gioconda_networks::{Device, Episode, WeightFile};
+use gioconda_model::WeightFile;
+use gioconda_networks::{Device, Episode};
 use sha2::{Digest, Sha256};
 
 use crate::checkpoint::{self, Checkpoints, WEIGHTS, hexadecimal};

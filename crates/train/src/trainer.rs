@@ -3,6 +3,7 @@
 use std::io;
 use std::thread::ScopedJoinHandle;
 
+use gioconda_model::WeightFile;
 use gioconda_networks::burn;
 use gioconda_networks::burn::module::Module;
 use gioconda_networks::burn::optim::{GradientsParams, ModuleOptimizer};
@@ -10,7 +11,7 @@ use gioconda_networks::burn::tensor::Tensor;
 use gioconda_networks::losses::LossWeights;
 use gioconda_networks::{
     Critics, Device, Embedder, Episode, Generated, Generator, GradientMean, Networks, SpectralNorm,
-    WeightFile, discriminator_losses, generate, generator_losses, moving_average,
+    discriminator_losses, generate, generator_losses, load, moving_average,
 };
 use gioconda_warp::LANDMARK_PICTURE_VERSION;
 
@@ -116,7 +117,7 @@ impl Trainer {
         // Whether mouths are painted for it changes no size: the generator gets used to it.
         let mut sizes = self.config.networks.clone();
         sizes.generator.painted_mouth = file.header().config.generator.painted_mouth;
-        if !file.contains("discriminator") {
+        if file.network("discriminator").is_none() {
             sizes.discriminator = file.header().config.discriminator.clone();
         }
         // A generator for smaller pictures is refined.
@@ -132,17 +133,17 @@ impl Trainer {
         let coarse = sizes.generator.clone();
         let file = file.require_config(&sizes)?;
         let Networks { embedder, generator, discriminator, videos } = self.networks.clone();
-        let discriminator = if file.contains("discriminator") {
-            file.load("discriminator", discriminator)?
+        let discriminator = if file.network("discriminator").is_some() {
+            load(&file, "discriminator", discriminator)?
         } else {
             discriminator
         };
-        let embedder = file.load("embedder", embedder)?;
+        let embedder = load(&file, "embedder", embedder)?;
         let generator = if refined {
             let coarse = Generator::new(&coarse, &self.devices[0])?.train();
-            file.load("generator", coarse)?.refined(finer)?
+            load(&file, "generator", coarse)?.refined(finer)?
         } else {
-            file.load("generator", generator)?
+            load(&file, "generator", generator)?
         };
         self.networks = Networks { embedder, generator, discriminator, videos };
         self.average = average_of(&self.networks);

@@ -157,7 +157,7 @@ mod tests {
     use super::*;
     use crate::config::TrainConfig;
     use gioconda_face::LANDMARKS;
-    use gioconda_networks::Preset;
+    use gioconda_model::Preset;
     use image::Rgb;
 
     fn unvaried() -> DataConfig {

@@ -9,7 +9,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use gioconda_networks::{Critics, Device, Preset, WeightFile};
+use gioconda_model::{Preset, WeightFile};
+use gioconda_networks::{Critics, Device};
 use gioconda_train::{
     EpisodeSource, Event, Footage, RunSettings, RunSummary, Start, TrainConfig, Trainer, train,
 };
@@ -198,7 +199,7 @@ fn a_run_stops_when_asked_and_keeps_three_checkpoints() {
     assert_eq!((grid.width(), grid.height()), (5 * 34 - 2, 2 * 34 - 2));
 
     let again = run(folder.path(), Start::New(Box::new(resumable())), &footage).unwrap_err();
-    assert!(again.to_string().ends_with("continue it with --resume or choose another --out"), "{again}");
+    assert!(again.to_string().ends_with("continue it or choose another folder"), "{again}");
     let others: Arc<dyn Footage> = Arc::new(mona_lisa::footage(2, 4, 32));
     let other = run(folder.path(), Start::Resume, &others).unwrap_err();
     assert!(other.to_string().contains("not a usable checkpoint"), "{other}");
@@ -224,7 +225,7 @@ fn a_run_begins_with_the_weights_of_another() {
     assert_eq!((summary.step, summary.interrupted), (0, true));
     assert!(weights(&second) == weights(&first), "the weights are not those of the first run");
     let again = run(&second, start, &footage).unwrap_err();
-    assert!(again.to_string().ends_with("continue it with --resume or choose another --out"), "{again}");
+    assert!(again.to_string().ends_with("continue it or choose another folder"), "{again}");
     assert_eq!(run(&second, Start::Resume, &footage).unwrap().step, 2);
 
     // Pictures twice as large, on maps of the same size.
@@ -263,8 +264,8 @@ fn a_discriminator_that_is_not_trained_on_whole_frames_is_not_in_the_weights() {
         let folder = folders.path().join(format!("{from_step}-{window}"));
         run(&folder, Start::New(Box::new(config)), &footage).unwrap();
         let file = WeightFile::open(&folder.join("weights.safetensors")).unwrap();
-        assert!(file.contains("generator"));
-        assert_eq!(file.contains("discriminator"), expected, "from step {from_step}, {window}");
+        assert!(file.network("generator").is_some());
+        assert_eq!(file.network("discriminator").is_some(), expected, "from step {from_step}, {window}");
     }
 }
 
@@ -301,7 +302,7 @@ fn bad_input_is_refused_in_one_line() {
     );
     assert!(
         message(folder.path(), Start::Resume)
-            .ends_with("holds no run that could be resumed; start one without --resume")
+            .ends_with("holds no run that could be continued; begin a new one")
     );
     let missing =
         resumable().overlaid("[[perceptual.networks]]\nname = 'vgg19'\nweight = 1.0", "the test").unwrap();

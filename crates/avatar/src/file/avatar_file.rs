@@ -11,13 +11,9 @@
 //! | `landmarks` | f32 `[T, 478, 3]` | the face in each photo, pixels |
 //! | `embedding` | f32 `[E]` | ê; only with a network, as the next two |
 //! | `psi` | f32 `[P]` | ψ' |
-//! | `weights` | u8 `[n]` | a weight file (`gioconda_networks::WeightFile`) with the person's generator, 16-bit |
+//! | `weights` | u8 `[n]` | a weight file (`gioconda_model::WeightFile`) with the person's generator, 16-bit |
 
 mod fields;
-#[cfg(feature = "network")]
-mod network;
-#[cfg(not(feature = "network"))]
-#[path = "avatar_file/no_network.rs"]
 mod network;
 
 use std::collections::BTreeMap;
@@ -26,6 +22,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use gioconda_face::{LANDMARKS, Landmarks};
+use gioconda_model::Reference;
 use gioconda_warp::LANDMARK_PICTURE_VERSION;
 use image::RgbImage;
 use nalgebra::Vector3;
@@ -34,7 +31,6 @@ use crate::Error;
 use crate::avatar::Avatar;
 use crate::file::{open_regular, read_within};
 use crate::render::canvas::{Canvas, DEFAULT_LONGEST_SIDE, Framing};
-use crate::render::reference::Reference;
 use crate::render::references::REFERENCE_CROP;
 use fields::{Field, Fields};
 

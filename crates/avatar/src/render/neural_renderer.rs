@@ -1,7 +1,7 @@
 //! The neural renderer: the mesh renderer's frame, corrected by the `portrait` network (DESIGN.md §1).
 //!
 //! The mesh moves the photo at the photo's own resolution. The network sees 256x256 pixels of that
-//! ([`network_input`](crate::render::network_input)) and answers with a residual flow, a blend mask and a colour for each of
+//! ([`network_input`](gioconda_model::network_input)) and answers with a residual flow, a blend mask and a colour for each of
 //! them. These are enlarged, not the picture: where the mask says so, the frame stays the sharp photo.
 //!
 //! `frame = m · photo(flow₀ + Δflow) + (1 - m) · tanh(colour + atanh(photo(flow₀)))`
@@ -9,29 +9,25 @@
 //! where bright channels are darkened as the others are ([`blend`]).
 //!
 //! The mouth that [`MeshRenderer`] paints where a photo shows none is there for networks that were trained to paint
-//! on it ([`GeneratorConfig::painted_mouth`](gioconda_networks::GeneratorConfig::painted_mouth)), and left out for others.
+//! on it ([`GeneratorConfig::painted_mouth`](gioconda_model::GeneratorConfig::painted_mouth)), and left out for others.
 
 mod blend;
-mod personal_network;
-mod session;
 mod tone;
 
 use std::sync::Arc;
 
 use gioconda_face::{Landmarks, Region};
 use gioconda_kernels::simd::{SimdOp, tanh};
+use gioconda_model::PreparedGenerator;
+use gioconda_model::network_input::{NetworkInput, NetworkPhoto, cropped, cropped_landmarks, network_crop};
 use gioconda_warp::{MeshRenderer, MovingRow, View};
 use image::RgbImage;
 use nalgebra::Vector2;
 
 use crate::Error;
 use crate::render::canvas::Canvas;
-use crate::render::network_input::{NetworkInput, NetworkPhoto, cropped, cropped_landmarks, network_crop};
 use crate::render::renderer::Painter;
 use blend::{Along, Between, Blend, Correction};
-pub use personal_network::{PersonalNetwork, PortraitWeights};
-pub(crate) use personal_network::{check_sizes, warn_of_unknown_composition};
-pub(crate) use session::Session;
 use tone::Tone;
 
 /// Towards the border of the network's square its corrections fade over this share of the side: what lies beyond it
@@ -58,16 +54,16 @@ struct Crop {
 
 impl NeuralRenderer {
     /// Prepares a canvas for a person's network.
-    pub(crate) fn new(canvas: &Canvas, network: &Session) -> Self {
-        let size = network.size();
+    pub(crate) fn new(canvas: &Canvas, network: &PreparedGenerator) -> Self {
+        let (size, painted_mouth) = (network.config().resolution, network.config().painted_mouth);
         let region = network_crop(&canvas.landmarks, canvas.picture.dimensions());
         let photo = cropped(&canvas.picture, &region, size as u32);
         let tone = Tone::of(&photo);
         let landmarks = cropped_landmarks(&canvas.landmarks, &region, size as u32);
-        let photo = NetworkPhoto::new(photo, &landmarks, network.painted_mouth());
+        let photo = NetworkPhoto::new(photo, &landmarks, painted_mouth);
         let mesh = MeshRenderer::new(Arc::clone(&canvas.picture), &canvas.landmarks);
         Self {
-            mesh: if network.painted_mouth() { mesh } else { mesh.without_painted_mouth() },
+            mesh: if painted_mouth { mesh } else { mesh.without_painted_mouth() },
             view: canvas.window.view(),
             tone,
             crop: Crop { region, photo },
@@ -77,10 +73,10 @@ impl NeuralRenderer {
     }
 }
 
-impl Painter<Session> for NeuralRenderer {
+impl Painter<PreparedGenerator> for NeuralRenderer {
     fn paint(
         &mut self,
-        network: &mut Session,
+        network: &mut PreparedGenerator,
         driving: &Landmarks,
         frame: &mut RgbImage,
     ) -> Result<(), Error> {
@@ -92,7 +88,7 @@ impl Painter<Session> for NeuralRenderer {
 impl NeuralRenderer {
     fn paint_within_pool(
         &mut self,
-        network: &mut Session,
+        network: &mut PreparedGenerator,
         driving: &Landmarks,
         frame: &mut RgbImage,
     ) -> Result<(), Error> {
@@ -100,7 +96,11 @@ impl NeuralRenderer {
         let Crop { region, photo } = crop;
         let in_crop = cropped_landmarks(driving, region, input.size() as u32);
         rayon::join(|| mesh.draw(driving, view, frame), || input.draw(photo, &in_crop));
-        corrections.take(network.run(input.channels())?);
+        let output = network.run(input.channels());
+        if output.iter().any(|value| !value.is_finite()) {
+            return Err(Error::NotFinite);
+        }
+        corrections.take(output);
 
         let (corrections, region, tone) = (&*corrections, *region, tone.as_ref());
         mesh.retouch(frame, |room, mut row| corrections.apply(&region, tone, room, &mut row));

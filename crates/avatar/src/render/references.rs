@@ -16,9 +16,9 @@ use nalgebra::Vector2;
 
 use crate::Error;
 use crate::render::canvas::{Canvas, Window};
-use crate::render::reference::Reference;
 use crate::render::renderer::{Painter, Renderer};
 use choice::{Choice, Posture};
+use gioconda_model::Reference;
 use oval::Oval;
 
 /// Side of the square that is kept of a further photo, over the longer side of the face's box: enough for the mesh's

@@ -49,7 +49,7 @@ pub(crate) struct StudioArgs {
 
     /// A relay elsewhere for calls [default: the studio relays itself]
     #[arg(long, value_name = "ws://HOST:PORT")]
-    pub(crate) relay: Option<gioconda_studio::relay::Address>,
+    pub(crate) relay: Option<gioconda_relay::Address>,
 
     /// Read the relay's token from this file, instead of writing it into the relay's address
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, requires = "relay")]

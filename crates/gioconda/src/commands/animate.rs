@@ -171,12 +171,10 @@ fn inputs(arguments: &AnimateArgs) -> Inputs {
 fn weights(arguments: &AnimateArgs) -> Result<Option<PortraitWeights>, Failure> {
     let weights = arguments.weights.as_deref();
     let there_are_none = weights.is_none() && portrait_network().is_none();
-    match arguments.renderer {
-        Some(RendererArg::Mesh) => Ok(None),
-        None if there_are_none => Ok(None),
-        Some(RendererArg::Neural) if there_are_none && cfg!(feature = "network") => Ok(None),
-        Some(RendererArg::Neural) | None => Ok(Some(PortraitWeights::open_or_built_in(weights)?)),
+    if there_are_none || arguments.renderer == Some(RendererArg::Mesh) {
+        return Ok(None);
     }
+    Ok(Some(PortraitWeights::open_or_built_in(weights)?))
 }
 
 /// The photos named, those inside folders included.

@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use gioconda_avatar::{AVATAR_EXTENSION, AvatarFile, PortraitWeights};
-use gioconda_networks::{Device, Generator, OnnxPsi, WeightFile, WeightHeader, export_onnx};
+use gioconda_model::{WeightFile, WeightHeader};
+use gioconda_networks::{Device, Generator, OnnxPsi, export_onnx};
 
 use crate::cli::ExportArgs;
 use crate::commands::outputs::Inputs;
@@ -51,8 +52,7 @@ pub(crate) fn run(arguments: &ExportArgs, terminal: &Terminal) -> Result<(), Fai
 
 fn of_weights(path: &Path) -> Result<Vec<u8>, Failure> {
     let file = WeightFile::open(path)?;
-    let generator = Generator::new(&file.header().config.generator, &Device::flex())?;
-    let generator = file.load("generator", generator)?;
+    let generator = Generator::from_weights(&file.generator()?, &Device::flex())?;
     Ok(export_onnx(&generator, OnnxPsi::Input, &metadata(file.header()))?)
 }
 
@@ -62,7 +62,8 @@ fn of_avatar(path: &Path) -> Result<Vec<u8>, Failure> {
         let line = format!("{}: this avatar has no network; learn it with --weights", path.display());
         return Err(Failure::Failed(line));
     };
-    Ok(export_onnx(&network.generator, OnnxPsi::Baked(&network.psi), &metadata(&network.header))?)
+    let generator = Generator::from_weights(&network.generator, &Device::flex())?;
+    Ok(export_onnx(&generator, OnnxPsi::Baked(&network.psi), &metadata(&network.header))?)
 }
 
 fn metadata(header: &WeightHeader) -> [(&'static str, &str); 3] {

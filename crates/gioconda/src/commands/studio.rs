@@ -2,12 +2,12 @@
 
 use std::path::PathBuf;
 
-use gioconda_studio::Settings;
+use gioconda_studio::{Error, Settings};
 
 use super::{decode_upload, token};
 use crate::cli::StudioArgs;
 use crate::commands::outputs::Inputs;
-use crate::report::{Failure, Terminal, print};
+use crate::report::{Failure, Terminal, print, with_hint};
 
 /// Runs the studio until Ctrl-C.
 pub(crate) fn run(arguments: &StudioArgs, terminal: &Terminal) -> Result<(), Failure> {
@@ -38,6 +38,9 @@ pub(crate) fn run(arguments: &StudioArgs, terminal: &Terminal) -> Result<(), Fai
         }
         terminal.say("the studio is open; Ctrl-C closes it");
     };
-    gioconda_studio::run(settings, ready)?;
-    Ok(())
+    gioconda_studio::run(settings, ready).map_err(|error| match error {
+        Error::Server(gioconda_relay::Error::Listen { .. }) => with_hint(&error, "--listen names another"),
+        Error::NoDataFolder(_) => with_hint(&error, "--avatars does"),
+        other => Failure::Failed(other.to_string()),
+    })
 }

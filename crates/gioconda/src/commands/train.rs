@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use gioconda_dataset::Dataset;
-use gioconda_networks::{Preset, device};
+use gioconda_model::Preset;
+use gioconda_networks::device;
 use gioconda_train::{
     Event, Footage, PerceptualTerm, RUN_FILES, RunSettings, RunSummary, Start, TrainConfig, train,
 };
@@ -13,7 +14,7 @@ use crate::cli::TrainArgs;
 use crate::commands::networks_folder::networks_folder;
 use crate::commands::outputs::Inputs;
 use crate::interrupt;
-use crate::report::{Failure, Terminal, print_text};
+use crate::report::{Failure, Terminal, print_text, with_hint};
 
 /// Trains, or prints the configuration it would train with.
 pub(crate) fn run(arguments: &TrainArgs, terminal: &Terminal) -> Result<(), Failure> {
@@ -49,9 +50,23 @@ pub(crate) fn run(arguments: &TrainArgs, terminal: &Terminal) -> Result<(), Fail
     };
     let trained = train(&footage, &settings, &mut observe, interrupt::flag());
     drop(bar);
-    let summary = trained?;
+    let summary = trained.map_err(|error| failure(&error))?;
     terminal.say(in_words(arguments, &summary));
     if summary.interrupted { Err(Failure::Reported) } else { Ok(()) }
+}
+
+/// What failed, and which options help.
+fn failure(error: &gioconda_train::Error) -> Failure {
+    use gioconda_train::Error;
+    let hint = match error {
+        Error::Perceptual { .. } => "--perceptual-dir names their folder, --perceptual none trains without",
+        Error::Identity { .. } => "--perceptual-dir names its folder",
+        Error::Locked { .. } => "--out names another folder",
+        Error::RunExists { .. } => "--resume continues it, --out names another folder",
+        Error::NothingToResume { .. } => "leave --resume out",
+        _ => return Failure::Failed(error.to_string()),
+    };
+    with_hint(error, hint)
 }
 
 /// Refuses a run folder among the data, and one whose files a run would replace though it reads them.

@@ -71,7 +71,8 @@ impl FrozenNetwork {
     /// # Errors
     /// When the file is no ONNX file, has no such output, or needs an operation that is not here.
     pub(crate) fn read(bytes: &[u8], path: &Path, output: &str, device: &Device) -> Result<Self> {
-        let fail = |reason: String| Error::NotWeights { path: path.to_owned(), reason };
+        let fail =
+            |reason: String| Error::from(gioconda_model::Error::NotWeights { path: path.to_owned(), reason });
         let model = ModelProto::parse_buf(bytes).map_err(|error| fail(error.to_string()))?;
         let graph = model.graph.ok_or_else(|| fail("it holds no graph".to_owned()))?;
         Reader::new(&graph, device).read(output).map_err(fail)

@@ -10,14 +10,13 @@ mod proto;
 
 use burn::module::Module;
 use burn::tensor::Tensor;
+use gioconda_model::{FLOW_RANGE, NORM_EPSILON, Norm, Output, Resample};
 
 use crate::attention::SelfAttention;
-use crate::block::{Norm, Resample, ResidualBlock};
-use crate::cpu::NORM_EPSILON;
-use crate::generator::FLOW_RANGE;
+use crate::block::ResidualBlock;
 use crate::layers::{Conv2d, InstanceNorm};
 use crate::pixel_shuffle::shuffled;
-use crate::{Error, Generator, Output, Result};
+use crate::{Error, Generator, Result};
 pub(crate) use frozen::FrozenNetwork;
 use graph::{Attribute, Axis, Graph};
 
@@ -126,7 +125,7 @@ impl Exporter<'_> {
         let graph = &mut *self.graph;
         let flow = graph.channels("flow.channels", x, 0, 2);
         let flow = graph.node("Tanh", "flow.tanh", &[&flow], &[]);
-        let range = graph.floats("flow.range", &[1], &[FLOW_RANGE as f32]);
+        let range = graph.floats("flow.range", &[1], &[FLOW_RANGE]);
         let flow = graph.node("Mul", "flow", &[&flow, &range], &[]);
         let mask = graph.channels("mask.channels", x, 2, 3);
         let mask = graph.node("Sigmoid", "mask", &[&mask], &[]);
@@ -215,7 +214,7 @@ impl Exporter<'_> {
     }
 
     fn instance_norm(&mut self, name: &str, x: &str, scale: &str, bias: &str) -> String {
-        let epsilon = Attribute::Float("epsilon", NORM_EPSILON as f32);
+        let epsilon = Attribute::Float("epsilon", NORM_EPSILON);
         self.graph.node("InstanceNormalization", name, &[x, scale, bias], &[epsilon])
     }
 

@@ -67,6 +67,7 @@ const KNOWN_BITS: i32 = 16;
 
 /// A mark that was read.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = WatermarkFound))]
 pub struct Found {
     /// What it says.
     pub payload: Payload,

@@ -20,12 +20,16 @@ const LAST_DAY: u16 = (1 << 12) - 1;
 
 /// What a mark says about the picture it is in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = WatermarkPayload))]
 pub struct Payload {
     /// The version of Gioconda that made the picture.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub version: Version,
     /// The day it was made.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub date: Day,
     /// Which portrait it shows.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub avatar: AvatarId,
 }
 

@@ -5,16 +5,15 @@ use std::time::Duration;
 
 use axum::body::Bytes;
 use futures_util::{SinkExt, StreamExt};
+use gioconda_relay::Address;
+use gioconda_relay::room::{Delivery, Refusal, Relay, Seat};
+use gioconda_relay::wire::{LARGEST_FRAME, Notice, PROTOCOL, Request};
 use tokio::sync::mpsc::{self, Receiver, Sender};
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::http::HeaderValue;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{Error as SocketError, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_config};
-
-use crate::relay::Address;
-use crate::relay::room::{Delivery, Refusal, Relay, Seat};
-use crate::relay::wire::{LARGEST_FRAME, Notice, PROTOCOL, Request};
 
 /// Events that may wait for the studio.
 const EVENTS: usize = 64;

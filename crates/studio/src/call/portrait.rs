@@ -7,10 +7,10 @@ use axum::body::Bytes;
 use gioconda_avatar::{Avatar, Canvas, Framing, Reference};
 use gioconda_face::{HeadPose, LANDMARKS, Landmarks};
 use gioconda_provenance::Language;
+use gioconda_relay::wire::{self, LARGEST_PORTRAIT};
 use nalgebra::Vector3;
 
 use crate::live::jpeg;
-use crate::relay::wire::{self, LARGEST_PORTRAIT};
 
 /// Largest side of the head that is sent, pixels; the picture has a margin around it.
 const HEAD_SIDE: f32 = 512.0;

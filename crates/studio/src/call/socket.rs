@@ -12,23 +12,23 @@ use axum::{Extension, Router};
 use futures_util::StreamExt;
 use futures_util::stream::SplitStream;
 use gioconda_avatar::PackedFrame;
+use gioconda_http::connections::Client;
+use gioconda_http::sockets::{End, code, socket_place, upgrade};
+use gioconda_http::{ApiError, Part};
+use gioconda_relay::room::{Delivery, Refusal};
+use gioconda_relay::room_name;
+use gioconda_relay::wire::{self, Kind, LONGEST_NAME, Notice};
 use tokio::sync::mpsc::Receiver;
 use tokio::task::JoinSet;
 
 use super::guest::{Guest, Seating};
 use super::link::{Event, Link};
 use super::packet::Packet;
-use crate::connections::Client;
-use crate::error::ApiError;
-use crate::extract::Part;
 use crate::live::controls::{Controls, Unheard};
-use crate::live::outbox::{Outbox, code};
+use crate::live::outbox::Outbox;
 use crate::live::performer::{News, Performer};
 use crate::live::protocol::{self, Answer, LARGEST_FRAME, PROTOCOL, SOUND};
-use crate::live::socket::{End, Place, Start, incoming, say, socket_place, start, upgrade};
-use crate::relay::room::{Delivery, Refusal};
-use crate::relay::socket::room_name;
-use crate::relay::wire::{self, Kind, LONGEST_NAME, Notice};
+use crate::live::socket::{Place, Start, full, incoming, say, start};
 use crate::session::Owner;
 use crate::studio::Shared;
 
@@ -45,14 +45,14 @@ async fn call(
 ) -> Result<Response, ApiError> {
     let socket = upgrade(socket, PROTOCOL, LARGEST_FRAME)?;
     let room = room_name(&room)?;
-    let place = socket_place(&studio.sockets)?;
+    let place = socket_place(&studio.turns.sockets)?;
     Ok(socket.on_upgrade(move |socket| async move {
         let _place = place;
         let (sink, stream) = socket.split();
         let outbox = Outbox::new();
         let sending = tokio::spawn(Arc::clone(&outbox).send(sink));
         if let Err(end) = take_part(&studio, (owner, &client), &room, stream, &outbox).await {
-            end.tell(&outbox);
+            outbox.end(end);
         }
         outbox.close(code::NORMAL, "");
         // It ends after the close, or when the other side is gone.
@@ -80,14 +80,14 @@ async fn take_part(
     let shown = shown.await.map_err(ApiError::from)?;
     let (link, events) = match &studio.settings.relay {
         Some(address) => Link::there(address, room, &name, shown),
-        None => match Link::here(&studio.relay, room, &name, &shown) {
+        None => match Link::here(&studio.realtime.relay, room, &name, &shown) {
             Ok(joined) => joined,
             Err(Refusal::RoomFull) => {
                 outbox.say(&Answer::Full);
                 outbox.close(code::TRY_AGAIN_LATER, "the room is full");
                 return Ok(());
             }
-            Err(Refusal::TooManyRooms) => return Err(End::full()),
+            Err(Refusal::TooManyRooms) => return Err(full()),
         },
     };
     let (link, own) = (Arc::new(link), Arc::new(AtomicU32::new(u32::MAX)));

@@ -6,13 +6,12 @@ use std::sync::Arc;
 use gioconda_avatar::builtin_motions::BuiltinMotion;
 use gioconda_avatar::{Drive, Error, Settings};
 use gioconda_face::FaceChoice;
+use gioconda_http::{ApiError, Id};
 use gioconda_portrait::Portrait;
 use gioconda_provenance::{Input, Statement};
 use tempfile::TempPath;
 
 use super::{Film, Job, JobResult, Made, Unmade};
-use crate::error::ApiError;
-use crate::id::Id;
 use crate::marking::statement;
 use crate::options::{DriveId, Format, LARGEST_SIDE, Options, PortraitId};
 use crate::session::Owner;
@@ -45,7 +44,7 @@ impl Animation {
         let (drive, name, clip, fps) = match drive {
             DriveId::Motion { motion } => (Drive::built_in(builtin(motion)?), motion.clone(), None, None),
             DriveId::Clip { clip } => {
-                let clip = studio.uploads.clip(owner, clip)?;
+                let clip = studio.store.uploads.clip(owner, clip)?;
                 let path = clip.file.path.to_path_buf();
                 (Drive::Clip(path), "portrait".to_owned(), Some(clip.file), Some(clip.fps))
             }
@@ -74,7 +73,7 @@ impl Animation {
 
     pub(super) fn run(&self, studio: &Studio, job: &Job) -> Result<Made, Unmade> {
         let extension = self.format.extension();
-        let path = studio.temporary.join(Id::random().as_str()).with_extension(extension);
+        let path = studio.store.temporary.join(Id::random().as_str()).with_extension(extension);
         let (label, statement) = &self.finish;
         // The film is signed before it gets its name: nobody can come upon an unsigned one.
         let sign = |film: &Path| studio.sign(film, statement).map_err(|error| error.line);

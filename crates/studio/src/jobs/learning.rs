@@ -1,29 +1,30 @@
 //! An avatar of several photos: what `gioconda learn` does, for a visitor.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+#[cfg(not(feature = "tuning"))]
+#[path = "learning/no_tuning.rs"]
+mod tuning;
+#[cfg(feature = "tuning")]
+mod tuning;
+
+use std::sync::Arc;
 
 use gioconda_avatar::builtin_motions::BuiltinMotion;
 use gioconda_avatar::{
-    Avatar, AvatarFile, Declaration, Framing, MOST_PHOTOS, Performance, PerformanceSettings, PersonalNetwork,
-    Reference,
+    Avatar, AvatarFile, Declaration, Framing, MOST_PHOTOS, Performance, PerformanceSettings, Reference,
 };
 use gioconda_face::FaceChoice;
+use gioconda_http::{ApiError, Id};
 use gioconda_provenance::Finisher;
-use gioconda_train::{FEWEST_PHOTOS_TO_TUNE, LearnSettings, Lesson};
 use image::RgbImage;
 
 use super::{Job, JobResult, Made, Unmade};
-use crate::error::ApiError;
-use crate::id::Id;
 use crate::marking::statement;
 use crate::options::{DeclaredSubject, Options, check_text};
 use crate::portraits::reference;
 use crate::session::Owner;
 use crate::studio::{Shared, Studio};
 use crate::uploads::{Photo, in_words};
-
-/// Steps that may be asked for.
-const MOST_STEPS: u32 = 2000;
+use tuning::Tuning;
 
 /// Side of the strip's pictures, pixels, and how many there are in a row.
 const STRIP_SIDE: u32 = 224;
@@ -38,10 +39,8 @@ pub(crate) struct Learning {
     owner: Owner,
     name: String,
     declaration: Declaration,
-    steps: u32,
-    feed_forward: bool,
-    /// Where tuning was stopped.
-    paused: Mutex<Option<Box<Lesson>>>,
+    /// `None`: the network is left untuned.
+    tuning: Option<Tuning>,
 }
 
 impl Learning {
@@ -64,17 +63,12 @@ impl Learning {
         }
         check_text("name", Some(name))?;
         check_text("consent", consent.as_deref())?;
-        let feed_forward = feed_forward || (steps.is_none() && photos.len() < FEWEST_PHOTOS_TO_TUNE);
-        let steps = steps.unwrap_or(gioconda_train::DEFAULT_LEARNING_STEPS);
-        if !(1..=MOST_STEPS).contains(&steps) {
-            return Err(ApiError::unusable(format!("steps go from 1 to {MOST_STEPS}, not {steps}")));
-        }
+        let tuning = Tuning::new(photos.len(), steps, feed_forward)?;
         let photos =
-            photos.iter().map(|id| studio.uploads.photo(owner, id)).collect::<Result<Vec<_>, _>>()?;
+            photos.iter().map(|id| studio.store.uploads.photo(owner, id)).collect::<Result<Vec<_>, _>>()?;
         let subject = subject.map(|subject| gioconda_provenance::Subject::from(subject).to_string());
         let declaration = Declaration { subject, consent };
-        let (name, paused) = (name.to_owned(), Mutex::default());
-        Ok(Self { photos, owner, name, declaration, steps, feed_forward, paused })
+        Ok(Self { photos, owner, name: name.to_owned(), declaration, tuning })
     }
 
     #[cfg(test)]
@@ -84,77 +78,50 @@ impl Learning {
             owner: Owner::example(1),
             name: "nobody".to_owned(),
             declaration: Declaration::default(),
-            steps: 1,
-            feed_forward: true,
-            paused: Mutex::default(),
+            tuning: None,
         }
     }
 
     pub(super) fn run(&self, studio: &Studio, job: &Job) -> Result<Made, Unmade> {
-        let count = self.photos.len() as u64;
-        let total = if self.feed_forward { count } else { u64::from(self.steps) };
-        let done = self.lesson().as_ref().map_or(0, |lesson| u64::from(lesson.done()));
+        let untuned = (0, self.photos.len() as u64);
+        let (done, total) = self.tuning.as_ref().map_or(untuned, Tuning::progress);
         job.progress(studio, done, total);
         let mut references = Vec::new();
         for (number, photo) in self.photos.iter().enumerate() {
             stop_if(job)?;
             references.push(open(photo, number + 1)?);
-            if self.feed_forward {
+            if self.tuning.is_none() {
                 job.progress(studio, number as u64 + 1, total);
             }
         }
-        let before = studio.with_network(Avatar::of(&references[..1]));
+        let before = studio.models.with_network(Avatar::of(&references[..1]));
         let mut after = Avatar::of(&references);
-        if self.feed_forward {
-            after = studio.with_network(after);
-        } else {
-            after.network = Some(Arc::new(self.tune(studio, job, &after)?));
+        match &self.tuning {
+            None => after = studio.models.with_network(after),
+            Some(tuning) => after.network = Some(Arc::new(tuning.run(studio, job, &after)?)),
         }
         let file = AvatarFile::new(after, self.declaration.clone());
         let strip =
             self.strip(studio, &AvatarFile::new(before, Declaration::default()).avatar, &file.avatar)?;
         stop_if(job)?;
         let avatar = studio
+            .store
             .avatars
             .save(self.owner, &file, &self.name, &strip)
             .map_err(|error| Unmade::Failed(ApiError::failed(&error).line))?;
         Ok(Made { result: JobResult::Avatar { avatar }, film: None })
     }
 
-    /// The network tuned to the photos, from where it was stopped if it was.
-    fn tune(&self, studio: &Studio, job: &Job, avatar: &Avatar) -> Result<PersonalNetwork, Unmade> {
-        let failed = |error: gioconda_train::Error| Unmade::Failed(error.to_string());
-        let paused = self.lesson().take();
-        let mut lesson = if let Some(lesson) = paused {
-            lesson
-        } else {
-            let settings = LearnSettings { steps: self.steps, ..LearnSettings::default() };
-            Box::new(Lesson::new(&studio.weights, &avatar.photos(), &settings).map_err(failed)?)
-        };
-        let progress = |p: gioconda_train::LearnProgress| {
-            job.progress(studio, u64::from(p.done), u64::from(p.total));
-        };
-        let end = lesson.go_on(&progress, &job.cancel);
-        if stop_if(job).is_err() {
-            *self.lesson() = Some(lesson);
-            return Err(Unmade::Stopped);
-        }
-        end.map_err(failed)?;
-        Ok(lesson.finish().0)
-    }
-
-    fn lesson(&self) -> MutexGuard<'_, Option<Box<Lesson>>> {
-        self.paused.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Whether it holds a network that was stopped while it was tuned.
     pub(super) fn is_paused(&self) -> bool {
-        self.lesson().is_some()
+        self.tuning.as_ref().is_some_and(Tuning::is_paused)
     }
 
     /// Lets go of it: resumed, tuning begins anew.
     pub(super) fn begin_anew(&self) {
-        self.lesson().take();
+        if let Some(tuning) = &self.tuning {
+            tuning.begin_anew();
+        }
     }
 
     /// The first photo alone above, the avatar below, at the same moments of the same motion; marked and signed.
@@ -178,7 +145,7 @@ impl Learning {
         let told = |error: ApiError| Unmade::Failed(error.line);
         let path = &self.photos[0].file.path;
         let file = AvatarFile::new(after.clone(), self.declaration.clone());
-        let portrait = studio.portrait_of(path, file).map_err(told)?;
+        let portrait = studio.models.portrait_of(path, file).map_err(told)?;
         let statement = statement(&portrait, after.best_renderer(), None, &Options::default());
         Finisher::new(None, Some(&statement.watermark)).finish(&mut strip);
         studio.signed_jpeg(&strip, &statement).map_err(told)

@@ -12,6 +12,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use futures_util::stream::{self, Stream};
+use gioconda_http::{ApiError, ErrorBody, Id, Part};
 use gioconda_portrait::verification::Finding;
 use serde::{Deserialize, Serialize};
 use tempfile::TempPath;
@@ -21,12 +22,10 @@ use utoipa::ToSchema;
 use super::animation::Animation;
 use super::learning::Learning;
 use super::{Job, JobResult, JobState, JobView, Work};
-use crate::error::{ApiError, ErrorBody};
-use crate::extract::{self, Part};
-use crate::id::Id;
 use crate::options::{DeclaredSubject, DriveId, Options, PortraitId};
 use crate::session::Owner;
-use crate::studio::{Shared, in_turn};
+use crate::studio::Shared;
+use crate::turns::in_turn;
 use crate::verify::look;
 
 /// Least time between two events of a job.
@@ -94,7 +93,7 @@ pub(crate) struct Accepted {
 pub(crate) async fn animate(
     State(studio): State<Shared>,
     owner: Owner,
-    extract::Json(request): extract::Json<AnimateRequest>,
+    gioconda_http::Json(request): gioconda_http::Json<AnimateRequest>,
 ) -> Result<Response, ApiError> {
     let animation =
         Animation::prepare(&studio, owner, &request.portrait, &request.drive, &request.options).await?;
@@ -110,7 +109,7 @@ pub(crate) async fn animate(
 pub(crate) async fn learn(
     State(studio): State<Shared>,
     owner: Owner,
-    extract::Json(request): extract::Json<LearnRequest>,
+    gioconda_http::Json(request): gioconda_http::Json<LearnRequest>,
 ) -> Result<Response, ApiError> {
     let LearnRequest { photos, name, subject, consent, steps, feed_forward } = request;
     let learning =
@@ -150,7 +149,7 @@ pub(crate) async fn events(
     Part(id): Part<Id>,
 ) -> Result<Sse<impl Stream<Item = Result<Event, axum::Error>>>, ApiError> {
     let job = studio.jobs.find(owner, &id)?;
-    let place = Arc::clone(&studio.event_streams).try_acquire_owned();
+    let place = Arc::clone(&studio.turns.event_streams).try_acquire_owned();
     let place = place.map_err(|_| ApiError::busy("too many clients follow jobs at the same time", 5))?;
     let mut watch = job.watch();
     watch.mark_changed();
@@ -254,7 +253,7 @@ pub(crate) async fn credentials(
     let Some(JobResult::Film { file: name, .. }) = job.view().result else {
         return Err(ApiError::unknown("film"));
     };
-    let found = in_turn(&studio.verifying, (), move || look(&path, &name)).await?;
+    let found = in_turn(&studio.turns.verifying, (), move || look(&path, &name)).await?;
     found.map_err(ApiError::unusable)
 }
 

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use axum::body::Bytes;
+use gioconda_http::sockets::End;
 
 use super::outbox::Outbox;
 use super::performer::{CameraPicture, Performer};
 use super::protocol::{Answer, FromPage, Request, SOUND};
-use super::socket::{End, Incoming};
+use super::socket::Incoming;
 use crate::options::{Options, PortraitId};
 use crate::studio::Shared;
 

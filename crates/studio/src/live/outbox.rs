@@ -11,6 +11,7 @@ use axum::body::Bytes;
 use axum::extract::ws::{CloseFrame, Message, WebSocket};
 use futures_util::SinkExt;
 use futures_util::stream::SplitSink;
+use gioconda_http::sockets::{End, code};
 use tokio::sync::Notify;
 
 use super::protocol::Answer;
@@ -23,15 +24,6 @@ const TEXTS: usize = 64;
 const PING_EVERY: Duration = Duration::from_secs(15);
 /// How long the other side may take for one frame.
 const SEND_WITHIN: Duration = Duration::from_secs(20);
-
-/// Codes of RFC 6455 (7.4.1), and of IANA's list beyond it.
-pub(crate) mod code {
-    pub(crate) const NORMAL: u16 = 1000;
-    pub(crate) const NOT_UNDERSTOOD: u16 = 1008;
-    pub(crate) const TOO_LARGE: u16 = 1009;
-    pub(crate) const FAILED: u16 = 1011;
-    pub(crate) const TRY_AGAIN_LATER: u16 = 1013;
-}
 
 /// Shared by those who have something to say and the task that sends it.
 #[derive(Default)]
@@ -97,6 +89,12 @@ impl Outbox {
         waiting.sounds.push_back(frame);
         drop(waiting);
         self.filled.notify_one();
+    }
+
+    /// Says why it ends, and ends.
+    pub(crate) fn end(&self, end: End) {
+        self.say(&Answer::Error { error: end.line.clone(), retry_after: end.retry_after });
+        self.close(end.code, end.line);
     }
 
     /// Ends the connection once what was said is sent.

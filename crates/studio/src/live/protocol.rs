@@ -13,6 +13,7 @@
 
 use axum::body::Bytes;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::jpeg::LARGEST_JPEG;
 use crate::options::{Options, PortraitId};
@@ -30,7 +31,8 @@ pub(crate) const LARGEST_SOUND: usize = 4 << 10;
 pub(crate) const LARGEST_FRAME: usize = 8 + LARGEST_JPEG;
 
 /// What a page says.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
+#[schema(as = LiveRequest)]
 #[serde(tag = "type", rename_all = "lowercase")]
 pub(crate) enum Request {
     /// The first thing it says.
@@ -57,37 +59,50 @@ fn usual_size() -> u32 {
 }
 
 /// What the studio says.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = LiveAnswer)]
 #[serde(tag = "type", rename_all = "lowercase")]
 pub(crate) enum Answer {
     /// Pictures are welcome.
     Ready {
         /// What the broadcast is called by.
         #[serde(skip_serializing_if = "Option::is_none")]
+        #[schema(nullable = false)]
         session: Option<String>,
         /// The page's own number in the call.
         #[serde(skip_serializing_if = "Option::is_none")]
+        #[schema(nullable = false)]
         participant: Option<u32>,
     },
+    /// A face came into the camera's pictures, or left them.
     Face {
         found: bool,
     },
+    /// The face at rest is known.
     Calibrated,
+    /// How it goes.
     Stats {
         frames_per_second: f32,
+        /// From a picture's arrival to its answer, milliseconds.
         latency_ms: f32,
+        /// Pictures that gave way to newer ones.
         dropped: u64,
     },
+    /// What was asked for cannot be done, or the session ends.
     Error {
+        /// One clear line.
         error: String,
-        /// Seconds.
+        /// Seconds to wait before trying again.
         #[serde(skip_serializing_if = "Option::is_none")]
+        #[schema(nullable = false)]
         retry_after: Option<u32>,
     },
+    /// Somebody came into the call.
     Joined {
         participant: u32,
         name: String,
     },
+    /// Somebody left it.
     Left {
         participant: u32,
     },

@@ -4,10 +4,11 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::body::Bytes;
+use gioconda_http::Id;
+use gioconda_http::sockets::code;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::outbox::{Outbox, code};
-use crate::id::Id;
+use super::outbox::Outbox;
 use crate::limits;
 
 /// Broadcasts of one session at a time.

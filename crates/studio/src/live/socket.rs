@@ -5,25 +5,23 @@ use std::time::Duration;
 
 use axum::extract::State;
 use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade, rejection::WebSocketUpgradeRejection};
-use axum::http::StatusCode;
 use axum::response::Response;
 use axum::routing::any;
 use axum::{Extension, Router};
+use futures_util::StreamExt;
 use futures_util::stream::SplitStream;
-use futures_util::{Stream, StreamExt};
+use gioconda_http::connections::Client;
+use gioconda_http::sockets::{End, code, heard, socket_place, upgrade};
+use gioconda_http::{ApiError, Part};
 use gioconda_portrait::live::{Look, MarkedAvatar};
 use image::RgbImage;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio_tungstenite::tungstenite::Error as SocketError;
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::controls::{Controls, Unheard};
-use super::outbox::{Outbox, code};
+use super::outbox::Outbox;
 use super::performer::{News, Performer};
 use super::protocol::{self, Answer, LARGEST_FRAME, PROTOCOL, Request};
 use super::sessions::Broadcast;
-use crate::connections::Client;
-use crate::error::ApiError;
-use crate::extract::Part;
 use crate::limits;
 use crate::options::{Options, PortraitId};
 use crate::session::Owner;
@@ -31,24 +29,9 @@ use crate::studio::{Shared, Studio};
 
 /// How long a page may take for its first word.
 const START_WITHIN: Duration = Duration::from_secs(15);
-/// A connection from which nothing came for so long, not even the answer to a ping, is given up.
-const SILENT: Duration = Duration::from_secs(50);
 
 pub(crate) fn routes() -> Router<Shared> {
     Router::new().route("/api/live", any(live)).route("/api/broadcast/{session}", any(broadcast))
-}
-
-/// A request to become a WebSocket, or the answer that says what was wrong with it.
-pub(crate) fn upgrade(
-    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
-    protocol: &'static str,
-    largest: usize,
-) -> Result<WebSocketUpgrade, ApiError> {
-    let upgrade = upgrade.map_err(|_| {
-        ApiError::new(StatusCode::UPGRADE_REQUIRED, "this address speaks WebSocket; connect with one")
-    })?;
-    // A little more than the largest, so that what is too large is told so and not cut off.
-    Ok(upgrade.protocols([protocol]).max_message_size(largest + 1024).max_frame_size(largest + 1024))
 }
 
 async fn live(
@@ -58,53 +41,19 @@ async fn live(
     socket: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response, ApiError> {
     let socket = upgrade(socket, PROTOCOL, LARGEST_FRAME)?;
-    let place = socket_place(&studio.sockets)?;
+    let place = socket_place(&studio.turns.sockets)?;
     Ok(socket.on_upgrade(move |socket| async move {
         let _place = place;
         let (sink, stream) = socket.split();
         let outbox = Outbox::new();
         let sending = tokio::spawn(Arc::clone(&outbox).send(sink));
         if let Err(end) = perform(&studio, owner, &client, stream, &outbox).await {
-            end.tell(&outbox);
+            outbox.end(end);
         }
         outbox.close(code::NORMAL, "");
         // It ends after the close, or when the other side is gone.
         let _ = sending.await;
     }))
-}
-
-/// Why a session ends before the page leaves.
-pub(crate) struct End {
-    pub(crate) code: u16,
-    pub(crate) line: String,
-    pub(crate) retry_after: Option<u32>,
-}
-
-impl End {
-    pub(crate) fn not_understood(line: impl Into<String>) -> Self {
-        Self { code: code::NOT_UNDERSTOOD, line: line.into(), retry_after: None }
-    }
-
-    fn too_large() -> Self {
-        Self { code: code::TOO_LARGE, line: "a message is too large".to_owned(), retry_after: None }
-    }
-
-    pub(crate) fn full() -> Self {
-        let line = "as many live sessions run as this studio takes; try again in a moment".to_owned();
-        Self { code: code::TRY_AGAIN_LATER, line, retry_after: Some(5) }
-    }
-
-    pub(crate) fn tell(self, outbox: &Outbox) {
-        outbox.say(&Answer::Error { error: self.line.clone(), retry_after: self.retry_after });
-        outbox.close(self.code, self.line);
-    }
-}
-
-impl From<ApiError> for End {
-    fn from(error: ApiError) -> Self {
-        let code = if error.retry_after.is_some() { code::TRY_AGAIN_LATER } else { code::NOT_UNDERSTOOD };
-        Self { code, line: error.line, retry_after: error.retry_after }
-    }
 }
 
 /// What comes from a page, the WebSocket's own business left out.
@@ -132,24 +81,6 @@ pub(crate) async fn incoming(stream: &mut SplitStream<WebSocket>) -> Result<Opti
     }
 }
 
-/// The next message; `None` when the other side has gone or is silent.
-pub(crate) async fn heard(
-    stream: &mut (impl Stream<Item = Result<Message, axum::Error>> + Unpin),
-) -> Result<Option<Message>, End> {
-    match tokio::time::timeout(SILENT, stream.next()).await {
-        Ok(Some(Ok(message))) => Ok(Some(message)),
-        Ok(Some(Err(error))) if is_too_large(&error) => Err(End::too_large()),
-        // Silence, the end, or a connection that broke: there is nobody to tell.
-        Err(_) | Ok(None | Some(Err(_))) => Ok(None),
-    }
-}
-
-/// Whether the other side sent more than a message may have.
-fn is_too_large(error: &axum::Error) -> bool {
-    let cause = std::error::Error::source(error);
-    matches!(cause.and_then(|cause| cause.downcast_ref()), Some(SocketError::Capacity(_)))
-}
-
 /// What a page starts with.
 pub(crate) struct Start {
     pub(crate) portrait: PortraitId,
@@ -169,13 +100,6 @@ pub(crate) async fn start(stream: &mut SplitStream<WebSocket>) -> Result<Option<
         }
         Some(_) => Err(End::not_understood("a session begins with \"start\"")),
     }
-}
-
-/// One of the permits for `WebSocket`s.
-pub(crate) fn socket_place(sockets: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, ApiError> {
-    Arc::clone(sockets)
-        .try_acquire_owned()
-        .map_err(|_| ApiError::busy("too many live connections at the same time; try again in a moment", 5))
 }
 
 impl Studio {
@@ -213,6 +137,12 @@ impl Studio {
     }
 }
 
+/// There are as many sessions as may be.
+pub(crate) fn full() -> End {
+    let line = "as many live sessions run as this studio takes; try again in a moment".to_owned();
+    End { code: code::TRY_AGAIN_LATER, line, retry_after: Some(5) }
+}
+
 /// A place among the sessions, counted as long as it is taken.
 pub(crate) struct Place {
     studio: Shared,
@@ -221,7 +151,7 @@ pub(crate) struct Place {
 
 impl Place {
     pub(crate) fn take(studio: &Shared) -> Result<Self, End> {
-        let permit = studio.sessions.place().ok_or_else(End::full)?;
+        let permit = studio.realtime.sessions.place().ok_or_else(full)?;
         studio.metrics.sessions.inc();
         Ok(Self { studio: Arc::clone(studio), _permit: permit })
     }
@@ -246,12 +176,12 @@ async fn perform(
     // It said what it wants, and there is room for it: its connection does not give way any more.
     client.works();
     let staged = studio.staged(owner, &portrait).await?;
-    let open = studio.sessions.open();
+    let open = studio.realtime.sessions.open();
     let look = studio.look(&options, size, &portrait);
     let tell = teller(studio, place, outbox, open.session.clone(), Arc::clone(&open.broadcast));
     let camera = Arc::clone(studio);
     let show = move |picture: &RgbImage| {
-        if let Some(camera) = &camera.virtual_camera {
+        if let Some(camera) = &camera.realtime.virtual_camera {
             camera.show(picture);
         }
     };
@@ -310,7 +240,7 @@ pub(crate) fn say(news: News, outbox: &Outbox) {
             dropped: told.dropped,
         }),
         News::Trouble(line) => outbox.say(&Answer::error(line)),
-        News::Failed(line) => End { code: code::FAILED, line, retry_after: None }.tell(outbox),
+        News::Failed(line) => outbox.end(End { code: code::FAILED, line, retry_after: None }),
         News::Ready | News::Picture { .. } => {}
     }
 }
@@ -321,8 +251,9 @@ async fn broadcast(
     socket: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response, ApiError> {
     let socket = upgrade(socket, PROTOCOL, 0)?;
-    let place = socket_place(&studio.sockets)?;
-    let broadcast = studio.sessions.find(&session).ok_or_else(|| ApiError::unknown("live session"))?;
+    let place = socket_place(&studio.turns.sockets)?;
+    let broadcast =
+        studio.realtime.sessions.find(&session).ok_or_else(|| ApiError::unknown("live session"))?;
     let outbox = Outbox::new();
     if !broadcast.watch(&outbox) {
         return Err(ApiError::too_many("as many watch this session as may; close another broadcast", 5));
@@ -341,24 +272,4 @@ async fn broadcast(
         outbox.close(code::NORMAL, "");
         let _ = sending.await;
     }))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use tokio_tungstenite::tungstenite::error::{CapacityError, ProtocolError};
-
-    #[test]
-    fn too_large_messages_are_told_by_the_kind_of_the_error() {
-        let capacity = CapacityError::MessageTooLong { size: 2, max_size: 1 };
-        for (error, too_large) in [
-            (axum::Error::new(SocketError::Capacity(capacity)), true),
-            (axum::Error::new(SocketError::Protocol(ProtocolError::ResetWithoutClosingHandshake)), false),
-            // Words that only look like it.
-            (axum::Error::new(std::io::Error::other("the name is too long")), false),
-        ] {
-            let words = error.to_string();
-            assert_eq!(is_too_large(&error), too_large, "{words}");
-        }
-    }
 }

@@ -7,7 +7,7 @@ use std::fs;
 use std::io::Read as _;
 use std::path::Path;
 
-use gioconda_networks::Preset;
+use gioconda_model::Preset;
 use serde::Deserialize;
 use toml::{Table, Value};
 

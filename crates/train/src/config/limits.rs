@@ -1,6 +1,6 @@
 //! Which values a configuration may have.
 
-use gioconda_networks::Output;
+use gioconda_model::Output;
 use gioconda_networks::losses::LossWeights;
 use toml::Value;
 

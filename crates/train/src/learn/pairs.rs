@@ -7,9 +7,9 @@
 use std::sync::Arc;
 
 use fastrand::Rng;
-use gioconda_avatar::network_input::{landmark_planes, network_crop, planes};
 use gioconda_avatar::{Gains, MotionTransfer, Reference, builtin_motions, posture_distance};
-use gioconda_networks::GeneratorConfig;
+use gioconda_model::GeneratorConfig;
+use gioconda_model::network_input::{landmark_planes, network_crop, planes};
 use gioconda_warp::{MeshRenderer, View};
 use image::RgbImage;
 

@@ -1,8 +1,8 @@
 //! A painting that moves: the Mona Lisa turned, shifted and scaled at random. Footage for tests that must run
 //! everywhere.
 
-use gioconda_avatar::network_input::{cropped, cropped_landmarks, network_crop};
 use gioconda_face::{Border, FaceChoice, FaceFinder, Landmarks, Threads, bilinear};
+use gioconda_model::network_input::{cropped, cropped_landmarks, network_crop};
 use gioconda_train::{MemoryFootage, Shot};
 use image::{Rgb, RgbImage};
 

@@ -3,21 +3,21 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use gioconda_networks::{Device, Preset, WeightFile, WeightWriter};
+use gioconda_model::{
+    GeneratorConfig, NetworkConfig as _, PersonalNetwork, Preset, Tuning, WeightFile, WeightWriter,
+    check_sizes, warn_of_unknown_composition,
+};
 use gioconda_warp::LANDMARK_PICTURE_VERSION;
 
 use super::fields::{Field, Fields};
 use super::{NONE, damaged};
 use crate::Error;
-use crate::render::neural_renderer::{PersonalNetwork, check_sizes, warn_of_unknown_composition};
-use crate::render::tuning::Tuning;
 
 const FEED_FORWARD: &str = "feed-forward";
 
 const EMBEDDING: &str = "embedding";
 const PSI: &str = "psi";
 const WEIGHTS: &str = "weights";
-const GENERATOR: &str = "generator";
 
 /// Adds the network's fields and returns how it was tuned, as the header says it.
 pub(super) fn write(
@@ -30,8 +30,8 @@ pub(super) fn write(
         fields.insert(name.to_owned(), field);
     }
     let writer =
-        WeightWriter::new(network.header.clone()).with(GENERATOR, &network.generator).half_precision();
-    fields.insert(WEIGHTS.to_owned(), Field::bytes(writer.to_bytes(path)?));
+        WeightWriter::new(network.header.clone()).with(GeneratorConfig::NAME, network.generator.parameters());
+    fields.insert(WEIGHTS.to_owned(), Field::bytes(writer.half_precision().to_bytes(path)?));
     Ok(match network.tuning {
         Tuning::FeedForward => FEED_FORWARD.to_owned(),
         Tuning::Tuned { steps } => steps.to_string(),
@@ -58,7 +58,7 @@ pub(super) fn read(path: &Path, fields: &Fields<'_>) -> Result<Option<PersonalNe
     }
     let header = file.header().clone();
     check_sizes(&header.config).map_err(refused)?;
-    let generator = file.generator(&Device::flex())?;
+    let generator = file.generator()?;
     let numbers = |name: &str, length: usize| {
         let (_, numbers) = fields.floats(name)?;
         if numbers.len() == length {

@@ -4,7 +4,7 @@
 #![allow(clippy::inline_always)]
 
 use gioconda_kernels::simd::{Isa, SimdOp};
-use gioconda_networks::{BRIGHT, COLOUR_MARGIN};
+use gioconda_model::{BRIGHT, COLOUR_MARGIN};
 
 use super::tone::Tone;
 
