@@ -28,8 +28,8 @@ fn pages() -> Option<PathBuf> {
         println!("skipped: there is no node; install it to test the pages");
         return None;
     }
-    if !web.join("node_modules/tsx").exists() {
-        println!("skipped: web/node_modules is absent; run `npm ci` in web/ to test the pages");
+    if !["tsx", "openapi-typescript"].iter().all(|name| web.join("node_modules").join(name).exists()) {
+        println!("skipped: web/node_modules is absent or old; run `npm ci` in web/ to test the pages");
         return None;
     }
     Some(web)
@@ -102,8 +102,10 @@ fn run(web: &Path, folder: &str) {
 #[test]
 fn the_pages_that_are_committed_are_built_of_their_sources() {
     let Some(web) = pages() else { return };
-    let (status, said) = node(&web, &["build.js", "--check"]);
-    assert!(status.is_some_and(|status| status.success()), "{said}");
+    for script in ["types.js", "build.js"] {
+        let (status, said) = node(&web, &[script, "--check"]);
+        assert!(status.is_some_and(|status| status.success()), "{said}");
+    }
     run(&web, "unit");
 }
 

@@ -17,6 +17,7 @@ function sketch(schema, depth = 0) {
   if (schema.$ref) return sketch(schemas[schema.$ref.split("/").at(-1)], depth + 1);
   const choices = schema.oneOf ?? schema.anyOf;
   if (choices) return choices.map((choice) => sketch(choice, depth)).join(" | ");
+  if (schema.allOf) return schema.allOf.map((part) => sketch(part, depth)).join(" & ");
   if (schema.enum) return schema.enum.map((value) => JSON.stringify(value)).join(" | ");
   if (schema.type === "array" || schema.items) return `[${sketch(schema.items, depth)}]`;
   if (schema.properties) {

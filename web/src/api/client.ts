@@ -1,6 +1,8 @@
 // Requests to the studio. Whatever fails, fails as a `Refusal` with one line that can be shown as it is.
 
 import type {
+  Accepted,
+  AnimateRequest,
   Avatar,
   Clip,
   Drive,
@@ -9,10 +11,12 @@ import type {
   Info,
   Job,
   LanguageCode,
+  LearnRequest,
   Motion,
   Options,
   Photo,
   PortraitId,
+  PreviewRequest,
   Subject,
 } from "./types";
 
@@ -98,9 +102,9 @@ export const addClip = (file: Blob) => read<Clip>("/api/clips", bytes(file));
 export const verify = (file: File) => read<Finding>(`/api/verify?name=${part(file.name)}`, bytes(file));
 
 export const animate = (portrait: PortraitId, drive: Drive, options: Options) =>
-  read<{ job: string }>("/api/animate", json({ portrait, drive, options }));
+  read<Accepted>("/api/animate", json({ portrait, drive, options } satisfies AnimateRequest));
 export const learn = (photos: string[], name: string, subject: Subject, consent: string) =>
-  read<{ job: string }>("/api/learn", json({ photos, name, subject, ...(consent && { consent }) }));
+  read<Accepted>("/api/learn", json({ photos, name, subject, ...(consent && { consent }) } satisfies LearnRequest));
 export const resume = (id: string) => send(`/api/jobs/${part(id)}/resume`, { method: "POST" });
 
 export const stopJob = (id: string) => send(`/api/jobs/${part(id)}`, { method: "DELETE" });
@@ -109,7 +113,7 @@ export const deleteAvatar = (id: string) => send(`/api/avatars/${part(id)}`, { m
 
 /** One frame, at `at` seconds of the drive. */
 export async function preview(portrait: PortraitId, drive: Drive, options: Options, at: number): Promise<Blob> {
-  return (await send("/api/preview", json({ portrait, drive, options, at }))).blob();
+  return (await send("/api/preview", json({ portrait, drive, options, at } satisfies PreviewRequest))).blob();
 }
 
 export const photoImage = (id: string) => `/api/photos/${part(id)}/image`;

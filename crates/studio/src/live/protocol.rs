@@ -30,7 +30,7 @@ pub(crate) const LARGEST_SOUND: usize = 4 << 10;
 /// Largest frame that a page may send, bytes.
 pub(crate) const LARGEST_FRAME: usize = 8 + LARGEST_JPEG;
 
-/// What a page says.
+/// What a page says as text on `/api/live` and `/api/call/{room}`; its camera's pictures are binary.
 #[derive(Debug, Deserialize, ToSchema)]
 #[schema(as = LiveRequest)]
 #[serde(tag = "type", rename_all = "lowercase")]
@@ -40,6 +40,7 @@ pub(crate) enum Request {
         portrait: PortraitId,
         #[serde(default)]
         options: Box<Options>,
+        /// Side of the portrait's pictures, pixels, clamped to 256 to 512; 256 where it is left out.
         #[serde(default = "usual_size")]
         size: u32,
         /// What the others in a call read.
@@ -58,7 +59,7 @@ fn usual_size() -> u32 {
     256
 }
 
-/// What the studio says.
+/// What the studio says as text on `/api/live` and `/api/call/{room}`; pictures of portraits are binary.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = LiveAnswer)]
 #[serde(tag = "type", rename_all = "lowercase")]
@@ -75,17 +76,16 @@ pub(crate) enum Answer {
         participant: Option<u32>,
     },
     /// A face came into the camera's pictures, or left them.
-    Face {
-        found: bool,
-    },
+    Face { found: bool },
     /// The face at rest is known.
     Calibrated,
-    /// How it goes.
+    /// How the last second went.
     Stats {
+        /// Pictures answered a second.
         frames_per_second: f32,
-        /// From a picture's arrival to its answer, milliseconds.
+        /// Median milliseconds from a picture's arrival to its answer.
         latency_ms: f32,
-        /// Pictures that gave way to newer ones.
+        /// Pictures replaced by newer ones, since the start.
         dropped: u64,
     },
     /// What was asked for cannot be done, or the session ends.
@@ -98,14 +98,9 @@ pub(crate) enum Answer {
         retry_after: Option<u32>,
     },
     /// Somebody came into the call.
-    Joined {
-        participant: u32,
-        name: String,
-    },
+    Joined { participant: u32, name: String },
     /// Somebody left it.
-    Left {
-        participant: u32,
-    },
+    Left { participant: u32 },
     /// There is no place in the room.
     Full,
     /// The relay is away.
