@@ -1,12 +1,11 @@
 //! Ctrl-C: the work in hand stops, and leaves nothing half-written.
 
-use std::sync::Once;
 use std::sync::atomic::{AtomicBool, Ordering};
-
-use crate::report::Failure;
+use std::sync::{Mutex, Once, PoisonError};
 
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
-static AT_ONCE: AtomicBool = AtomicBool::new(false);
+/// Says that the program ends, and with which code, where it ends at once.
+static AT_ONCE: Mutex<Option<fn() -> u8>> = Mutex::new(None);
 static WATCHED: Once = Once::new();
 
 /// What a process that was ended by Ctrl-C ends with (128 and the number of SIGINT).
@@ -23,11 +22,16 @@ pub(crate) fn flag() -> &'static AtomicBool {
     &INTERRUPTED
 }
 
-/// The program waits for nothing but an answer while this lives: the first Ctrl-C ends it.
-pub(crate) fn ends_at_once() -> EndsAtOnce {
+/// The program waits for nothing but an answer while this lives: the first Ctrl-C ends it. `end` tells the user, and
+/// returns the exit code.
+pub(crate) fn ends_at_once(end: fn() -> u8) -> EndsAtOnce {
     flag();
-    AT_ONCE.store(true, Ordering::SeqCst);
+    set_end(Some(end));
     EndsAtOnce
+}
+
+fn set_end(end: Option<fn() -> u8>) {
+    *AT_ONCE.lock().unwrap_or_else(PoisonError::into_inner) = end;
 }
 
 /// See [`ends_at_once`].
@@ -35,7 +39,7 @@ pub(crate) struct EndsAtOnce;
 
 impl Drop for EndsAtOnce {
     fn drop(&mut self) {
-        AT_ONCE.store(false, Ordering::SeqCst);
+        set_end(None);
     }
 }
 
@@ -45,11 +49,8 @@ fn stop() {
         gioconda_media::remove_unfinished();
         std::process::exit(ENDED_BY_CTRL_C);
     }
-    if AT_ONCE.load(Ordering::SeqCst) {
-        // Behind the question.
-        crate::report::end_line();
-        let stopped = Failure::Failed(gioconda_avatar::Error::Cancelled.to_string());
-        stopped.report();
-        std::process::exit(stopped.code().into());
+    let end = *AT_ONCE.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(end) = end {
+        std::process::exit(end().into());
     }
 }

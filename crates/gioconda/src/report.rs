@@ -101,9 +101,12 @@ fn note(line: impl Display) {
     eprintln!("{}", OneLine(line));
 }
 
-/// Ends a line of standard error that was begun.
-pub(crate) fn end_line() {
+/// Says behind a question that the program ends, and returns its exit code.
+fn end_question() -> u8 {
     eprintln!();
+    let stopped = Failure::Failed(Error::Cancelled.to_string());
+    stopped.report();
+    stopped.code()
 }
 
 /// Writes a line to standard output; a reader that has gone away (`| head`) is no failure.
@@ -162,7 +165,7 @@ impl Terminal {
         if self.quiet || !io::stdin().is_terminal() || !io::stderr().is_terminal() {
             return None;
         }
-        let _asking = interrupt::ends_at_once();
+        let _asking = interrupt::ends_at_once(end_question);
         if interrupt::flag().load(Ordering::SeqCst) {
             return None;
         }

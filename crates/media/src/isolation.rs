@@ -10,14 +10,12 @@
 mod message;
 mod running;
 
-pub use crate::photo::isolated::serve_photo;
-pub use crate::read::serve_clip;
 pub use message::{refuse, reply};
 pub(crate) use message::{send, tag};
 pub(crate) use running::Running;
 
 use crate::Error;
-use crate::photo::MAX_PIXELS;
+use crate::budget::MAX_PHOTO_PIXELS;
 use std::cell::RefCell;
 use std::ffi::OsString;
 use std::io;
@@ -130,7 +128,7 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// For one photo of at most [`MAX_PIXELS`].
+    /// For one photo of at most [`MAX_PIXELS`](crate::photo::MAX_PIXELS).
     pub const PHOTO: Self = Self { memory: 3 << 30, cpu_seconds: 60, file: 1 << 20 };
     /// For a clip. A long one takes as long as its reader, so that processor time is a last resort.
     pub const CLIP: Self = Self { memory: 4 << 30, cpu_seconds: 1800, file: 64 << 20 };
@@ -170,7 +168,7 @@ pub fn confine(limits: Limits) -> io::Result<()> {
 
 /// Whether a decoder that works can say that a picture has this size.
 pub(crate) fn is_possible_size(width: u32, height: u32) -> bool {
-    width > 0 && height > 0 && u64::from(width) * u64::from(height) <= MAX_PIXELS
+    width > 0 && height > 0 && u64::from(width) * u64::from(height) <= MAX_PHOTO_PIXELS
 }
 
 /// The program of this process, for its own children: also after its file was replaced by a newer version.

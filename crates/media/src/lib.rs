@@ -11,10 +11,12 @@
 mod bounded;
 mod budget;
 mod error;
+mod formats;
 #[doc(hidden)]
 pub mod fuzz;
 pub mod isolation;
 mod one_line;
+mod outline;
 mod partial;
 pub mod photo;
 mod read;
@@ -26,7 +28,9 @@ pub use bounded::read_at_most;
 pub use budget::{Budget, Limit};
 pub use error::Error;
 pub use one_line::{Lines, OneLine, is_unprintable};
+pub use photo::serve::serve_photo;
 pub use photo::{Photo, PhotoInfo};
+pub use read::serve::serve_clip;
 pub use read::{AudioInfo, ClipInfo, ClipReader, ReadOptions, key_frames, pictures_in};
 pub use sniff::{InputKind, sniff};
 pub use unfinished::{Unfinished, remove_unfinished};

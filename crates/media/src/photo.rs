@@ -1,8 +1,11 @@
 //! Photos: JPEG, PNG, WebP, BMP, TIFF and GIF, told apart by content, brought to upright 8-bit RGB.
 
-pub(crate) mod isolated;
+mod isolated;
+mod picture;
+pub(crate) mod serve;
 
-use crate::read::check_still_webp;
+use crate::formats::FORMATS;
+use crate::outline::check_still_webp;
 use crate::sniff::open_regular;
 use crate::{Budget, Error};
 use image::metadata::Orientation;
@@ -13,29 +16,15 @@ use std::io::{BufRead, BufReader, Seek};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
-/// Largest picture that is read, in pixels. Decoding one takes less than 1 GB.
-pub const MAX_PIXELS: u64 = 50_000_000;
+pub use crate::budget::MAX_PHOTO_PIXELS as MAX_PIXELS;
+pub use picture::Photo;
+
 /// Smallest side of a picture that is read: below it no face can be animated.
 pub const MIN_SIDE: u32 = 64;
 /// Largest ratio of the long side to the short one.
 pub const MAX_ASPECT: u32 = 20;
 /// For the decoded samples of the widest kind (four floats each) at [`MAX_PIXELS`], plus the decoder's own buffers.
 const MAX_DECODER_BYTES: u64 = 900_000_000;
-
-/// One decoded photo.
-#[derive(Debug, Clone)]
-pub struct Photo {
-    /// Upright, 8-bit RGB; transparent parts stand on white, 16-bit samples are rounded.
-    pub image: RgbImage,
-    /// File format by content, in lower case: `jpeg`, `png`, `webp`, `bmp`, `tiff`, `gif`.
-    pub format: &'static str,
-    /// EXIF orientation of the file, 1..=8; already applied to `image`.
-    pub orientation: u8,
-    /// Whether the file has an alpha channel.
-    pub had_alpha: bool,
-    /// Whether the file stores grey levels only.
-    pub grey: bool,
-}
 
 /// What the header of a photo says, without decoding it.
 #[derive(Debug, Clone, Serialize)]
@@ -163,15 +152,6 @@ fn decoder(
     let decoder = reader.into_decoder().map_err(|e| decode_error(path, e))?;
     Ok((format, Box::new(decoder)))
 }
-
-pub(crate) const FORMATS: [(ImageFormat, &str); 6] = [
-    (ImageFormat::Jpeg, "jpeg"),
-    (ImageFormat::Png, "png"),
-    (ImageFormat::WebP, "webp"),
-    (ImageFormat::Bmp, "bmp"),
-    (ImageFormat::Tiff, "tiff"),
-    (ImageFormat::Gif, "gif"),
-];
 
 fn format_name(format: ImageFormat) -> &'static str {
     FORMATS.iter().find(|(known, _)| *known == format).map_or("picture", |(_, name)| name)

@@ -1,7 +1,7 @@
 //! What a file is, by its first bytes. Extensions lie: a "jpg" is often a PNG, an "mp4" an error page.
 
 use crate::Error;
-use crate::read::gif_moves;
+use crate::outline::gif_moves;
 use std::fs::{self, File};
 use std::io::{BufReader, Read};
 use std::path::Path;
@@ -88,7 +88,7 @@ pub(crate) fn open_regular(path: &Path) -> Result<File, Error> {
 
 fn is_picture(head: &[u8]) -> bool {
     image::guess_format(head)
-        .is_ok_and(|format| crate::photo::FORMATS.iter().any(|(known, _)| *known == format))
+        .is_ok_and(|format| crate::formats::FORMATS.iter().any(|(known, _)| *known == format))
 }
 
 fn brand(head: &[u8]) -> Option<&[u8; 4]> {

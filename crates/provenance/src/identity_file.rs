@@ -17,7 +17,8 @@ use std::path::{Path, PathBuf};
 use c2pa::BoxedSigner;
 
 use crate::Error;
-use crate::certificates::{Fault, Pair};
+use crate::fault::Fault;
+use crate::pair::Pair;
 
 /// The one file: the key first, then its certificates.
 pub(crate) const IDENTITY: &str = "signing-identity.pem";

@@ -9,8 +9,8 @@ use c2pa::{Builder, Reader, Signer, validation_status};
 use image::{ImageFormat, RgbImage};
 use serde_json::json;
 
-use crate::certificates::Fault;
 use crate::error::one_line;
+use crate::fault::Fault;
 use crate::settings::context;
 
 const FORMAT: &str = "image/png";

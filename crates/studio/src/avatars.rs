@@ -9,16 +9,16 @@ use std::fs;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use axum::http::StatusCode;
 use gioconda_avatar::{AVATAR_EXTENSION, AvatarFile, Tuning};
 use gioconda_http::{ApiError, Id};
+use gioconda_media::isolation;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::error::Error;
-use crate::portraits::read_avatar;
 use crate::session::Owner;
 
 /// A saved avatar as it is listed.
@@ -202,6 +202,17 @@ fn card_of(id: String, name: String, file: &AvatarFile, time: SystemTime) -> Ava
         tuned: network.is_some_and(|network| matches!(network.tuning, Tuning::Tuned { .. })),
         created: created.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
     }
+}
+
+/// How long a child process may take to read an avatar.
+const AVATAR_WITHIN: Duration = Duration::from_mins(1);
+
+/// The avatar in the file at `path`. Where there are child processes for it, one has read it without harm before.
+pub(crate) fn read_avatar(path: &Path) -> Result<AvatarFile, gioconda_avatar::Error> {
+    if let Some(isolation) = isolation::in_force() {
+        isolation.ask("avatar", path, &[], AVATAR_WITHIN)?;
+    }
+    AvatarFile::read(path)
 }
 
 #[cfg(test)]

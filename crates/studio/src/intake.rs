@@ -19,7 +19,8 @@ use serde::Serialize;
 use tokio::sync::Notify;
 use utoipa::ToSchema;
 
-use crate::library::{jpeg, picture};
+use crate::jpeg;
+use crate::library::picture;
 use crate::limits;
 use crate::options::PortraitId;
 use crate::session::Owner;
@@ -137,7 +138,7 @@ pub(crate) async fn photo_image(
     let bytes = in_turn(&studio.turns.opening, (), move || {
         let photo = gioconda_media::photo::read(&file.path)
             .map_err(|error| ApiError::unusable(in_words(&error, &file.path, "the photo")))?;
-        jpeg(&photo.image)
+        Ok::<_, ApiError>(jpeg::encode(&photo.image, jpeg::PAGE_QUALITY))
     });
     Ok(picture(bytes.await??, "image/jpeg"))
 }

@@ -20,6 +20,7 @@ mod gallery;
 mod guard;
 mod intake;
 mod jobs;
+mod jpeg;
 mod kiosk;
 mod library;
 mod limits;

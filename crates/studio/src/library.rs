@@ -10,20 +10,17 @@ use axum::routing::get;
 use axum::{Json, Router};
 use gioconda_avatar::builtin_motions;
 use gioconda_http::{ApiError, Asked, ErrorBody, Part};
-use image::codecs::jpeg::JpegEncoder;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::avatars::AvatarCard;
 use crate::gallery::Figure;
+use crate::jpeg;
 use crate::limits;
 use crate::options::{LanguageCode, PortraitId};
 use crate::session::Owner;
 use crate::studio::Shared;
 use crate::turns::in_turn;
-
-/// Quality of pictures that are shown, 1..=100.
-pub(crate) const JPEG_QUALITY: u8 = 88;
 
 pub(crate) fn routes() -> Router<Shared> {
     Router::new()
@@ -186,7 +183,9 @@ pub(crate) async fn avatar_image(
     Part(id): Part<String>,
 ) -> Result<Response, ApiError> {
     let portrait = studio.portrait(owner, &PortraitId::Avatar { avatar: id, face: None }).await?;
-    let jpeg = in_turn(&studio.turns.opening, (), move || jpeg(&portrait.avatar.photo)).await??;
+    let jpeg =
+        in_turn(&studio.turns.opening, (), move || jpeg::encode(&portrait.avatar.photo, jpeg::PAGE_QUALITY))
+            .await?;
     Ok(picture(jpeg, "image/jpeg"))
 }
 
@@ -199,14 +198,6 @@ pub(crate) async fn avatar_strip(
     Part(id): Part<String>,
 ) -> Result<Response, ApiError> {
     Ok(picture(tokio::fs::read(studio.store.avatars.strip(owner, &id)?).await?, "image/jpeg"))
-}
-
-/// A picture as a JPEG file.
-pub(crate) fn jpeg(picture: &image::RgbImage) -> Result<Vec<u8>, ApiError> {
-    let mut bytes = Vec::new();
-    let encoder = JpegEncoder::new_with_quality(&mut bytes, JPEG_QUALITY);
-    picture.write_with_encoder(encoder).map_err(ApiError::internal)?;
-    Ok(bytes)
 }
 
 /// An answer that is a picture.

@@ -43,8 +43,10 @@ pub(crate) const EVENT_STREAMS: usize = 128;
 /// Clips that are followed for previews at a time, and how long that may take.
 pub(crate) const FOLLOWED_AT_ONCE: usize = 2;
 pub(crate) const FOLLOWED_WITHIN: Duration = Duration::from_secs(90);
+/// Largest side of what the studio makes, pixels.
+pub(crate) const LARGEST_SIDE: u32 = gioconda_avatar::DEFAULT_LONGEST_SIDE;
 /// Longest side of a photo as the studio works with it, pixels: twice what a film can show.
-pub(crate) const LONGEST_SIDE: u32 = 2 * crate::options::LARGEST_SIDE;
+pub(crate) const LONGEST_SIDE: u32 = 2 * LARGEST_SIDE;
 /// Jobs that wait, and jobs that ended and are remembered.
 pub(crate) const QUEUED_JOBS: usize = 24;
 pub(crate) const ENDED_JOBS: usize = 64;

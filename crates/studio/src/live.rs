@@ -4,7 +4,6 @@
 //! nothing of the network; `socket` brings it and a page together.
 
 pub(crate) mod controls;
-pub(crate) mod jpeg;
 pub(crate) mod outbox;
 pub mod performer;
 pub(crate) mod protocol;

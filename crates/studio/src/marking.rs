@@ -10,7 +10,7 @@ use gioconda_portrait::{Made, Portrait};
 use gioconda_provenance::{Input, Language, Statement, Subject};
 use image::RgbImage;
 
-use crate::library::jpeg;
+use crate::jpeg;
 use crate::options::{Options, PortraitId};
 use crate::studio::Studio;
 
@@ -35,7 +35,7 @@ impl Studio {
     /// `picture`, which bears the mark already, as a signed JPEG.
     pub(crate) fn signed_jpeg(&self, picture: &RgbImage, statement: &Statement) -> Result<Vec<u8>, ApiError> {
         let file = self.store.uploads.file()?.into_temp_path();
-        std::fs::write(&file, jpeg(picture)?)?;
+        std::fs::write(&file, jpeg::encode(picture, jpeg::PAGE_QUALITY))?;
         self.sign(&file, statement)?;
         Ok(std::fs::read(&file)?)
     }

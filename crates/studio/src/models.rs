@@ -10,7 +10,6 @@ use gioconda_portrait::{NetworkSource, Portrait};
 use gioconda_provenance::Input;
 
 use crate::error::Error;
-use crate::portraits::portrait;
 
 /// The face finder, and the network that paints photos.
 pub(crate) struct Models {
@@ -49,4 +48,9 @@ impl Models {
     pub(crate) fn portrait_of(&self, path: &Path, file: AvatarFile) -> Result<Portrait, ApiError> {
         portrait(path, file, self.source.clone())
     }
+}
+
+/// What the file at `path` was opened as: a portrait that a network from `source` paints.
+pub(crate) fn portrait(path: &Path, file: AvatarFile, source: NetworkSource) -> Result<Portrait, ApiError> {
+    Portrait::of(path, file, source, false).map_err(|error| ApiError::failed(&error))
 }

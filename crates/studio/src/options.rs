@@ -189,8 +189,6 @@ impl Default for Options {
     }
 }
 
-/// Largest side of what the studio makes, pixels.
-pub(crate) const LARGEST_SIDE: u32 = gioconda_avatar::DEFAULT_LONGEST_SIDE;
 /// Below it the invisible mark cannot be read again.
 const SMALLEST_SIDE: u32 = READABLE_SIDE;
 
@@ -208,8 +206,9 @@ impl Options {
                 return Err(ApiError::unusable(format!("{name} goes from 0 to {most}, not {value}")));
             }
         }
-        if let Some(size) = self.size.filter(|size| !(SMALLEST_SIDE..=LARGEST_SIDE).contains(size)) {
-            let line = format!("size goes from {SMALLEST_SIDE} to {LARGEST_SIDE} pixels, not {size}");
+        if let Some(size) = self.size.filter(|size| !(SMALLEST_SIDE..=limits::LARGEST_SIDE).contains(size)) {
+            let most = limits::LARGEST_SIDE;
+            let line = format!("size goes from {SMALLEST_SIDE} to {most} pixels, not {size}");
             return Err(ApiError::unusable(line));
         }
         check_text("consent", self.consent.as_deref())
@@ -225,7 +224,7 @@ impl Options {
         if self.crop {
             Framing::Head { side: self.size.unwrap_or(DEFAULT_HEAD_SIDE).min(most) }
         } else {
-            Framing::Full { longest_side: self.size.unwrap_or(LARGEST_SIDE).min(most) }
+            Framing::Full { longest_side: self.size.unwrap_or(limits::LARGEST_SIDE).min(most) }
         }
     }
 

@@ -3,15 +3,15 @@
 use std::collections::VecDeque;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use gioconda_avatar::{Avatar, AvatarFile, Declaration, Reference};
 use gioconda_face::{FaceChoice, FoundFace, Landmarks};
 use gioconda_http::ApiError;
-use gioconda_media::isolation;
 use gioconda_portrait::{NetworkSource, Portrait};
 
+use crate::avatars::read_avatar;
 use crate::limits;
+use crate::models::portrait;
 use crate::options::PortraitId;
 use crate::session::Owner;
 use crate::studio::Studio;
@@ -113,15 +113,17 @@ impl Studio {
     }
 }
 
-/// How long a child process may take to read an avatar.
-const AVATAR_WITHIN: Duration = Duration::from_mins(1);
-
-/// The avatar in the file at `path`. Where there are child processes for it, one has read it without harm before.
-pub(crate) fn read_avatar(path: &Path) -> Result<AvatarFile, gioconda_avatar::Error> {
-    if let Some(isolation) = isolation::in_force() {
-        isolation.ask("avatar", path, &[], AVATAR_WITHIN)?;
-    }
-    AvatarFile::read(path)
+/// The face that is meant; where nothing was said, the only one or the clearly largest.
+pub(crate) fn choose(faces: &[FoundFace], face: Option<u16>) -> Result<&FoundFace, ApiError> {
+    let choice = face.map_or(FaceChoice::Clear, |face| FaceChoice::Index(usize::from(face) + 1));
+    let chosen = choice.choose(faces).map_err(|error| {
+        ApiError::unusable(format!("the photo: {error}; choose with \"face\", from the left, from 0"))
+    })?;
+    chosen.ok_or_else(|| {
+        ApiError::unusable(
+            "the photo: no face found; use a photo in which one face is seen from the front, 100 pixels wide or more",
+        )
+    })
 }
 
 /// A photo and a face in it, at the size the studio works with: portraits are kept, and a photo of 50 megapixels takes
@@ -137,23 +139,6 @@ pub(crate) fn reference(path: &Path, landmarks: &Landmarks) -> Result<Reference,
         [photo.width(), photo.height()].map(|side| (side as f32 * scale).round().max(1.0) as u32);
     let photo = Arc::new(gioconda_media::resize(&photo, width, height));
     Ok(Reference { photo, landmarks: landmarks.map(|point| point * scale) })
-}
-
-pub(crate) fn portrait(path: &Path, file: AvatarFile, source: NetworkSource) -> Result<Portrait, ApiError> {
-    Portrait::of(path, file, source, false).map_err(|error| ApiError::failed(&error))
-}
-
-/// The face that is meant; where nothing was said, the only one or the clearly largest.
-pub(crate) fn choose(faces: &[FoundFace], face: Option<u16>) -> Result<&FoundFace, ApiError> {
-    let choice = face.map_or(FaceChoice::Clear, |face| FaceChoice::Index(usize::from(face) + 1));
-    let chosen = choice.choose(faces).map_err(|error| {
-        ApiError::unusable(format!("the photo: {error}; choose with \"face\", from the left, from 0"))
-    })?;
-    chosen.ok_or_else(|| {
-        ApiError::unusable(
-            "the photo: no face found; use a photo in which one face is seen from the front, 100 pixels wide or more",
-        )
-    })
 }
 
 #[cfg(test)]

@@ -298,3 +298,6 @@ export const en = {
     view: "The portrait",
   },
 };
+
+/** Every text of the pages. English is the measure; the others have to say as much. */
+export type Texts = typeof en;

@@ -1,6 +1,6 @@
 // Spanish.
 
-import type { Texts } from "./language";
+import type { Texts } from "./en";
 
 export const es: Texts = {
   brand: "Gioconda",

@@ -1,6 +1,6 @@
 // Italian.
 
-import type { Texts } from "./language";
+import type { Texts } from "./en";
 
 export const it: Texts = {
   brand: "Gioconda",

@@ -3,12 +3,9 @@
 import { createContext } from "preact";
 import { useContext } from "preact/hooks";
 import type { LanguageCode } from "../api/types";
-import { en } from "./en";
+import { en, type Texts } from "./en";
 import { es } from "./es";
 import { it } from "./it";
-
-/** Every text of the pages. English is the measure; the others have to say as much. */
-export type Texts = typeof en;
 
 export const TEXTS: Record<LanguageCode, Texts> = { en, it, es };
 

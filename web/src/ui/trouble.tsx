@@ -3,7 +3,8 @@
 import type { ComponentChildren } from "preact";
 import { Refusal } from "../api/client";
 import { CameraError } from "../live/camera";
-import { type Texts, useText } from "../text/language";
+import type { Texts } from "../text/en";
+import { useText } from "../text/language";
 import { Icon } from "./icons";
 
 /** One line about an error: the studio's own where it gave one. */

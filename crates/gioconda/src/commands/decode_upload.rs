@@ -38,11 +38,11 @@ fn run(arguments: &[OsString]) -> io::Result<()> {
     match operation.to_str() {
         Some("photo") => {
             isolation::confine(Limits::PHOTO)?;
-            isolation::serve_photo(file, &mut out)
+            gioconda_media::serve_photo(file, &mut out)
         }
         Some("clip") => {
             isolation::confine(Limits::CLIP)?;
-            isolation::serve_clip(file, more, &mut out)
+            gioconda_media::serve_clip(file, more, &mut out)
         }
         Some("verify") => {
             isolation::confine(Limits::CLIP)?;

@@ -1,11 +1,12 @@
 //! A photo that is decoded by a child process: see [`isolation`](crate::isolation).
 
-use super::{FORMATS, Photo};
+use super::picture::Photo;
 use crate::Error;
-use crate::isolation::{Isolation, Running, is_possible_size, refuse, reply};
+use crate::formats::FORMATS;
+use crate::isolation::{Isolation, Running, is_possible_size};
 use image::RgbImage;
 use serde::{Deserialize, Serialize};
-use std::io::{self, Read as _, Write};
+use std::io::Read as _;
 use std::path::Path;
 use std::time::Duration;
 
@@ -16,12 +17,25 @@ const LARGEST_HEADER: usize = 1 << 10;
 
 /// [`Photo`] without its pixels.
 #[derive(Serialize, Deserialize)]
-struct Header {
+pub(super) struct Header {
     size: (u32, u32),
     format: String,
     orientation: u8,
     had_alpha: bool,
     grey: bool,
+}
+
+impl From<&Photo> for Header {
+    fn from(photo: &Photo) -> Self {
+        let Photo { image, format, orientation, had_alpha, grey } = photo;
+        Self {
+            size: image.dimensions(),
+            format: (*format).to_owned(),
+            orientation: *orientation,
+            had_alpha: *had_alpha,
+            grey: *grey,
+        }
+    }
 }
 
 /// Has a child decode the photo at `path`.
@@ -38,26 +52,4 @@ pub(super) fn read(isolation: &Isolation, path: &Path) -> Result<Photo, Error> {
     running.read(WITHIN, |pipe| pipe.read_exact(image.as_mut()))?;
     let Header { orientation, had_alpha, grey, .. } = header;
     Ok(Photo { image, format, orientation, had_alpha, grey })
-}
-
-/// Decodes the photo at `path` and writes it to `out`: the child's side of [`photo::read`](crate::photo::read).
-///
-/// # Errors
-/// When nobody reads.
-pub fn serve_photo(path: &Path, out: &mut impl Write) -> io::Result<()> {
-    match super::decode(path, &crate::Budget::for_uploads()) {
-        Ok(photo) => {
-            let header = Header {
-                size: photo.image.dimensions(),
-                format: photo.format.to_owned(),
-                orientation: photo.orientation,
-                had_alpha: photo.had_alpha,
-                grey: photo.grey,
-            };
-            reply(out, &serde_json::to_vec(&header)?)?;
-            out.write_all(photo.image.as_raw())?;
-            out.flush()
-        }
-        Err(error) => refuse(out, &error.to_string(), &path.display().to_string()),
-    }
 }

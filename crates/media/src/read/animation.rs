@@ -3,8 +3,8 @@
 //! Sizes and times come from the headers, see the `outline` module. The image crate's frame iterators cannot move
 //! between threads, so one thread decodes and hands frames over, at most two ahead.
 
-use super::outline::{self, Outline, bad_frame, shown_for};
-use super::{ClipInfo, Opened, Pictures, SourceError, Stop, nearest_standard_rate};
+use super::source::{ClipInfo, Opened, Pictures, SourceError, Stop, nearest_standard_rate};
+use crate::outline::{self, Outline, bad_frame, shown_for};
 use crate::photo::{guarded, rgba_on_white};
 use crate::sniff::{Container, open_regular};
 use crate::{Budget, Error, POLL_INTERVAL, photo};

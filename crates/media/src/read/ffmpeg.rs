@@ -8,7 +8,7 @@
 
 use super::h264::set_size;
 use super::process::{Process, Timeouts};
-use super::{AudioInfo, ClipInfo, Pictures, ReadOptions, SourceError, Stop, nearest_standard_rate};
+use super::source::{AudioInfo, ClipInfo, Pictures, ReadOptions, SourceError, Stop, nearest_standard_rate};
 use crate::sniff::Container;
 use crate::{Budget, Error};
 use image::RgbImage;

@@ -9,8 +9,8 @@
 
 use super::mp4::{Coding, Movie, Track};
 use super::sample_table::Sample;
+use super::source::{AudioInfo, ClipInfo, Pictures, SourceError, Stop, nearest_standard_rate};
 use super::sps::SequenceParameters;
-use super::{AudioInfo, ClipInfo, Pictures, SourceError, Stop, nearest_standard_rate};
 use crate::sniff::open_regular;
 use crate::{Budget, Error, resize};
 use image::{RgbImage, imageops};

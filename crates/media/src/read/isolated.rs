@@ -1,16 +1,16 @@
 //! A clip that is decoded by a child process: see [`isolation`](crate::isolation).
 //!
-//! The child reads the clip with its own [`ClipReader`] and sends frames at the output rate, so that the reader on this
+//! The child reads the clip with its own [`ClipReader`](crate::ClipReader) and sends frames at the output rate, so that the reader on this
 //! side finds each of them on its grid already. The pipe's size is all that is ever decoded ahead.
 
 use super::h264::set_size;
-use super::{AudioInfo, ClipInfo, ClipReader, Opened, Pictures, ReadOptions, SourceError, Stop};
-use crate::isolation::{Isolation, Running, is_possible_size, refuse, reply, send, tag};
-use crate::{Budget, Error, Frame};
+use super::source::{AudioInfo, ClipInfo, Opened, Pictures, ReadOptions, SourceError, Stop};
+use crate::isolation::{Isolation, Running, is_possible_size, tag};
+use crate::{Budget, Error};
 use image::RgbImage;
 use serde::{Deserialize, Serialize};
 use std::ffi::{OsStr, OsString};
-use std::io::{self, BufWriter, Read, Write};
+use std::io::Read;
 use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -24,7 +24,7 @@ const LARGEST_HEADER: usize = 16 << 10;
 
 /// [`ClipInfo`] on the pipe.
 #[derive(Serialize, Deserialize)]
-struct Header {
+pub(super) struct Header {
     container: String,
     codec: String,
     decoder: String,
@@ -148,7 +148,7 @@ fn to_arguments(options: &ReadOptions) -> [OsString; 3] {
 }
 
 /// The options of [`to_arguments`]; `None` when they are not such.
-fn from_arguments(arguments: &[OsString]) -> Option<ReadOptions> {
+pub(super) fn from_arguments(arguments: &[OsString]) -> Option<ReadOptions> {
     let [start, duration, fps] = arguments else { return None };
     let time = |text: &OsStr| text.to_str()?.parse().ok().map(Duration::from_nanos);
     let said = |text: &OsString| (text != "-").then(|| text.clone());
@@ -161,51 +161,6 @@ fn from_arguments(arguments: &[OsString]) -> Option<ReadOptions> {
         None => None,
     };
     Some(ReadOptions { start: time(start)?, duration, fps, budget: Budget::for_uploads() })
-}
-
-/// Decodes the clip at `path` and writes its frames to `out`: the child's side of a [`ClipReader`]. `arguments` are
-/// those that followed the file's name.
-///
-/// # Errors
-/// When nobody reads.
-pub fn serve_clip(path: &Path, arguments: &[OsString], out: impl Write) -> io::Result<()> {
-    let mut out = BufWriter::with_capacity(1 << 16, out);
-    match send_frames(path, arguments, &mut out) {
-        Ok(()) => out.flush(),
-        Err(Unsent::Gone(error)) => Err(error),
-        Err(Unsent::Unusable(line)) => refuse(&mut out, &line, &path.display().to_string()),
-    }
-}
-
-enum Unsent {
-    /// Nobody reads.
-    Gone(io::Error),
-    /// The clip cannot be read, or not further.
-    Unusable(String),
-}
-
-impl From<io::Error> for Unsent {
-    fn from(error: io::Error) -> Self {
-        Self::Gone(error)
-    }
-}
-
-fn send_frames(path: &Path, arguments: &[OsString], out: &mut impl Write) -> Result<(), Unsent> {
-    let unusable = |error: Error| Unsent::Unusable(error.to_string());
-    let options = from_arguments(arguments)
-        .ok_or_else(|| Unsent::Unusable("the decoder was asked for what it does not know".to_owned()))?;
-    let mut reader = ClipReader::open(path, &options).map_err(unusable)?;
-    let header = serde_json::to_vec(&Header::from(reader.info())).map_err(io::Error::from)?;
-    reply(out, &header)?;
-    let mut frame = Frame::default();
-    while reader.read(&mut frame).map_err(unusable)? {
-        let (width, height) = frame.image.dimensions();
-        send(out, tag::FRAME, &(u64::from(height) << 32 | u64::from(width)).to_le_bytes())?;
-        out.write_all(frame.image.as_raw())?;
-        out.flush()?;
-    }
-    send(out, tag::END, &[])?;
-    Ok(())
 }
 
 #[cfg(test)]

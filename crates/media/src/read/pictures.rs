@@ -1,6 +1,6 @@
 //! A folder of pictures as a clip, in natural order: `frame2.png` comes before `frame10.png`.
 
-use super::{ClipInfo, FOLDER_FPS, Opened, Pictures, ReadOptions, SourceError, Stop};
+use super::source::{ClipInfo, FOLDER_FPS, Opened, Pictures, ReadOptions, SourceError, Stop};
 use crate::{Budget, Error, photo, sniff};
 use image::RgbImage;
 use std::cmp::Ordering;

@@ -3,7 +3,7 @@
 //! A thread reads the pipe and hands over what arrives, so that the reader waits as long as it wants and no longer:
 //! a child that stalls is killed, and a raised flag is seen. The pipe and four chunks are all that is read ahead.
 
-use super::Stop;
+use super::source::Stop;
 use crate::{Budget, Error, POLL_INTERVAL};
 use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};

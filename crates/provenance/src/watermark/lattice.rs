@@ -8,11 +8,11 @@
 
 use num_complex::Complex32;
 
-use super::carriers::Wave;
 use super::parallel::in_parallel;
 use super::residual::{Plane, box_mean};
 use super::spectrum::Transform;
 use super::view::Sums;
+use super::wave::Wave;
 
 /// Sides of transforms. Larger pictures are wrapped around, which loses nothing at the frequencies that are kept.
 const SMALLEST_SIDE: usize = 256;

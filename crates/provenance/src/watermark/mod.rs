@@ -23,6 +23,7 @@ mod reader;
 mod residual;
 mod spectrum;
 mod view;
+mod wave;
 
 pub use detect::{Detector, Found};
 pub use embed::Marker;

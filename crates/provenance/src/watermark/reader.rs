@@ -8,13 +8,14 @@ use std::sync::LazyLock;
 
 use num_complex::Complex32;
 
-use super::carriers::{Carriers, Wave};
+use super::carriers::Carriers;
 use super::code;
 use super::lattice::STEP;
 use super::parallel::in_parallel;
 use super::payload::{MESSAGE_BITS, Payload};
 use super::spectrum::{Transform, index};
 use super::view::{BINS, Sums, View};
+use super::wave::Wave;
 
 /// Correlation of the pilots, in deviations, below which nothing is decoded.
 pub(crate) const WEAKEST_PILOT: f32 = 3.5;

@@ -2,7 +2,7 @@
 
 use num_complex::Complex32;
 
-use super::carriers::Wave;
+use super::wave::Wave;
 
 /// The transform of a square picture: one complex value for each wave, conjugate in opposite directions.
 pub(crate) struct Spectrum {

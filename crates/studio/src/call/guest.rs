@@ -14,7 +14,7 @@ use super::packet::Packet;
 use super::playout::Playout;
 use super::portrait::{self, Received};
 use crate::error::BROKEN;
-use crate::live::jpeg;
+use crate::jpeg;
 use crate::live::outbox::Outbox;
 use crate::live::protocol::{self, Answer};
 use crate::studio::Shared as SharedStudio;

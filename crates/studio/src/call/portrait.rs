@@ -10,7 +10,7 @@ use gioconda_provenance::Language;
 use gioconda_relay::wire::{self, LARGEST_PORTRAIT};
 use nalgebra::Vector3;
 
-use crate::live::jpeg;
+use crate::jpeg;
 
 /// Largest side of the head that is sent, pixels; the picture has a margin around it.
 const HEAD_SIDE: f32 = 512.0;

@@ -12,8 +12,9 @@ use gioconda_provenance::{Input, Statement};
 use tempfile::TempPath;
 
 use super::{Film, Job, JobResult, Made, Unmade};
+use crate::limits::LARGEST_SIDE;
 use crate::marking::statement;
-use crate::options::{DriveId, Format, LARGEST_SIDE, Options, PortraitId};
+use crate::options::{DriveId, Format, Options, PortraitId};
 use crate::session::Owner;
 use crate::studio::{Shared, Studio};
 use crate::uploads::{Received, in_words};

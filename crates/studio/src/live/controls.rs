@@ -7,8 +7,7 @@ use gioconda_http::sockets::End;
 
 use super::outbox::Outbox;
 use super::performer::{CameraPicture, Performer};
-use super::protocol::{Answer, FromPage, Request, SOUND};
-use super::socket::Incoming;
+use super::protocol::{Answer, FromPage, Incoming, Request, SOUND};
 use crate::options::{Options, PortraitId};
 use crate::studio::Shared;
 

@@ -11,8 +11,8 @@ use gioconda_avatar::MotionFrame;
 use gioconda_portrait::live::{Calibration, FaceReader, Look, MarkedAvatar, Seen, Stage};
 use image::RgbImage;
 
-use super::jpeg;
 use crate::error::BROKEN;
+use crate::jpeg;
 
 /// Nominal rate of cameras: of the first picture nobody knows how long after the one before it comes.
 const FRAMES_PER_SECOND: f32 = 25.0;

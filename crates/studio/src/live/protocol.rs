@@ -15,7 +15,7 @@ use axum::body::Bytes;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::jpeg::LARGEST_JPEG;
+use crate::jpeg::LARGEST_JPEG;
 use crate::options::{Options, PortraitId};
 
 /// The subprotocol's name.
@@ -113,6 +113,12 @@ impl Answer {
     pub(crate) fn error(error: impl Into<String>) -> Self {
         Self::Error { error: error.into(), retry_after: None }
     }
+}
+
+/// What comes from a page, the WebSocket's own business left out.
+pub(crate) enum Incoming {
+    Text(Request),
+    Binary(Bytes),
 }
 
 /// A binary frame of a page.

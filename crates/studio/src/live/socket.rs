@@ -20,7 +20,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use super::controls::{Controls, Unheard};
 use super::outbox::Outbox;
 use super::performer::{News, Performer};
-use super::protocol::{self, Answer, LARGEST_FRAME, PROTOCOL, Request};
+use super::protocol::{self, Answer, Incoming, LARGEST_FRAME, PROTOCOL, Request};
 use super::sessions::Broadcast;
 use crate::limits;
 use crate::options::{Options, PortraitId};
@@ -54,12 +54,6 @@ async fn live(
         // It ends after the close, or when the other side is gone.
         let _ = sending.await;
     }))
-}
-
-/// What comes from a page, the WebSocket's own business left out.
-pub(crate) enum Incoming {
-    Text(Request),
-    Binary(axum::body::Bytes),
 }
 
 /// The page's next word; `None` when it has left.

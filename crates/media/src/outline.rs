@@ -358,7 +358,7 @@ mod tests {
 
     #[test]
     fn a_webp_frame_of_another_size_than_its_picture_is_refused() {
-        let seed: &[u8] = include_bytes!("../../../../fuzz/seeds/webp/lossy.webp");
+        let seed: &[u8] = include_bytes!("../../../fuzz/seeds/webp/lossy.webp");
         let walk = |bytes: &[u8]| {
             webp(Path::new("a.webp"), &mut Cursor::new(bytes), &Budget::default())
                 .map_err(|error| error.to_string())

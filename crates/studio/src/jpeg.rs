@@ -13,6 +13,9 @@ pub(crate) const LONGEST_SIDE: u32 = 1280;
 /// Quality of the portrait's pictures: the watermark survives it, and 256 x 256 pixels take some 12 KB.
 pub(crate) const LIVE_QUALITY: u8 = 85;
 
+/// Quality of single pictures that pages show.
+pub(crate) const PAGE_QUALITY: u8 = 88;
+
 /// Decodes a camera's JPEG; the error is one line for the performer.
 pub(crate) fn decode(jpeg: &[u8]) -> Result<RgbImage, String> {
     let no_picture = |error| format!("a camera picture is no JPEG that can be read ({error})");
