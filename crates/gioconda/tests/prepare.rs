@@ -67,8 +67,14 @@ fn what_cannot_be_prepared_is_refused_in_one_line() {
         ("prepare walls out --size 64", "walls: holds no clips"),
         ("prepare missing out", "missing: cannot be read"),
         ("prepare clips mona.jpg", "mona.jpg: cannot be written"),
-        ("prepare clips data --size 128", "data: holds crops of 64 pixels, not 128; use --size 64"),
-        ("prepare clips data --size 64 --shard 1/2", "prepare it in 1 as before"),
+        (
+            "prepare clips data --size 128",
+            "data: holds crops of 64 pixels, not 128; use 64 as before, or choose an empty folder (--size",
+        ),
+        (
+            "prepare clips data --size 64 --shard 1/2",
+            "prepare it in 1 as before, or choose an empty folder (--size and --shard",
+        ),
     ];
     for (arguments, told) in cases {
         let run = scratch.run(arguments);

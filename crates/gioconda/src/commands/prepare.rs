@@ -2,12 +2,12 @@
 
 use std::num::NonZero;
 
-use gioconda_dataset::{Settings, Summary};
+use gioconda_dataset::{Error, Settings, Summary};
 
 use crate::cli::PrepareArgs;
 use crate::commands::outputs::Inputs;
 use crate::interrupt;
-use crate::report::{Failure, Terminal, print_json};
+use crate::report::{Failure, Terminal, print_json, with_hint};
 
 /// Prepares the clips and says what became of them.
 pub(crate) fn run(arguments: &PrepareArgs, terminal: &Terminal) -> Result<(), Failure> {
@@ -27,7 +27,11 @@ pub(crate) fn run(arguments: &PrepareArgs, terminal: &Terminal) -> Result<(), Fa
         interrupt::flag(),
     );
     drop(bar);
-    let summary = prepared?;
+    let summary = prepared.map_err(|error| match error {
+        Error::Settings { .. } => with_hint(&error, "--size and --shard I/N"),
+        Error::Locked { .. } => with_hint(&error, "--shard I/N"),
+        other => Failure::Failed(other.to_string()),
+    })?;
     if arguments.json {
         print_json(&summary)?;
     }
