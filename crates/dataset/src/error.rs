@@ -33,7 +33,7 @@ pub enum Error {
         path: PathBuf,
     },
     /// A folder without prepared data.
-    #[error("{}: holds no prepared data; make it with `gioconda prepare SOURCE {}`", path.display(), path.display())]
+    #[error("{}: holds no prepared data; prepare clips into it first", path.display())]
     NotPrepared {
         /// The folder.
         path: PathBuf,
@@ -58,7 +58,7 @@ pub enum Error {
         expected: u32,
     },
     /// Preparation was interrupted, or one of several jobs is missing.
-    #[error("{}: {what}; run `gioconda prepare` with the same arguments again to finish it", path.display())]
+    #[error("{}: {what}; prepare it again to finish, with the same settings", path.display())]
     Unfinished {
         /// The folder or index file.
         path: PathBuf,
@@ -73,13 +73,31 @@ pub enum Error {
         /// What is wrong.
         what: String,
     },
-    /// The folder holds data made with other settings.
-    #[error("{}: {what}", path.display())]
-    Settings {
+    /// The folder holds data in another number of parts.
+    #[error(
+        "{}: holds data in {found} {}, not {asked}; prepare as many as before, or choose an empty folder",
+        path.display(), if *found == 1 { "part" } else { "parts" }
+    )]
+    Parts {
         /// The folder.
         path: PathBuf,
-        /// What differs, and what to do.
-        what: String,
+        /// In how many parts its data is.
+        found: u32,
+        /// In how many it was to be prepared.
+        asked: u32,
+    },
+    /// The folder holds crops of another size.
+    #[error(
+        "{}: holds crops of {found} pixels, not {asked}; use {found} as before, or choose an empty folder",
+        path.display()
+    )]
+    Size {
+        /// The folder.
+        path: PathBuf,
+        /// The side of its crops, pixels.
+        found: u32,
+        /// The side that was asked for, pixels.
+        asked: u32,
     },
     /// Another process prepares the same part of the same folder.
     #[error(

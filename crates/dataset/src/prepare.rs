@@ -336,13 +336,8 @@ impl Output {
 fn check_other_parts(folder: &Path, settings: &Settings) -> Result<(), Error> {
     for part in parts_of(folder)? {
         if part.count() != settings.part.count() {
-            let what = format!(
-                "holds data in {} parts, not {}; prepare it in {} as before, or choose an empty folder",
-                part.count(),
-                settings.part.count(),
-                part.count()
-            );
-            return Err(Error::Settings { path: folder.into(), what });
+            let (found, asked) = (part.count(), settings.part.count());
+            return Err(Error::Parts { path: folder.into(), found, asked });
         }
         if part != settings.part
             && let Some(index) = Index::read(&part.journal(folder))?
@@ -357,11 +352,7 @@ fn check_size(folder: &Path, header: &Header, size: u32) -> Result<(), Error> {
     if header.size == size {
         return Ok(());
     }
-    let what = format!(
-        "holds crops of {} pixels, not {size}; use {} as before, or choose an empty folder",
-        header.size, header.size
-    );
-    Err(Error::Settings { path: folder.into(), what })
+    Err(Error::Size { path: folder.into(), found: header.size, asked: size })
 }
 
 /// Ends interrupted shards, removes those without a finished clip, and returns the first number that is free.

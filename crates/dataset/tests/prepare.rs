@@ -194,7 +194,7 @@ fn folders_that_do_not_fit_are_refused_in_one_line() {
         ("no source", run(&folder.path().join("gone"), &output, &settings(1, Part::WHOLE)), "cannot be read"),
         ("output is a file", run(&source, &file, &settings(1, Part::WHOLE)), "cannot be written"),
         ("another size", run(&source, &output, &other_size), "crops of 96 pixels, not 64"),
-        ("other parts", run(&source, &output, &half), "in 1 parts, not 2"),
+        ("other parts", run(&source, &output, &half), "in 1 part, not 2"),
     ];
     for (case, result, told) in cases {
         let error = result.unwrap_err().to_string();

@@ -69,11 +69,11 @@ fn what_cannot_be_prepared_is_refused_in_one_line() {
         ("prepare clips mona.jpg", "mona.jpg: cannot be written"),
         (
             "prepare clips data --size 128",
-            "data: holds crops of 64 pixels, not 128; use 64 as before, or choose an empty folder (--size",
+            "data: holds crops of 64 pixels, not 128; use 64 as before, or choose an empty folder (--size)",
         ),
         (
             "prepare clips data --size 64 --shard 1/2",
-            "prepare it in 1 as before, or choose an empty folder (--size and --shard",
+            "holds data in 1 part, not 2; prepare as many as before, or choose an empty folder (--shard I/N)",
         ),
     ];
     for (arguments, told) in cases {

@@ -4,7 +4,6 @@ use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
-use utoipa::ToSchema;
 
 /// An answer that says no: a status and one clear line.
 #[derive(Clone, Debug)]
@@ -18,7 +17,8 @@ pub struct ApiError {
 }
 
 /// What every failed request is answered with.
-#[derive(Serialize, ToSchema)]
+#[derive(Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ErrorBody {
     /// One clear line: what is wrong, and what to do.
     pub error: String,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::ws::{Message, WebSocketUpgrade, rejection::WebSocketUpgradeRejection};
+use axum::extract::ws::{CloseFrame, Message, WebSocketUpgrade, rejection::WebSocketUpgradeRejection};
 use axum::http::StatusCode;
 use futures_util::{Stream, StreamExt};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -12,7 +12,9 @@ use tokio_tungstenite::tungstenite::Error as SocketError;
 use crate::ApiError;
 
 /// A connection from which nothing came for so long, not even the answer to a ping, is given up.
-const SILENT: Duration = Duration::from_secs(50);
+pub const SILENT: Duration = Duration::from_secs(50);
+/// How often a silent connection is asked whether it is still there.
+pub const PING_EVERY: Duration = Duration::from_secs(15);
 
 /// A request to become a WebSocket, or the answer that says what was wrong with it.
 pub fn upgrade(
@@ -39,6 +41,20 @@ pub mod code {
     pub const FAILED: u16 = 1011;
     /// There is no place at the moment.
     pub const TRY_AGAIN_LATER: u16 = 1013;
+}
+
+/// The last message of a connection; `reason` is cut to what fits.
+pub fn closing(code: u16, reason: &str) -> Message {
+    Message::Close(Some(CloseFrame { code, reason: short(reason).into() }))
+}
+
+/// A reason for closing has 123 bytes at most.
+fn short(reason: &str) -> &str {
+    let mut end = reason.len().min(120);
+    while !reason.is_char_boundary(end) {
+        end -= 1;
+    }
+    &reason[..end]
 }
 
 /// Why a `WebSocket` is closed before the other side leaves.

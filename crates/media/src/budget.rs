@@ -11,7 +11,7 @@ use std::path::Path;
 use std::time::Duration;
 
 /// Largest photo that is read, in pixels. Decoding one takes less than 1 GB.
-pub const MAX_PHOTO_PIXELS: u64 = 50_000_000;
+pub const MAX_PIXELS: u64 = 50_000_000;
 
 /// The limits of one file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -61,7 +61,7 @@ pub struct Limit {
 impl Default for Budget {
     fn default() -> Self {
         Self {
-            photo_pixels: MAX_PHOTO_PIXELS,
+            photo_pixels: MAX_PIXELS,
             photo_bytes: 400_000_000,
             // H.264 level 6.2 ends at 8192 x 4352.
             clip_pixels: 8192 * 4352,

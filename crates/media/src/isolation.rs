@@ -15,7 +15,7 @@ pub(crate) use message::{send, tag};
 pub(crate) use running::Running;
 
 use crate::Error;
-use crate::budget::MAX_PHOTO_PIXELS;
+use crate::budget::MAX_PIXELS;
 use std::cell::RefCell;
 use std::ffi::OsString;
 use std::io;
@@ -168,7 +168,7 @@ pub fn confine(limits: Limits) -> io::Result<()> {
 
 /// Whether a decoder that works can say that a picture has this size.
 pub(crate) fn is_possible_size(width: u32, height: u32) -> bool {
-    width > 0 && height > 0 && u64::from(width) * u64::from(height) <= MAX_PHOTO_PIXELS
+    width > 0 && height > 0 && u64::from(width) * u64::from(height) <= MAX_PIXELS
 }
 
 /// The program of this process, for its own children: also after its file was replaced by a newer version.

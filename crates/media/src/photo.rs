@@ -16,7 +16,7 @@ use std::io::{BufRead, BufReader, Seek};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
-pub use crate::budget::MAX_PHOTO_PIXELS as MAX_PIXELS;
+pub use crate::budget::MAX_PIXELS;
 pub use picture::Photo;
 
 /// Smallest side of a picture that is read: below it no face can be animated.

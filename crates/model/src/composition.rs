@@ -12,7 +12,7 @@ pub const COMPOSITION_VERSION: u32 = 3;
 
 /// The versions that weights may have been trained with; all are composed by the newest formula. `portrait-12`, trained
 /// with 2, gains by 3 (docs/training-log.md, "Highlights").
-pub const COMPOSITIONS_SUPPORTED: std::ops::RangeInclusive<u32> = 2..=COMPOSITION_VERSION;
+pub(crate) const COMPOSITIONS_SUPPORTED: std::ops::RangeInclusive<u32> = 2..=COMPOSITION_VERSION;
 
 /// The photo's colours are held this far away from ±1, where atanh is infinite.
 pub const COLOUR_MARGIN: f32 = 1e-4;

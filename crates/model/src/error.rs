@@ -70,8 +70,7 @@ pub enum Error {
     },
     /// The network inside the program was asked for, and it was built without.
     #[error(
-        "this program was built without the portrait network (Cargo feature `portrait-network`); name a weight file, or \
-         use the mesh alone"
+        "this program was built without the portrait network (Cargo feature `portrait-network`); name a weight file"
     )]
     NoPortraitNetwork,
 }

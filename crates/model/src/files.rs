@@ -15,7 +15,7 @@ pub fn read(path: &Path) -> Result<Vec<u8>> {
     let failed = |source| Error::Io { path: path.to_owned(), source };
     let too_large = || Error::NotWeights {
         path: path.to_owned(),
-        reason: format!("more than {} MB; use weights made by `train` or `export`", LARGEST_FILE >> 20),
+        reason: format!("it has more than {} MB; use another", LARGEST_FILE >> 20),
     };
     let file = File::open(path).map_err(failed)?;
     if file.metadata().map_err(failed)?.len() > LARGEST_FILE {

@@ -16,7 +16,7 @@ mod testing;
 mod tuning;
 mod weights;
 
-pub use composition::{BRIGHT, COLOUR_MARGIN, COMPOSITION_VERSION, COMPOSITIONS_SUPPORTED, FLOW_RANGE};
+pub use composition::{BRIGHT, COLOUR_MARGIN, COMPOSITION_VERSION, FLOW_RANGE};
 pub use config::{
     BlockConfig, DiscriminatorConfig, EmbedderConfig, GeneratorConfig, NetworkConfig, NetworksConfig, Norm,
     Output, Preset, Resample, SINGULAR_VECTOR, Shapes, attention_width,
@@ -27,7 +27,10 @@ pub use parameters::{Array, Parameters, Weights};
 pub use personal_network::PersonalNetwork;
 pub use portrait_weights::{PortraitWeights, check_sizes, warn_of_unknown_composition};
 pub use reference::Reference;
-pub use run::{NORM_EPSILON, PreparedEmbedder, PreparedGenerator, pixel_shuffle, project};
+pub use run::{
+    AVERAGED, ENLARGED, NORM_EPSILON, PreparedEmbedder, PreparedGenerator, SPECTRAL_EPSILON, pixel_shuffle,
+    project,
+};
 pub use shipped::portrait_network;
 pub use tuning::Tuning;
 #[doc(hidden)]

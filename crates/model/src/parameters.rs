@@ -1,6 +1,7 @@
 //! Numbers of one network by name.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::config::{NetworkConfig, SINGULAR_VECTOR, Shapes};
 
@@ -59,11 +60,11 @@ impl Parameters {
     }
 }
 
-/// A network's sizes and all its tensors, which have the shapes that the sizes ask for.
+/// A network's sizes and all its tensors, which have the shapes that the sizes ask for. Cheap to clone.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Weights<C> {
     config: C,
-    parameters: Parameters,
+    parameters: Arc<Parameters>,
 }
 
 impl<C: NetworkConfig> Weights<C> {
@@ -71,7 +72,8 @@ impl<C: NetworkConfig> Weights<C> {
     ///
     /// # Errors
     /// The name of the first tensor that does not fit, and what is wrong with it.
-    pub fn new(config: C, parameters: Parameters) -> Result<Self, (String, String)> {
+    pub fn new(config: C, parameters: impl Into<Arc<Parameters>>) -> Result<Self, (String, String)> {
+        let parameters = parameters.into();
         match parameters.misfit(&config.shapes()) {
             None => Ok(Self { config, parameters }),
             Some(misfit) => Err(misfit),
@@ -103,7 +105,7 @@ impl<C: NetworkConfig> Weights<C> {
     /// When `other` is of other sizes.
     #[must_use]
     pub fn blended(mut self, other: &Self, kept: f32) -> Self {
-        for (name, array) in &mut self.parameters.0 {
+        for (name, array) in &mut Arc::make_mut(&mut self.parameters).0 {
             let other = other.tensor(name);
             assert_eq!(array.shape, other.shape, "{name} differs in shape");
             let copied = name.rsplit('.').next() == Some(SINGULAR_VECTOR);

@@ -14,7 +14,7 @@ use crate::shipped::{PORTRAIT_COMPOSITION, PORTRAIT_NETWORK};
 use crate::{
     COMPOSITION_VERSION, EmbedderConfig, Error, GeneratorConfig, NetworkConfig, NetworksConfig, Output,
     PersonalNetwork, PreparedEmbedder, Preset, Reference, Result, Tuning, WeightFile, WeightHeader,
-    WeightWriter, Weights, project,
+    WeightWriter, Weights, files, project,
 };
 
 /// Trained weights of the `portrait` preset: what makes a [`PersonalNetwork`] of anyone's photos.
@@ -32,9 +32,10 @@ impl PortraitWeights {
     /// When it is no weight file, or was made for another preset, another landmark picture, or for networks that the
     /// renderer cannot feed.
     pub fn open(path: &Path) -> Result<Self> {
-        let mut file = WeightFile::open(path)?;
+        let bytes = files::read(path)?;
+        let mut file = WeightFile::parse(path, &bytes)?;
         if file.lacks_composition() {
-            match known_composition(path)? {
+            match known_composition(&bytes) {
                 Some(version) => file = file.with_composition(version),
                 None => warn_of_unknown_composition(path, "train or export it again"),
             }
@@ -147,13 +148,12 @@ impl PortraitWeights {
     }
 }
 
-/// The composition formula that the weight file at `path` was trained with, where it is one of those that were shipped
-/// before files named it.
-fn known_composition(path: &Path) -> Result<Option<u32>> {
-    let failed = |source| Error::Io { path: path.to_owned(), source };
-    let sum = Sha256::digest(std::fs::read(path).map_err(failed)?);
+/// The composition formula that a weight file was trained with, where it is one of those that were shipped before files
+/// named it.
+fn known_composition(bytes: &[u8]) -> Option<u32> {
+    let sum = Sha256::digest(bytes);
     let sum = sum.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"));
-    Ok(SHIPPED.iter().find(|(shipped, _)| *shipped == sum).map(|(_, version)| *version))
+    SHIPPED.iter().find(|(shipped, _)| *shipped == sum).map(|(_, version)| *version)
 }
 
 /// Says that pictures may differ from what was measured; `advice` is what to do.

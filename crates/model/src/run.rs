@@ -12,3 +12,4 @@ pub mod pixel_shuffle;
 pub use embedder::PreparedEmbedder;
 pub use generator::{PreparedGenerator, project};
 pub use layer::NORM_EPSILON;
+pub use maker::{AVERAGED, ENLARGED, SPECTRAL_EPSILON};

@@ -1,7 +1,4 @@
-//! The residual block all three networks are built of (DESIGN.md §4, after BigGAN's pre-activation block).
-//!
-//! `[norm] -> ReLU -> [nearest x2] -> conv3 -> [norm] -> ReLU -> conv3 -> [avgpool2]`, beside it the skip
-//! `[nearest x2] -> conv1 -> [avgpool2]`, which is the identity when the shape is unchanged.
+//! The residual block all three networks are built of: [`gioconda_model::BlockConfig`] says what it does.
 
 use burn::module::Module;
 use burn::tensor::module::{avg_pool2d, interpolate};

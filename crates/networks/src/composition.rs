@@ -1,5 +1,6 @@
-//! From the `portrait` generator's six channels to a frame (DESIGN.md §1; the formula's versions are [`gioconda_model::COMPOSITION_VERSION`]'s):
-//! `frame = m · warp(photo, flow₀ + Δflow) + (1 - m) · rgb`.
+//! From the `portrait` generator's six channels to a frame (DESIGN.md §1):
+//! `frame = m · warp(photo, flow₀ + Δflow) + (1 - m) · rgb`. [`gioconda_model::COMPOSITION_VERSION`] tells the versions of
+//! the formula.
 
 use burn::tensor::Tensor;
 use burn::tensor::module::interpolate;

@@ -6,6 +6,8 @@
 use burn::module::{Module, Param};
 use burn::tensor::{Device, Distribution, Tensor};
 
+use gioconda_model::{AVERAGED, ENLARGED};
+
 use crate::cpu::{convolve, convolve_transposed, normalize};
 use crate::spectral::{normalized, singular_vector};
 
@@ -119,13 +121,11 @@ impl Conv2d {
 
     /// The weight of the transposed convolution of [`forward_upsampled`](Self::forward_upsampled), `[in, out, 4, 4]`.
     pub(crate) fn upsampled_weight(&self) -> Tensor<4> {
-        const ENLARGED: [[f32; 4]; 3] = [[0.0, 0.0, 1.0, 1.0], [0.0, 1.0, 1.0, 0.0], [1.0, 1.0, 0.0, 0.0]];
         self.resampling_weight(&ENLARGED).swap_dims(0, 1)
     }
 
     /// The weight of the convolution of [`forward_pooled`](Self::forward_pooled), `[out, in, 4, 4]`.
     pub(crate) fn pooled_weight(&self) -> Tensor<4> {
-        const AVERAGED: [[f32; 4]; 3] = [[0.5, 0.5, 0.0, 0.0], [0.0, 0.5, 0.5, 0.0], [0.0, 0.0, 0.5, 0.5]];
         self.resampling_weight(&AVERAGED)
     }
 

@@ -1,9 +1,4 @@
-//! Tensors' pixels as channels and back ([`gioconda_model::pixel_shuffle`] does it to plain numbers; Shi et al. 2016, "Real-Time Single Image and Video Super-Resolution Using an Efficient
-//! Sub-Pixel Convolutional Neural Network"), so that a generator sees and paints every pixel of a large frame but works
-//! on a small map.
-//!
-//! With a factor f, channel `c · f² + y · f + x` of the small map holds channel c of the pixels in row y and column x of
-//! each square of f x f: the order of PyTorch's `pixel_shuffle` and of ONNX's `DepthToSpace` in mode CRD.
+//! Pixel shuffle on tensors; for slices, and for what the order of channels is, see [`gioconda_model::pixel_shuffle`].
 
 use burn::tensor::Tensor;
 

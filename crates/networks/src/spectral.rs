@@ -8,10 +8,7 @@
 
 use burn::module::{Module, ModuleMapper, Param, ParamId};
 use burn::tensor::{Device, Distribution, Tensor};
-use gioconda_model::SINGULAR_VECTOR;
-
-/// Below this no vector is divided by its length and no weight by its norm (DESIGN.md §4).
-const EPSILON: f64 = 1e-4;
+use gioconda_model::{SINGULAR_VECTOR, SPECTRAL_EPSILON};
 
 /// Power iterations a fresh `u` is given, as many as PyTorch's `parametrizations.spectral_norm` gives.
 const INITIAL_ITERATIONS: usize = 15;
@@ -32,7 +29,7 @@ pub(crate) fn singular_vector<const D: usize>(weight: &Tensor<D>, device: &Devic
 pub(crate) fn normalized<const D: usize>(weight: Tensor<D>, u: Tensor<1>) -> Tensor<D> {
     let projected = u.unsqueeze::<2>().matmul(as_matrix(weight.clone())); // [1, in·k·k]
     let v = unit(projected.clone().detach());
-    let sigma = (projected * v).sum().clamp_min(EPSILON);
+    let sigma = (projected * v).sum().clamp_min(SPECTRAL_EPSILON);
     weight / sigma.reshape([1; D])
 }
 
@@ -43,7 +40,7 @@ fn as_matrix<const D: usize>(weight: Tensor<D>) -> Tensor<2> {
 }
 
 fn unit(vector: Tensor<2>) -> Tensor<2> {
-    let length = vector.clone().square().sum().sqrt().clamp_min(EPSILON);
+    let length = vector.clone().square().sum().sqrt().clamp_min(SPECTRAL_EPSILON);
     vector / length.reshape([1, 1])
 }
 

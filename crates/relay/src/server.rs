@@ -15,7 +15,7 @@ use axum::{Extension, Router};
 use futures_util::stream::SplitSink;
 use futures_util::{SinkExt, StreamExt};
 use gioconda_http::connections::{self, Bounds, Client};
-use gioconda_http::sockets::{End, code, heard, socket_place, upgrade};
+use gioconda_http::sockets::{End, PING_EVERY, closing, code, heard, socket_place, upgrade};
 use gioconda_http::{ApiError, Error, Part, Token, interrupted, link};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
@@ -26,8 +26,6 @@ use crate::wire::{self, LARGEST_FRAME, LONGEST_NAME, LONGEST_ROOM, Notice, PROTO
 
 /// How long a participant may take to say their name.
 const JOIN_WITHIN: Duration = Duration::from_secs(15);
-/// How often a silent connection is asked whether it is still there.
-const PING_EVERY: Duration = Duration::from_secs(15);
 /// How long a participant may take for one frame.
 const SEND_WITHIN: Duration = Duration::from_secs(10);
 
@@ -137,7 +135,7 @@ async fn take_part(relay: Arc<Relay>, client: Arc<Client>, room: String, mut soc
         Ok(Some(admitted)) => admitted,
         Ok(None) => return,
         Err(end) => {
-            let _ = tokio::time::timeout(SEND_WITHIN, socket.send(closing(&end))).await;
+            let _ = tokio::time::timeout(SEND_WITHIN, socket.send(closing(end.code, &end.line))).await;
             return;
         }
     };
@@ -153,13 +151,8 @@ async fn take_part(relay: Arc<Relay>, client: Arc<Client>, room: String, mut soc
         sink = &mut sending => (Err(End::not_understood("too slow to be told what happens")), sink),
     };
     if let (Err(end), Ok(mut sink)) = (end, sink) {
-        let _ = tokio::time::timeout(SEND_WITHIN, sink.send(closing(&end))).await;
+        let _ = tokio::time::timeout(SEND_WITHIN, sink.send(closing(end.code, &end.line))).await;
     }
-}
-
-fn closing(end: &End) -> Message {
-    let reason = end.line.chars().take(60).collect::<String>();
-    Message::Close(Some(axum::extract::ws::CloseFrame { code: end.code, reason: reason.into() }))
 }
 
 /// Waits for a participant's name and gives them a seat; `None` when they left or found no place.

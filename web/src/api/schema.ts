@@ -344,7 +344,7 @@ export interface components {
             portrait: components["schemas"]["PortraitId"];
             /**
              * Format: int32
-             * @description Side of the portrait's pictures, pixels, clamped to 256 to 512; 256 where it is left out.
+             * @description Side of the portrait's pictures, pixels, clamped to 256..=512; 256 where it is left out.
              */
             size?: number;
             /** @enum {string} */

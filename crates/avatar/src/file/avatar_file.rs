@@ -141,8 +141,7 @@ impl AvatarFile {
     pub fn read(path: &Path) -> Result<Self, Error> {
         let bytes = read_within(path, LARGEST_FILE)?.ok_or_else(|| {
             let most = LARGEST_FILE >> 20;
-            let what =
-                format!("more than {most} MB are too much for an avatar file; use one made by `learn`");
+            let what = format!("more than {most} MB are too much for an avatar file; use another");
             Error::AvatarFile { path: path.to_owned(), what }
         })?;
         Self::parse(path, &bytes)

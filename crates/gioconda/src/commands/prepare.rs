@@ -28,8 +28,8 @@ pub(crate) fn run(arguments: &PrepareArgs, terminal: &Terminal) -> Result<(), Fa
     );
     drop(bar);
     let summary = prepared.map_err(|error| match error {
-        Error::Settings { .. } => with_hint(&error, "--size and --shard I/N"),
-        Error::Locked { .. } => with_hint(&error, "--shard I/N"),
+        Error::Size { .. } => with_hint(&error, "--size"),
+        Error::Parts { .. } | Error::Locked { .. } => with_hint(&error, "--shard I/N"),
         other => Failure::Failed(other.to_string()),
     })?;
     if arguments.json {

@@ -1,7 +1,7 @@
 //! A clip that is decoded by a child process: see [`isolation`](crate::isolation).
 //!
-//! The child reads the clip with its own [`ClipReader`](crate::ClipReader) and sends frames at the output rate, so that the reader on this
-//! side finds each of them on its grid already. The pipe's size is all that is ever decoded ahead.
+//! The child reads the clip with a [`ClipReader`](crate::ClipReader) of its own and sends frames at the output rate, so
+//! that the reader on this side finds each of them on its grid already. The pipe's size is all that is ever decoded ahead.
 
 use super::h264::set_size;
 use super::source::{AudioInfo, ClipInfo, Opened, Pictures, ReadOptions, SourceError, Stop};

@@ -24,7 +24,8 @@ const MOST_BLOCKS: usize = 64;
 pub enum Output {
     /// 3 channels: the frame, RGB in -1..1 (tanh).
     Rgb,
-    /// 6 channels of a composed frame ([`COMPOSITION_VERSION`](crate::COMPOSITION_VERSION)): residual flow x, y; blend mask; colour offset r, g, b.
+    /// 6 channels of a composed frame ([`COMPOSITION_VERSION`](crate::COMPOSITION_VERSION)): residual flow x, y; blend
+    /// mask; colour offset r, g, b.
     Composition,
 }
 
@@ -114,7 +115,7 @@ impl GeneratorConfig {
             // Averaging comes behind both convolutions, everything else before or with the first one.
             let inner = if block.resample == Resample::Pool { size } else { after };
             total += convolution(inner, 3, input, output) + convolution(inner, 3, output, output);
-            if input != output || block.resample != Resample::Keep {
+            if block.has_skip() {
                 let written = if block.resample == Resample::Stride { after } else { size.max(after) };
                 total += convolution(written, 1, input, output);
             }

@@ -9,12 +9,12 @@ use crate::config::{BlockConfig, NetworkConfig, Resample, SINGULAR_VECTOR};
 use crate::parameters::{Array, Weights};
 
 /// Below this no vector is divided by its length and no weight by its norm (DESIGN.md §4).
-const EPSILON: f32 = 1e-4;
+pub const SPECTRAL_EPSILON: f32 = 1e-4;
 
 /// How rows (or columns) of a 3x3 kernel spread over those of a 4x4 kernel that does the same and enlarges its input twice.
-const ENLARGED: [[f32; 4]; 3] = [[0.0, 0.0, 1.0, 1.0], [0.0, 1.0, 1.0, 0.0], [1.0, 1.0, 0.0, 0.0]];
+pub const ENLARGED: [[f32; 4]; 3] = [[0.0, 0.0, 1.0, 1.0], [0.0, 1.0, 1.0, 0.0], [1.0, 1.0, 0.0, 0.0]];
 /// The same for a kernel that takes the means of its output's 2x2 pixels.
-const AVERAGED: [[f32; 4]; 3] = [[0.5, 0.5, 0.0, 0.0], [0.0, 0.5, 0.5, 0.0], [0.0, 0.0, 0.5, 0.5]];
+pub const AVERAGED: [[f32; 4]; 3] = [[0.5, 0.5, 0.0, 0.0], [0.0, 0.5, 0.5, 0.0], [0.0, 0.0, 0.5, 0.5]];
 
 /// Makes a network's layers in the order in which they run.
 pub(super) struct Maker<'a, C> {
@@ -182,7 +182,7 @@ pub(super) fn effective_weight<C: NetworkConfig>(weights: &Weights<C>, name: &st
             projected.iter_mut().zip(row).for_each(|(sum, value)| *sum += u * value);
         }
         let square: f32 = projected.iter().map(|value| value * value).sum();
-        let sigma = (square / square.sqrt().max(EPSILON)).max(EPSILON);
+        let sigma = (square / square.sqrt().max(SPECTRAL_EPSILON)).max(SPECTRAL_EPSILON);
         weight.values.iter_mut().for_each(|value| *value /= sigma);
     }
     weight

@@ -3,14 +3,16 @@
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use half::f16;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 
 use super::header::{WeightHeader, not_weights, parse_header};
+use crate::composition::COMPOSITIONS_SUPPORTED;
 use crate::{
-    Array, COMPOSITIONS_SUPPORTED, DiscriminatorConfig, EmbedderConfig, Error, GeneratorConfig,
-    NetworkConfig, NetworksConfig, Output, Parameters, Preset, Result, Shapes, Weights, files,
+    Array, DiscriminatorConfig, EmbedderConfig, Error, GeneratorConfig, NetworkConfig, NetworksConfig,
+    Output, Parameters, PreparedEmbedder, PreparedGenerator, Preset, Result, Shapes, Weights, files, project,
 };
 
 /// An opened weight file: header checked for form, tensors sorted by network.
@@ -19,7 +21,7 @@ pub struct WeightFile {
     path: PathBuf,
     header: WeightHeader,
     /// What stands before the first dot of a tensor's name, and its tensors.
-    networks: BTreeMap<String, Parameters>,
+    networks: BTreeMap<String, Arc<Parameters>>,
 }
 
 impl WeightFile {
@@ -40,6 +42,7 @@ impl WeightFile {
             let array = Array { shape: view.shape().to_vec(), values };
             networks.entry(network.to_owned()).or_default().insert(tensor.to_owned(), array);
         }
+        let networks = networks.into_iter().map(|(name, parameters)| (name, Arc::new(parameters))).collect();
         Ok(Self { path: path.to_owned(), header, networks })
     }
 
@@ -76,7 +79,7 @@ impl WeightFile {
 
     /// Sets the composition formula that the generator was trained with, for a file that does not name it.
     #[must_use]
-    pub fn with_composition(mut self, version: u32) -> Self {
+    pub(crate) fn with_composition(mut self, version: u32) -> Self {
         self.header.composition = Some(version);
         self
     }
@@ -109,7 +112,7 @@ impl WeightFile {
     /// The tensors of the network called `name`; `None` where there are none, as of the discriminator in a file made for
     /// inference.
     pub fn network(&self, name: &str) -> Option<&Parameters> {
-        self.networks.get(name)
+        self.networks.get(name).map(Arc::as_ref)
     }
 
     /// E as the header says.
@@ -145,9 +148,9 @@ impl WeightFile {
     ///
     /// # Errors
     /// [`Error::Tensor`] for the first of its tensors that does not fit.
-    pub fn weights<C: NetworkConfig>(&self, config: &C) -> Result<Option<Weights<C>>> {
-        let Some(parameters) = self.network(C::NAME) else { return Ok(None) };
-        let weights = Weights::new(config.clone(), parameters.clone());
+    pub(crate) fn weights<C: NetworkConfig>(&self, config: &C) -> Result<Option<Weights<C>>> {
+        let Some(parameters) = self.networks.get(C::NAME) else { return Ok(None) };
+        let weights = Weights::new(config.clone(), Arc::clone(parameters));
         weights.map(Some).map_err(|misfit| self.misfit(C::NAME, misfit))
     }
 
@@ -195,7 +198,23 @@ fn in_words(versions: &RangeInclusive<u32>) -> String {
 pub fn fuzz_weights(bytes: &[u8]) {
     let Ok(file) = WeightFile::parse(Path::new("weights.safetensors"), bytes) else { return };
     // Errors are fine; panics and allocations larger than the file are not.
-    let _ = (file.embedder(), file.generator(), file.discriminator());
+    let _ = file.discriminator();
+    let small =
+        |resolution: usize, widths: &[usize]| resolution <= 64 && widths.iter().all(|width| *width <= 64);
+    if let Ok(weights) = file.embedder()
+        && small(weights.config().resolution, &weights.config().widths)
+    {
+        let picture = vec![0.5; 3 * weights.config().resolution.pow(2)];
+        PreparedEmbedder::new(&weights).run(&picture, &picture);
+    }
+    if let Ok(weights) = file.generator()
+        && small(weights.config().resolution, &weights.config().widths)
+    {
+        let config = weights.config();
+        let psi = project(&weights, &vec![0.5; config.embedding]);
+        let input = vec![0.5; config.input * config.resolution.pow(2)];
+        PreparedGenerator::new(&weights, &psi, [config.resolution; 2]).run(&input);
+    }
 }
 
 fn tensor_error(path: &Path, tensor: &str, problem: String) -> Error {

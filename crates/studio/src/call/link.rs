@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use axum::body::Bytes;
 use futures_util::{SinkExt, StreamExt};
+use gioconda_http::sockets::SILENT;
 use gioconda_relay::Address;
 use gioconda_relay::room::{Delivery, Refusal, Relay, Seat};
 use gioconda_relay::wire::{LARGEST_FRAME, Notice, PROTOCOL, Request};
@@ -21,9 +22,8 @@ const EVENTS: usize = 64;
 const OUTGOING: usize = 32;
 /// Waiting times between attempts to reach a relay elsewhere, seconds; the last one again and again.
 const RETRY: [u64; 4] = [1, 2, 4, 8];
-/// How long a relay may take to answer, and to say something or to answer a ping.
+/// How long a relay may take to answer.
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
-const SILENT: Duration = Duration::from_secs(50);
 
 /// What happens in the room.
 #[derive(Debug, PartialEq)]

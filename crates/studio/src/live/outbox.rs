@@ -8,10 +8,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use axum::body::Bytes;
-use axum::extract::ws::{CloseFrame, Message, WebSocket};
+use axum::extract::ws::{Message, WebSocket};
 use futures_util::SinkExt;
 use futures_util::stream::SplitSink;
-use gioconda_http::sockets::{End, code};
+use gioconda_http::sockets::{End, PING_EVERY, closing, code};
 use tokio::sync::Notify;
 
 use super::protocol::Answer;
@@ -20,8 +20,6 @@ use super::protocol::Answer;
 const SOUNDS: usize = 16;
 /// Pieces of text that wait; a receiver that takes none of so many is not there any more.
 const TEXTS: usize = 64;
-/// How often a silent connection is asked whether it is still there.
-const PING_EVERY: Duration = Duration::from_secs(15);
 /// How long the other side may take for one frame.
 const SEND_WITHIN: Duration = Duration::from_secs(20);
 
@@ -110,7 +108,7 @@ impl Outbox {
             return Some(Message::Text(text.into()));
         }
         if let Some((code, reason)) = &waiting.close {
-            return Some(Message::Close(Some(CloseFrame { code: *code, reason: short(reason).into() })));
+            return Some(closing(*code, reason));
         }
         if let Some(sound) = waiting.sounds.pop_front() {
             return Some(Message::Binary(sound));
@@ -143,15 +141,6 @@ impl Outbox {
             }
         }
     }
-}
-
-/// A reason for closing has 123 bytes at most.
-fn short(reason: &str) -> &str {
-    let mut end = reason.len().min(120);
-    while !reason.is_char_boundary(end) {
-        end -= 1;
-    }
-    &reason[..end]
 }
 
 #[cfg(test)]

@@ -40,7 +40,7 @@ pub(crate) enum Request {
         portrait: PortraitId,
         #[serde(default)]
         options: Box<Options>,
-        /// Side of the portrait's pictures, pixels, clamped to 256 to 512; 256 where it is left out.
+        /// Side of the portrait's pictures, pixels, clamped to 256..=512; 256 where it is left out.
         #[serde(default = "usual_size")]
         size: u32,
         /// What the others in a call read.

@@ -74,7 +74,7 @@ pub(super) fn header(text: &[u8], format: &str, version: u32) -> Result<HashMap<
 }
 
 fn unknown() -> String {
-    "not an avatar file; make one with `gioconda learn PHOTO -o FILE.avatar`".to_owned()
+    "not an avatar file; use one, or a photo".to_owned()
 }
 
 fn changed(name: &str) -> String {
