@@ -128,7 +128,7 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// For one photo of at most [`MAX_PIXELS`](crate::photo::MAX_PIXELS).
+    /// For one photo of at most [`MAX_PIXELS`].
     pub const PHOTO: Self = Self { memory: 3 << 30, cpu_seconds: 60, file: 1 << 20 };
     /// For a clip. A long one takes as long as its reader, so that processor time is a last resort.
     pub const CLIP: Self = Self { memory: 4 << 30, cpu_seconds: 1800, file: 64 << 20 };

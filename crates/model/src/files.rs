@@ -9,7 +9,7 @@ use crate::{Error, Result};
 /// Largest weight file that is read, bytes. The larger preset's networks, 72 million parameters, take 290 MB.
 const LARGEST_FILE: u64 = 1 << 31;
 
-/// The bytes of the file at `path`; refuses more than [`LARGEST_FILE`] before they are in memory, also where the system
+/// The bytes of the file at `path`; refuses more than 2 GB before they are in memory, also where the system
 /// does not know the size (`/dev/zero`).
 pub fn read(path: &Path) -> Result<Vec<u8>> {
     let failed = |source| Error::Io { path: path.to_owned(), source };

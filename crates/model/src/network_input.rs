@@ -11,7 +11,7 @@ use image::RgbImage;
 use nalgebra::Vector2;
 
 /// Side of the square that the networks see over the longer side of the face's box (PROTOTYPE.md, pairs).
-const NETWORK_CROP: f32 = 1.5;
+pub const NETWORK_CROP: f32 = 1.5;
 
 /// Channels of the generator's input: warped photo 3, landmark picture 3, masks 4.
 pub const INPUT_CHANNELS: usize = 10;
