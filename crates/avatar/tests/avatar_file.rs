@@ -5,8 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use gioconda_avatar::{Avatar, AvatarFile, Declaration, PersonalNetwork, Reference, Tuning};
-use gioconda_face::topology::TOPOLOGY;
-use gioconda_face::{HeadPose, LANDMARKS, Landmarks};
+use gioconda_face::HeadPose;
 use gioconda_model::{GeneratorConfig, Preset, WeightHeader};
 use gioconda_networks::{Device, Generator};
 use gioconda_warp::LANDMARK_PICTURE_VERSION;
@@ -23,12 +22,8 @@ fn reference(shade: u8) -> Reference {
         translation: Vector3::new(100.0, -100.0, 0.0),
         residual: 0.0,
     };
-    let mut landmarks = Landmarks { points: [Vector3::new(100.0, 100.0, 0.0); LANDMARKS] };
-    for (point, &vertex) in landmarks.points.iter_mut().zip(&TOPOLOGY.vertices) {
-        *point = pose.from_canonical(vertex);
-    }
     let photo = RgbImage::from_fn(200, 200, |x, y| image::Rgb([x as u8, y as u8, shade]));
-    Reference { photo: Arc::new(photo), landmarks }
+    Reference { photo: Arc::new(photo), landmarks: pose.canonical_face() }
 }
 
 fn network(preset: Preset) -> PersonalNetwork {

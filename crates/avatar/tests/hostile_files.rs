@@ -6,7 +6,6 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use gioconda_avatar::{AvatarFile, Declaration, Motion, MotionFrame, fuzz_avatar, fuzz_motion};
-use gioconda_face::topology::TOPOLOGY;
 use gioconda_face::{HeadPose, LANDMARKS};
 use gioconda_testkit::mutations;
 use image::codecs::png::PngEncoder;
@@ -85,11 +84,7 @@ fn face() -> [Vector3<f32>; LANDMARKS] {
         translation: Vector3::new(50.0, -50.0, 0.0),
         residual: 0.0,
     };
-    let mut points = [Vector3::new(50.0, 50.0, 0.0); LANDMARKS];
-    for (point, &vertex) in points.iter_mut().zip(&TOPOLOGY.vertices) {
-        *point = pose.from_canonical(vertex);
-    }
-    points
+    pose.canonical_face().points
 }
 
 fn png(width: u32, height: u32) -> Vec<u8> {

@@ -22,14 +22,14 @@ pub use config::{
     Output, Preset, Resample, SINGULAR_VECTOR, Shapes, attention_width,
 };
 pub use error::{Error, Result};
-pub use files::read as read_bytes;
+pub use files::read as read_weight_file;
 pub use parameters::{Array, Parameters, Weights};
 pub use personal_network::PersonalNetwork;
-pub use portrait_weights::{PortraitWeights, check_sizes, warn_of_unknown_composition};
+pub use portrait_weights::{PortraitWeights, check_renderable, warn_of_unknown_composition};
 pub use reference::Reference;
 pub use run::{
-    AVERAGED, ENLARGED, NORM_EPSILON, PreparedEmbedder, PreparedGenerator, SPECTRAL_EPSILON, pixel_shuffle,
-    project,
+    AVERAGING_SPREAD, ENLARGING_SPREAD, NORM_EPSILON, PreparedEmbedder, PreparedGenerator, SPECTRAL_EPSILON,
+    adaptive_values, pixel_shuffle,
 };
 pub use shipped::portrait_network;
 pub use tuning::Tuning;

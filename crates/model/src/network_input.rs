@@ -210,7 +210,6 @@ fn write_planes(picture: &RgbImage, planes: &mut [f32]) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use gioconda_face::topology::TOPOLOGY;
     use gioconda_face::{HeadPose, LANDMARKS};
     use nalgebra::{Rotation3, Vector3};
 
@@ -222,11 +221,7 @@ mod tests {
             translation: Vector3::new(side / 2.0, -side / 2.0, 0.0),
             residual: 0.0,
         };
-        let mut points = [Vector3::new(side / 2.0, side / 2.0, 0.0); LANDMARKS];
-        for (point, &vertex) in points.iter_mut().zip(&TOPOLOGY.vertices) {
-            *point = pose.from_canonical(vertex);
-        }
-        Landmarks { points }
+        pose.canonical_face()
     }
 
     fn colourful(side: u32) -> RgbImage {

@@ -14,7 +14,7 @@ use crate::shipped::{PORTRAIT_COMPOSITION, PORTRAIT_NETWORK};
 use crate::{
     COMPOSITION_VERSION, EmbedderConfig, Error, GeneratorConfig, NetworkConfig, NetworksConfig, Output,
     PersonalNetwork, PreparedEmbedder, Preset, Reference, Result, Tuning, WeightFile, WeightHeader,
-    WeightWriter, Weights, files, project,
+    WeightWriter, Weights, adaptive_values, files,
 };
 
 /// Trained weights of the `portrait` preset: what makes a [`PersonalNetwork`] of anyone's photos.
@@ -72,7 +72,7 @@ impl PortraitWeights {
     fn of(file: WeightFile, path: &Path) -> Result<Self> {
         let file = file.require(Preset::Portrait, LANDMARK_PICTURE_VERSION)?.require_composition()?;
         let config = &file.header().config;
-        check_sizes(config).map_err(|what| Error::Unsuitable { path: path.to_owned(), what })?;
+        check_renderable(config).map_err(|what| Error::Unsuitable { path: path.to_owned(), what })?;
         let (embedder, generator) = (file.embedder()?, file.generator()?);
         Ok(Self { file, embedder, generator })
     }
@@ -137,7 +137,7 @@ impl PortraitWeights {
             let one = embedder.run(&frame, &landmark_planes(&landmarks, size as f32, size));
             embedding.iter_mut().zip(one).for_each(|(mean, value)| *mean += value / photos.len() as f32);
         }
-        let psi = project(&self.generator, &embedding);
+        let psi = adaptive_values(&self.generator, &embedding);
         PersonalNetwork {
             header: self.header().clone(),
             generator: self.generator.clone(),
@@ -167,7 +167,7 @@ pub fn warn_of_unknown_composition(path: &Path, advice: &str) {
 
 /// Refuses generators that the renderer's inputs do not fit, and sizes that no sane file has, before anything of such
 /// a size is allocated.
-pub fn check_sizes(config: &NetworksConfig) -> Result<(), String> {
+pub fn check_renderable(config: &NetworksConfig) -> Result<(), String> {
     let NetworksConfig { embedder, generator, discriminator } = config;
     if generator.output != Output::Composition || generator.input != INPUT_CHANNELS {
         return Err(

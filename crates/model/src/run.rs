@@ -10,6 +10,6 @@ mod maker;
 pub mod pixel_shuffle;
 
 pub use embedder::PreparedEmbedder;
-pub use generator::{PreparedGenerator, project};
+pub use generator::{PreparedGenerator, adaptive_values};
 pub use layer::NORM_EPSILON;
-pub use maker::{AVERAGED, ENLARGED, SPECTRAL_EPSILON};
+pub use maker::{AVERAGING_SPREAD, ENLARGING_SPREAD, SPECTRAL_EPSILON};

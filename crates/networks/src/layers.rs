@@ -6,7 +6,7 @@
 use burn::module::{Module, Param};
 use burn::tensor::{Device, Distribution, Tensor};
 
-use gioconda_model::{AVERAGED, ENLARGED};
+use gioconda_model::{AVERAGING_SPREAD, ENLARGING_SPREAD};
 
 use crate::cpu::{convolve, convolve_transposed, normalize};
 use crate::spectral::{normalized, singular_vector};
@@ -121,12 +121,12 @@ impl Conv2d {
 
     /// The weight of the transposed convolution of [`forward_upsampled`](Self::forward_upsampled), `[in, out, 4, 4]`.
     pub(crate) fn upsampled_weight(&self) -> Tensor<4> {
-        self.resampling_weight(&ENLARGED).swap_dims(0, 1)
+        self.resampling_weight(&ENLARGING_SPREAD).swap_dims(0, 1)
     }
 
     /// The weight of the convolution of [`forward_pooled`](Self::forward_pooled), `[out, in, 4, 4]`.
     pub(crate) fn pooled_weight(&self) -> Tensor<4> {
-        self.resampling_weight(&AVERAGED)
+        self.resampling_weight(&AVERAGING_SPREAD)
     }
 
     /// The 3x3 weight as 4x4, `[out, in, 4, 4]`: row (or column) k of the old contributes to row j of the new

@@ -210,7 +210,7 @@ impl PerceptualNetwork {
     /// Reads `spec.file` from the folder of models.
     pub fn load(spec: &PerceptualSpec, models: &Path, device: &Device) -> Result<Self> {
         let path = models.join(spec.file);
-        let bytes = gioconda_model::read_bytes(&path)?;
+        let bytes = gioconda_model::read_weight_file(&path)?;
         let file = SafeTensors::deserialize(&bytes)
             .map_err(|error| ModelError::NotWeights { path: path.clone(), reason: error.to_string() })?;
         let source = Source { path: &path, file, device };

@@ -149,7 +149,7 @@ mod tests {
             let embedding = Tensor::<2>::random([1, 8], Distribution::Default, &device);
             let psi = module.project(embedding.clone());
             let weights = module.weights();
-            let found = gioconda_model::project(&weights, &values(embedding));
+            let found = gioconda_model::adaptive_values(&weights, &values(embedding));
             assert_close(&found, &values(psi.clone()), "ψ");
             let size = [config.resolution, config.resolution / 2 * 3];
             let mut prepared = PreparedGenerator::new(&weights, &values(psi.clone()), size);

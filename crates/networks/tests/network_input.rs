@@ -1,7 +1,6 @@
 //! What the renderer draws for the networks is what they are warped in training.
 
-use gioconda_face::topology::TOPOLOGY;
-use gioconda_face::{HeadPose, LANDMARKS, Landmarks};
+use gioconda_face::{HeadPose, Landmarks};
 use gioconda_model::network_input::{INPUT_CHANNELS, NetworkPhoto, network_input, planes};
 use gioconda_networks::burn::tensor::{Tensor, TensorData};
 use gioconda_networks::{Device, Warp};
@@ -16,11 +15,7 @@ fn face(side: f32, yaw: f32) -> Landmarks {
         translation: Vector3::new(side / 2.0, -side / 2.0, 0.0),
         residual: 0.0,
     };
-    let mut points = [Vector3::new(side / 2.0, side / 2.0, 0.0); LANDMARKS];
-    for (point, &vertex) in points.iter_mut().zip(&TOPOLOGY.vertices) {
-        *point = pose.from_canonical(vertex);
-    }
-    Landmarks { points }
+    pose.canonical_face()
 }
 
 fn colourful(side: u32) -> RgbImage {

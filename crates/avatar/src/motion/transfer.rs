@@ -226,21 +226,16 @@ fn scaled(rotation: &Rotation3<f32>, factor: f32) -> Rotation3<f32> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use gioconda_face::topology::TOPOLOGY;
 
     /// The canonical face, looking into the camera, in a picture of 400 x 400.
     fn portrait() -> Landmarks {
-        let mut points = [Vector3::zeros(); LANDMARKS];
         let pose = HeadPose {
             scale: 10.0,
             rotation: Rotation3::identity(),
             translation: Vector3::new(200.0, -200.0, 0.0),
             residual: 0.0,
         };
-        for (point, &vertex) in points.iter_mut().zip(&TOPOLOGY.vertices) {
-            *point = pose.from_canonical(vertex);
-        }
-        Landmarks { points }
+        pose.canonical_face()
     }
 
     fn transfer(gains: Gains) -> MotionTransfer {

@@ -7,20 +7,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use gioconda_face::{FaceChoice, Landmarks, Threads, Tracker};
 use gioconda_media::{ClipReader, Frame, ReadOptions};
+pub(crate) use gioconda_testkit::clips_in;
 use image::RgbImage;
 
 /// What may be sent between threads.
 pub(crate) type Failure = Box<dyn Error + Send + Sync>;
-
-/// The clips of a folder with a folder for each person, sorted; none where the folder does not exist.
-pub(crate) fn clips_in(folder: &Path) -> Vec<PathBuf> {
-    let inside = |folder: &Path| std::fs::read_dir(folder).into_iter().flatten().flatten();
-    let mut clips: Vec<PathBuf> =
-        inside(folder).flat_map(|person| inside(&person.path())).map(|clip| clip.path()).collect();
-    clips.retain(|clip| clip.extension().is_some_and(|extension| extension == "mp4"));
-    clips.sort();
-    clips
-}
 
 /// The person's folder, which names a clip.
 pub(crate) fn name(clip: &Path) -> String {

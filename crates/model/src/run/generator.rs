@@ -14,7 +14,7 @@ use crate::parameters::Weights;
 ///
 /// # Panics
 /// When `embedding` has another length than the generator needs.
-pub fn project(weights: &Weights<GeneratorConfig>, embedding: &[f32]) -> Vec<f32> {
+pub fn adaptive_values(weights: &Weights<GeneratorConfig>, embedding: &[f32]) -> Vec<f32> {
     assert_eq!(embedding.len(), weights.config().embedding, "the embedding must have the generator's length");
     let weight = effective_weight(weights, "projection");
     let rows = weight.values.chunks_exact(embedding.len()).zip(&weights.tensor("projection.bias").values);
@@ -127,7 +127,7 @@ mod tests {
             let widths = config.widths.iter().map(|width| width / 8).collect();
             let config = GeneratorConfig { widths, resolution: 32, embedding: 8, ..config };
             let weights = random_weights(&config, 3);
-            let psi = project(&weights, &[0.1; 8]);
+            let psi = adaptive_values(&weights, &[0.1; 8]);
             let mut generator = PreparedGenerator::new(&weights, &psi, [32, 48]);
             let input: Vec<f32> = (0..config.input * 32 * 48).map(|i| (i as f32 * 0.37).sin()).collect();
             let first = generator.run(&input);

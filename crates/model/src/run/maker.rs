@@ -12,9 +12,11 @@ use crate::parameters::{Array, Weights};
 pub const SPECTRAL_EPSILON: f32 = 1e-4;
 
 /// How rows (or columns) of a 3x3 kernel spread over those of a 4x4 kernel that does the same and enlarges its input twice.
-pub const ENLARGED: [[f32; 4]; 3] = [[0.0, 0.0, 1.0, 1.0], [0.0, 1.0, 1.0, 0.0], [1.0, 1.0, 0.0, 0.0]];
+pub const ENLARGING_SPREAD: [[f32; 4]; 3] =
+    [[0.0, 0.0, 1.0, 1.0], [0.0, 1.0, 1.0, 0.0], [1.0, 1.0, 0.0, 0.0]];
 /// The same for a kernel that takes the means of its output's 2x2 pixels.
-pub const AVERAGED: [[f32; 4]; 3] = [[0.5, 0.5, 0.0, 0.0], [0.0, 0.5, 0.5, 0.0], [0.0, 0.0, 0.5, 0.5]];
+pub const AVERAGING_SPREAD: [[f32; 4]; 3] =
+    [[0.5, 0.5, 0.0, 0.0], [0.0, 0.5, 0.5, 0.0], [0.0, 0.0, 0.5, 0.5]];
 
 /// Makes a network's layers in the order in which they run.
 pub(super) struct Maker<'a, C> {
@@ -114,7 +116,7 @@ impl<'a, C: NetworkConfig> Maker<'a, C> {
     /// products.
     fn averaging(&mut self, name: &str) -> Layer {
         let Array { shape, values } = self.weight(name);
-        self.convolution(name, [shape[0], shape[1]], 4, &spread(&values, &AVERAGED), 2, 1)
+        self.convolution(name, [shape[0], shape[1]], 4, &spread(&values, &AVERAGING_SPREAD), 2, 1)
     }
 
     fn convolution(
@@ -144,7 +146,7 @@ impl<'a, C: NetworkConfig> Maker<'a, C> {
     fn enlarging(&mut self, name: &str) -> Layer {
         let Array { shape, values } = self.weight(name);
         let [output, input] = [shape[0], shape[1]];
-        let weight = spread(&values, &ENLARGED);
+        let weight = spread(&values, &ENLARGING_SPREAD);
         self.size = self.size.map(|side| 2 * side);
         // A transposed convolution is described by the convolution that it turns round.
         let sizes = Convolution {

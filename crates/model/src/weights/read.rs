@@ -12,7 +12,8 @@ use super::header::{WeightHeader, not_weights, parse_header};
 use crate::composition::COMPOSITIONS_SUPPORTED;
 use crate::{
     Array, DiscriminatorConfig, EmbedderConfig, Error, GeneratorConfig, NetworkConfig, NetworksConfig,
-    Output, Parameters, PreparedEmbedder, PreparedGenerator, Preset, Result, Shapes, Weights, files, project,
+    Output, Parameters, PreparedEmbedder, PreparedGenerator, Preset, Result, Shapes, Weights,
+    adaptive_values, files,
 };
 
 /// An opened weight file: header checked for form, tensors sorted by network.
@@ -211,7 +212,7 @@ pub fn fuzz_weights(bytes: &[u8]) {
         && small(weights.config().resolution, &weights.config().widths)
     {
         let config = weights.config();
-        let psi = project(&weights, &vec![0.5; config.embedding]);
+        let psi = adaptive_values(&weights, &vec![0.5; config.embedding]);
         let input = vec![0.5; config.input * config.resolution.pow(2)];
         PreparedGenerator::new(&weights, &psi, [config.resolution; 2]).run(&input);
     }

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use gioconda_model::{
     GeneratorConfig, NetworkConfig as _, PersonalNetwork, Preset, Tuning, WeightFile, WeightWriter,
-    check_sizes, warn_of_unknown_composition,
+    check_renderable, warn_of_unknown_composition,
 };
 use gioconda_warp::LANDMARK_PICTURE_VERSION;
 
@@ -57,7 +57,7 @@ pub(super) fn read(path: &Path, fields: &Fields<'_>) -> Result<Option<PersonalNe
         warn_of_unknown_composition(path, "learn it again");
     }
     let header = file.header().clone();
-    check_sizes(&header.config).map_err(refused)?;
+    check_renderable(&header.config).map_err(refused)?;
     let generator = file.generator()?;
     let numbers = |name: &str, length: usize| {
         let (_, numbers) = fields.floats(name)?;
