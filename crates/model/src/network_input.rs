@@ -139,6 +139,7 @@ impl NetworkInput {
                     f32::from(covered) / 255.0,
                     &mut colour,
                     None,
+                    None,
                     sample,
                 );
                 for (channel, value) in colour.into_iter().enumerate() {

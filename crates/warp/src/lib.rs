@@ -3,6 +3,7 @@
 mod aperture;
 mod colour;
 mod coverage;
+mod dental_arch;
 mod grain;
 mod head;
 mod landmark_picture;
@@ -19,6 +20,7 @@ mod view;
 
 pub use aperture::Aperture;
 pub use colour::{Colour, patch};
+pub use dental_arch::{Bite, DentalArch};
 pub use grain::Grain;
 pub use landmark_picture::{LANDMARK_PICTURE_VERSION, LandmarkPicture};
 pub use mesh_renderer::{MeshRenderer, MovingRow};

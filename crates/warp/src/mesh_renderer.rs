@@ -17,6 +17,7 @@ use image::{Rgb, RgbImage};
 use nalgebra::Vector2;
 use rayon::prelude::*;
 
+use crate::dental_arch::DentalArch;
 use crate::grain::Grain;
 use crate::mouth_paint::MouthPaint;
 use crate::source_mesh::{MeshWarp, SourceMesh};
@@ -32,9 +33,12 @@ pub struct MeshRenderer {
     mesh: SourceMesh,
     /// `None`: the mouth is left as the mesh makes it.
     mouth: Option<MouthPaint>,
+    teeth: DentalArch,
     /// What is made up gets as much grain as the photo's skin has.
     grain: Grain,
     warp: MeshWarp,
+    /// How much of each pixel that moves is the painted inside of the mouth, 0..255.
+    painted: Vec<u8>,
     stage: Option<Stage>,
     /// Kept from frame to frame.
     touches: Vec<Touch>,
@@ -62,6 +66,8 @@ pub struct MovingRow<'a> {
     stage: &'a Stage,
     y: usize,
     flow: &'a [[f32; 2]],
+    /// How much of each pixel is the painted inside of the mouth, 0..255.
+    pub painted: &'a [u8],
     /// Colours, as drawn.
     pub pixels: &'a mut [[u8; 3]],
 }
@@ -88,8 +94,19 @@ impl MeshRenderer {
     pub fn new(photo: Arc<RgbImage>, landmarks: &Landmarks) -> Self {
         let mesh = SourceMesh::new(photo.dimensions(), landmarks);
         let mouth = Some(MouthPaint::new(&photo, mesh.landmarks()));
+        let teeth = DentalArch::new(mesh.landmarks(), mesh.pose());
         let grain = Grain::of_face(&photo, mesh.landmarks());
-        Self { photo, mesh, mouth, grain, warp: MeshWarp::default(), stage: None, touches: Vec::new() }
+        Self {
+            photo,
+            mesh,
+            mouth,
+            teeth,
+            grain,
+            warp: MeshWarp::default(),
+            painted: Vec::new(),
+            stage: None,
+            touches: Vec::new(),
+        }
     }
 
     /// The same without the mouth's inside painted where the photo shows none: lips are stretched over it instead.
@@ -139,7 +156,9 @@ impl MeshRenderer {
         out.copy_from_slice(still);
         if stage.moves() {
             self.mesh.warp(driving, &stage.window_view, &mut self.warp);
-            self.compose(&stage, out);
+            let mut painted = std::mem::take(&mut self.painted);
+            self.compose(driving, &stage, out, &mut painted);
+            self.painted = painted;
         }
         self.stage = Some(stage);
     }
@@ -186,18 +205,24 @@ impl MeshRenderer {
         rows.enumerate().with_min_len(8).for_each_init(S::default, |room, (y, pixels)| {
             let flow = &warp.flow[y * warp.width..(y + 1) * warp.width];
             let (pixels, _) = pixels[3 * column..][..3 * warp.width].as_chunks_mut::<3>();
-            change(room, MovingRow { stage, y, flow, pixels });
+            let painted = &self.painted[y * warp.width..(y + 1) * warp.width];
+            change(room, MovingRow { stage, y, flow, painted, pixels });
         });
     }
 
     /// Samples the texture along the flow and paints the mouth, row by row.
-    fn compose(&self, stage: &Stage, out: &mut RgbImage) {
+    fn compose(&self, driving: &Landmarks, stage: &Stage, out: &mut RgbImage, painted: &mut Vec<u8>) {
         let warp = &self.warp;
+        painted.clear();
+        painted.resize(warp.mouth.len(), 0);
+        let pixel = stage.view.scale().max();
+        let bite = warp.pose.as_ref().map(|pose| self.teeth.bite(pose, driving, pixel));
         let (column, row) = stage.window;
         let line = 3 * stage.view.width;
         let per_photo_pixel = stage.view.scale().map(f32::recip);
-        out.par_chunks_exact_mut(line).skip(row).take(warp.height).enumerate().with_min_len(8).for_each(
-            |(y, pixels)| {
+        let rows = out.par_chunks_exact_mut(line).skip(row).take(warp.height);
+        rows.zip(painted.par_chunks_exact_mut(warp.width)).enumerate().with_min_len(8).for_each(
+            |(y, (pixels, painted))| {
                 let at = y * warp.width..(y + 1) * warp.width;
                 let pixels = pixels[3 * column..].as_chunks_mut::<3>().0;
                 let positions = warp.flow[at.clone()].iter().map(|&[x, y]| {
@@ -209,15 +234,17 @@ impl MeshRenderer {
                 for (x, &covered) in warp.mouth[at].iter().enumerate().filter(|(_, covered)| **covered > 0) {
                     let position = stage.window_view.to_photo(Vector2::new(x as f32 + 0.5, y as f32 + 0.5));
                     let share = f32::from(covered) / 255.0;
-                    mouth.paint(
+                    let share = mouth.paint(
                         self.mesh.mouth(),
                         opening,
                         position,
                         share,
                         &mut pixels[x],
                         Some(&self.grain),
+                        bite.as_ref(),
                         sample,
                     );
+                    painted[x] = (share * 255.0 + 0.5) as u8;
                 }
             },
         );

@@ -127,6 +127,8 @@ struct Room {
     moves: Vec<[f32; 2]>,
     /// The photo along these.
     warped: Vec<[u8; 3]>,
+    /// The row as the mesh drew it.
+    drawn: Vec<[u8; 3]>,
 }
 
 impl Corrections {
@@ -168,7 +170,7 @@ impl Corrections {
             let at = (share * self.size as f32 - 0.5).clamp(0.0, last as f32);
             (at as usize, (at as usize + 1).min(last), at.fract())
         };
-        let Room { line, pixels, moves, warped } = room;
+        let Room { line, pixels, moves, warped, drawn } = room;
         let (above, below, down) = place(within(0).y);
         let [above, below] = [above, below].map(|y| &self.pixels[y * self.size..][..self.size]);
         line.resize(self.size, [0.0; 8]);
@@ -185,7 +187,24 @@ impl Corrections {
         let reach = region.size / 2.0;
         Along { line, start: start - 0.5, step: next - start, reach, pixels, moves }.dispatch();
         row.photo(first, moves, warped);
+        let painted = &row.painted[first..][..width];
         let row = &mut row.pixels[first..][..width];
+        drawn.clear();
+        drawn.extend_from_slice(row);
         Blend { corrections: pixels, warped, tone, row }.dispatch();
+        keep_painted(painted, drawn, row);
+    }
+}
+
+/// Brings back what was `drawn` where the inside of the mouth is painted: teeth are geometry, which the network would blur.
+fn keep_painted(painted: &[u8], drawn: &[[u8; 3]], row: &mut [[u8; 3]]) {
+    for ((pixel, drawn), &painted) in
+        row.iter_mut().zip(drawn).zip(painted).filter(|(_, painted)| **painted > 0)
+    {
+        let share = f32::from(painted) / 255.0;
+        for (value, drawn) in pixel.iter_mut().zip(drawn) {
+            let corrected = f32::from(*value);
+            *value = (corrected + (f32::from(*drawn) - corrected) * share + 0.5) as u8;
+        }
     }
 }

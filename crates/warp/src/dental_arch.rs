@@ -1,0 +1,283 @@
+//! Teeth as geometry: two arches that lips open and reveal.
+//!
+//! The upper row is rigid with the skull, the lower one with the jaw. Both are parabolas seen from above, in the frame of the
+//! canonical face (centimetres, x to the picture's right, y up, z to the camera), and a pixel sees them where its line of sight
+//! meets them first: a turned head shows one side of them more than the other. Widths and heights of crowns are the means of
+//! adults (Wheeler's Dental Anatomy, 10th edition, tables of each tooth), rounded to half a millimetre.
+
+use gioconda_face::topology::{LOWER_LIP, UPPER_LIP, point};
+use gioconda_face::{HeadPose, Landmarks};
+use gioconda_kernels::smoothstep;
+use nalgebra::{Vector2, Vector3};
+
+/// Teeth on each side of the middle.
+const TEETH: usize = 6;
+
+/// Behind the lips by so much, centimetres.
+const BEHIND_LIPS: f32 = 0.7;
+/// The edge of the upper middle teeth below the line where shut lips meet, centimetres.
+const BELOW_LIP_LINE: f32 = 0.25;
+/// The upper teeth overlap the lower ones by so much in a shut mouth, centimetres.
+const OVERBITE: f32 = 0.25;
+/// The jaw's share in what the lower lip does; the rest is the lip's own.
+const LIP_OF_JAW: f32 = 0.85;
+/// How fast the arches recede from the front: z falls by so much times x squared, per centimetre.
+const CURVATURE: f32 = 0.26;
+
+/// One of the two rows, half of it; the other half is its mirror image.
+struct Row {
+    /// Where each tooth begins and ends, centimetres along the arch from the middle.
+    ends: [f32; TEETH + 1],
+    /// The edge's distance from that of the middle teeth, centimetres towards the gum.
+    edges: [f32; TEETH],
+    /// Lengths of the crowns, centimetres.
+    crowns: [f32; TEETH],
+    /// How round the corners of the edge are, centimetres.
+    corners: [f32; TEETH],
+}
+
+const UPPER: Row = Row {
+    ends: [0.0, 0.85, 1.5, 2.25, 2.95, 3.6, 4.6],
+    edges: [0.0, 0.08, 0.0, 0.08, 0.12, 0.16],
+    crowns: [1.05, 0.9, 1.0, 0.85, 0.8, 0.75],
+    corners: [0.05, 0.09, 0.22, 0.16, 0.12, 0.08],
+};
+
+const LOWER: Row = Row {
+    ends: [0.0, 0.5, 1.05, 1.7, 2.4, 3.1, 4.2],
+    edges: [0.0, 0.0, -0.03, 0.03, 0.06, 0.08],
+    crowns: [0.85, 0.9, 1.05, 0.85, 0.8, 0.75],
+    corners: [0.03, 0.05, 0.16, 0.14, 0.1, 0.08],
+};
+
+/// What a line of sight meets between the lips.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Seen {
+    /// Share of a tooth, 0..1.
+    pub(crate) tooth: f32,
+    /// Share of gum where there is no tooth, 0..1.
+    pub(crate) gum: f32,
+    /// How light the tooth is, 0..1: less between teeth, where the arch turns away and towards the gum.
+    pub(crate) light: f32,
+}
+
+/// The arches of one person.
+pub struct DentalArch {
+    /// The foremost point of the upper teeth's edge, canonical frame.
+    upper: Vector3<f32>,
+    /// Heights of the chin and of the middle of the lower lip where lips are shut, canonical frame.
+    chin: f32,
+    lip: f32,
+    /// The person's size over the canonical face's.
+    scale: f32,
+}
+
+/// The arches in one frame.
+pub struct Bite<'a> {
+    arch: &'a DentalArch,
+    pose: &'a HeadPose,
+    /// The line of sight in the canonical frame.
+    sight: Vector3<f32>,
+    /// How far the jaw has dropped, centimetres of the canonical face.
+    drop: f32,
+    /// A pixel's side, centimetres.
+    pixel: f32,
+}
+
+impl DentalArch {
+    /// The arches of the face at `landmarks`, whose pose is `pose`.
+    pub fn new(landmarks: &Landmarks, pose: &HeadPose) -> Self {
+        // Of an open mouth the upper lip is where shut lips would meet: it is the jaw that has moved.
+        let middle = |edge: &[usize]| pose.to_canonical(landmarks.points[edge[edge.len() / 2]]);
+        let lips = middle(&UPPER_LIP);
+        let width =
+            (landmarks.xy(UPPER_LIP[0]) - landmarks.xy(UPPER_LIP[UPPER_LIP.len() - 1])).norm() / pose.scale;
+        let upper = Vector3::new(0.5 * lips.x, lips.y - BELOW_LIP_LINE, lips.z - BEHIND_LIPS);
+        // What the photo opens is added to how its jaw would stand.
+        let [chin, lip] = jaw(landmarks, pose);
+        let opening = (lips.y - lip).max(0.0);
+        let (chin, lip) = (chin + LIP_OF_JAW * opening, lip + opening);
+        Self { upper, chin, lip, scale: (width / 5.0).clamp(0.9, 1.1) }
+    }
+
+    /// The arches of a head in the pose `pose` with its face at `driving`; `pixel`: a pixel's side in photo pixels.
+    pub fn bite<'a>(&'a self, pose: &'a HeadPose, driving: &Landmarks, pixel: f32) -> Bite<'a> {
+        let [chin, lip] = jaw(driving, pose);
+        let drop = (self.chin - chin).max(LIP_OF_JAW * (self.lip - lip)).max(0.0);
+        let sight = pose.rotation.inverse() * Vector3::z();
+        Bite { arch: self, pose, sight, drop, pixel: (pixel / pose.scale).max(0.01) }
+    }
+}
+
+impl Bite<'_> {
+    /// How far the jaw has dropped, centimetres.
+    pub(crate) fn drop(&self) -> f32 {
+        self.drop
+    }
+
+    /// The upper row at `position`, photo pixels.
+    pub(crate) fn upper(&self, position: Vector2<f32>) -> Seen {
+        self.row(&UPPER, position, self.arch.upper, 1.0)
+    }
+
+    /// The lower row at `position`, photo pixels.
+    pub(crate) fn lower(&self, position: Vector2<f32>) -> Seen {
+        let jaw = Vector3::new(0.0, OVERBITE - self.drop, -0.2 - 0.25 * self.drop);
+        self.row(&LOWER, position, self.arch.upper + jaw, -1.0)
+    }
+
+    /// `up`: 1 where the gum is above, -1 below.
+    fn row(&self, row: &Row, position: Vector2<f32>, front: Vector3<f32>, up: f32) -> Seen {
+        let Some(point) = self.meets(position, front) else { return Seen::default() };
+        let scale = self.arch.scale;
+        let x = (point.x - front.x) / scale;
+        let along = arc(x).abs();
+        let above = up * (point.y - front.y) / scale;
+        let soft = self.pixel / scale;
+        let Some(tooth) = (0..TEETH).find(|&i| along < row.ends[i + 1]) else { return Seen::default() };
+        let (from, to) = (row.ends[tooth], row.ends[tooth + 1]);
+        let half = (to - from) / 2.0;
+        let across = (along - from - half) / half;
+        let edge = row.edges[tooth] + row.corners[tooth] * across.abs().powi(3);
+        let crown = row.edges[tooth] + row.crowns[tooth];
+        // The gum's scalloped line: highest in the middle of a tooth.
+        let line = crown - 0.18 * across * across;
+        let begins = ramp(edge - soft, edge + soft, above);
+        let ends = 1.0 - ramp(line - soft, line + soft, above);
+        let gap = ramp(half - (0.02 + soft).min(half), half, half * across.abs());
+        // The surface turns away from the viewer along the arch.
+        let slope = 2.0 * CURVATURE * x;
+        let normal = Vector3::new(slope, 0.0, 1.0).normalize();
+        let facing = normal.dot(&self.sight).max(0.0);
+        let bulge = 1.0 - 0.12 * across * across;
+        let light = (0.5 + 0.5 * facing) * bulge * (1.0 - 0.28 * gap);
+        // Edges let light through; necks are a little darker.
+        let light = light
+            * (0.9 + 0.1 * ramp(0.0, 0.25, above - edge))
+            * (1.0 - 0.12 * ramp(0.4, 1.0, above / crown));
+        Seen {
+            tooth: begins * ends,
+            gum: begins * (1.0 - ends) * (1.0 - ramp(crown + 0.3, crown + 0.9, above)),
+            light,
+        }
+    }
+
+    /// Where the line of sight through `position` meets the arch whose foremost point is `front`, on the side that the camera
+    /// sees.
+    fn meets(&self, position: Vector2<f32>, front: Vector3<f32>) -> Option<Vector3<f32>> {
+        let through = self.pose.to_canonical(Vector3::new(position.x, position.y, 0.0)) - front;
+        let (d, k) = (self.sight, CURVATURE / self.arch.scale);
+        // through + t d lies on z = -k x².
+        let a = k * d.x * d.x;
+        let b = 2.0 * k * through.x * d.x + d.z;
+        let c = k * through.x * through.x + through.z;
+        let t = if a < 1e-6 {
+            -c / b
+        } else {
+            let root = (b * b - 4.0 * a * c).max(0.0).sqrt();
+            (-b + root) / (2.0 * a)
+        };
+        let point = through + d * t;
+        (t.is_finite() && d.z > 0.2).then_some(front + point)
+    }
+}
+
+/// Heights of the chin and of the middle of the lower lip, canonical frame.
+fn jaw(landmarks: &Landmarks, pose: &HeadPose) -> [f32; 2] {
+    [point::CHIN, LOWER_LIP[LOWER_LIP.len() / 2]].map(|i| pose.to_canonical(landmarks.points[i]).y)
+}
+
+/// Length of the parabola z = -k x² from its foremost point to x, centimetres.
+fn arc(x: f32) -> f32 {
+    let slope = 2.0 * CURVATURE * x;
+    0.5 * x * (1.0 + slope * slope).sqrt() + slope.asinh() / (4.0 * CURVATURE)
+}
+
+/// [`smoothstep`] from 0 at `from` to 1 at `to`.
+fn ramp(from: f32, to: f32, value: f32) -> f32 {
+    smoothstep(((value - from) / (to - from).max(1e-4)).clamp(0.0, 1.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use nalgebra::Rotation3;
+
+    fn pose(yaw: f32) -> HeadPose {
+        HeadPose {
+            scale: 20.0,
+            rotation: Rotation3::from_euler_angles(0.05, yaw, 0.1),
+            translation: Vector3::new(200.0, -200.0, 0.0),
+            residual: 0.0,
+        }
+    }
+
+    /// The canonical face in this pose, its jaw lower by so many centimetres.
+    fn face(pose: &HeadPose, drop: f32) -> Landmarks {
+        let mut face = pose.canonical_face();
+        for i in [point::CHIN].into_iter().chain(LOWER_LIP[1..LOWER_LIP.len() - 1].iter().copied()) {
+            let at = pose.to_canonical(face.points[i]);
+            face.points[i] = pose.from_canonical(at - Vector3::new(0.0, drop, 0.0));
+        }
+        face
+    }
+
+    /// Where a point of the arch, relative to its front, is seen.
+    fn place(arch: &DentalArch, pose: &HeadPose, x: f32, y: f32) -> Vector2<f32> {
+        let z = -CURVATURE / arch.scale * x * x;
+        pose.from_canonical(arch.upper + Vector3::new(x, y, z)).xy()
+    }
+
+    #[test]
+    fn the_upper_row_goes_with_the_skull_however_it_turns_and_whatever_the_jaw_does() {
+        let rest = pose(0.0);
+        let arch = DentalArch::new(&face(&rest, 0.0), &rest);
+        for yaw in [-0.5, 0.0, 0.4] {
+            let pose = pose(yaw);
+            for drop in [0.0, 1.5] {
+                let driving = face(&pose, drop);
+                let bite = arch.bite(&pose, &driving, 1.0);
+                for x in [-1.2, -0.4, 0.4, 1.2] {
+                    let middle = bite.upper(place(&arch, &pose, x * arch.scale, 0.5 * arch.scale));
+                    assert!(middle.tooth > 0.95, "{yaw} {drop} {x}: {middle:?}");
+                }
+                let below = bite.upper(place(&arch, &pose, 0.4, -0.3));
+                assert!(below.tooth == 0.0 && below.gum == 0.0, "{below:?}");
+                let above = bite.upper(place(&arch, &pose, 0.4, 1.3));
+                assert!(above.tooth == 0.0 && above.gum > 0.5, "{above:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_lower_row_goes_with_the_jaw() {
+        let pose = pose(0.0);
+        let arch = DentalArch::new(&face(&pose, 0.0), &pose);
+        let tooth = |drop: f32, y: f32| {
+            let driving = face(&pose, drop);
+            arch.bite(&pose, &driving, 1.0).lower(place(&arch, &pose, 0.25, y)).tooth
+        };
+        assert!(tooth(0.0, -0.1) > 0.9 && tooth(1.5, -0.1) == 0.0);
+        assert!(tooth(1.5, -1.6) > 0.9 && tooth(0.0, -1.6) == 0.0);
+    }
+
+    #[test]
+    fn an_open_mouths_jaw_is_known_to_be_low() {
+        let pose = pose(0.0);
+        let (shut, open) = (face(&pose, 0.0), face(&pose, 1.0));
+        let [of_shut, of_open] = [&shut, &open].map(|photo| DentalArch::new(photo, &pose));
+        let drops = [&of_shut, &of_open].map(|arch| arch.bite(&pose, &open, 1.0).drop());
+        assert!((drops[0] - drops[1]).abs() < 0.2 && drops[0] > 0.8, "{drops:?}");
+    }
+
+    #[test]
+    fn teeth_are_told_apart_and_grow_darker_to_the_sides() {
+        let pose = pose(0.0);
+        let photo = face(&pose, 0.0);
+        let arch = DentalArch::new(&photo, &pose);
+        let bite = arch.bite(&pose, &photo, 0.5);
+        let light = |x: f32| bite.upper(place(&arch, &pose, x * arch.scale, 0.4)).light;
+        assert!(light(0.0) < 0.85 * light(0.42), "between the middle teeth: {} {}", light(0.0), light(0.42));
+        assert!(light(2.6) < 0.95 * light(0.42), "the side: {} {}", light(2.6), light(0.42));
+    }
+}
