@@ -1,17 +1,21 @@
 #![doc = include_str!("../README.md")]
 
 mod aperture;
+mod background;
 mod colour;
 mod coverage;
 mod dental_arch;
 mod grain;
 mod head;
+mod head_shape;
 mod landmark_picture;
+mod layers;
 mod look;
 mod mesh;
 mod mesh_renderer;
 mod mouth_paint;
 mod outline;
+mod plate;
 mod raster;
 mod share;
 mod source_mesh;
@@ -19,6 +23,7 @@ mod surround;
 mod view;
 
 pub use aperture::Aperture;
+pub use background::Background;
 pub use colour::{Colour, patch};
 pub use dental_arch::{Bite, DentalArch};
 pub use grain::Grain;

@@ -6,31 +6,37 @@
 //! out mixed across ([`streaks`]), and smooth edges where a turned cheek or a lid hides something ([`silhouette`]).
 
 mod silhouette;
+mod stage;
 mod streaks;
 mod texture;
 mod touch;
 
 use std::sync::Arc;
 
-use gioconda_face::Landmarks;
+use gioconda_face::{Landmarks, Matte};
 use image::{Rgb, RgbImage};
 use nalgebra::Vector2;
 use rayon::prelude::*;
 
+use crate::background::Background;
 use crate::dental_arch::DentalArch;
 use crate::grain::Grain;
+use crate::layers::Layers;
 use crate::mouth_paint::MouthPaint;
 use crate::source_mesh::{MeshWarp, SourceMesh};
 use crate::view::{MotionRegion, View};
 use silhouette::soft_edge;
+use stage::{Stage, is_drawable};
 use streaks::mixed_streaks;
-use texture::{Grid, Texture, resample};
 use touch::Touch;
 
 /// Draws a photo in driven poses.
 pub struct MeshRenderer {
     photo: Arc<RgbImage>,
     mesh: SourceMesh,
+    /// `None`: the background moves with the head.
+    layers: Option<Layers>,
+    background: Background,
     /// `None`: the mouth is left as the mesh makes it.
     mouth: Option<MouthPaint>,
     teeth: DentalArch,
@@ -39,26 +45,11 @@ pub struct MeshRenderer {
     warp: MeshWarp,
     /// How much of each pixel that moves is the painted inside of the mouth, 0..255.
     painted: Vec<u8>,
+    /// `[height * width]` of the view: how much of each pixel the person covers, 0..255.
+    covered: Vec<u8>,
     stage: Option<Stage>,
     /// Kept from frame to frame.
     touches: Vec<Touch>,
-}
-
-/// What a view shows when nothing moves, and what is needed to move it.
-struct Stage {
-    view: View,
-    background: Background,
-    texture: Texture,
-    /// The part of the view that can move: its first column and row, and the view of just that part.
-    window: (usize, usize),
-    window_view: View,
-}
-
-/// A still picture of the view's size.
-enum Background {
-    /// The view is the photo.
-    Photo,
-    Resampled(RgbImage),
 }
 
 /// A row of the part of a frame that moves, for [`MeshRenderer::retouch`].
@@ -66,8 +57,12 @@ pub struct MovingRow<'a> {
     stage: &'a Stage,
     y: usize,
     flow: &'a [[f32; 2]],
+    /// What is behind the person.
+    behind: &'a [[u8; 3]],
     /// How much of each pixel is the painted inside of the mouth, 0..255.
     pub painted: &'a [u8],
+    /// How much of each pixel the person covers, 0..255; without a matte, all of it.
+    pub covered: &'a [u8],
     /// Colours, as drawn.
     pub pixels: &'a mut [[u8; 3]],
 }
@@ -78,14 +73,16 @@ impl MovingRow<'_> {
         self.stage.window_view.to_photo(Vector2::new(x as f32 + 0.5, self.y as f32 + 0.5))
     }
 
-    /// The photo's colours at `moves` (photo pixels) from where the pixels from `first` on come from.
-    pub fn photo(&self, first: usize, moves: &[[f32; 2]], colours: &mut [[u8; 3]]) {
+    /// The photo's colours at `moves` (photo pixels) from where the pixels from `first` on come from, over what is behind the
+    /// person here.
+    pub fn photo(&self, first: usize, moves: &[[f32; 2]], colours: &mut [[u8; 3]], covered: &mut [u8]) {
         let view = &self.stage.view;
         let per_photo_pixel = view.scale().map(f32::recip);
         let positions = self.flow[first..].iter().zip(moves).map(|(&[x, y], &[dx, dy])| {
             Vector2::new(x + dx - view.left, y + dy - view.top).component_mul(&per_photo_pixel)
         });
-        self.stage.texture.sample(positions, colours);
+        colours.copy_from_slice(&self.behind[first..][..colours.len()]);
+        self.stage.texture.sample(positions, colours, covered);
     }
 }
 
@@ -99,14 +96,37 @@ impl MeshRenderer {
         Self {
             photo,
             mesh,
+            layers: None,
+            background: Background::default(),
             mouth,
             teeth,
             grain,
             warp: MeshWarp::default(),
             painted: Vec::new(),
+            covered: Vec::new(),
             stage: None,
             touches: Vec::new(),
         }
+    }
+
+    /// The same with the person as a layer of its own, whose matte this is, of the photo's size: the background rests, hair keeps
+    /// its shape.
+    ///
+    /// # Panics
+    /// When the matte has another size.
+    #[must_use]
+    pub fn with_matte(self, matte: &Matte) -> Self {
+        assert_eq!(matte.alpha.dimensions(), self.photo.dimensions(), "a matte of the photo's size");
+        let landmarks = self.mesh.landmarks();
+        let layers = Layers::new(&self.photo, matte.alpha.clone(), landmarks);
+        let mesh = SourceMesh::of_head(self.photo.dimensions(), landmarks, Some(&layers.alpha));
+        Self { mesh, layers: Some(layers), stage: None, ..self }
+    }
+
+    /// The same with another background behind the person. Needs [a matte](Self::with_matte): without one the photo is all one.
+    #[must_use]
+    pub fn with_background(self, background: Background) -> Self {
+        Self { background, stage: None, ..self }
     }
 
     /// The same without the mouth's inside painted where the photo shows none: lips are stretched over it instead.
@@ -144,21 +164,18 @@ impl MeshRenderer {
         }
         let stage = match self.stage.take() {
             Some(stage) if stage.view == *view => stage,
-            _ => Stage::new(&self.photo, self.mesh.region(), view),
+            _ => Stage::new(&self.photo, self.layers.as_ref(), self.background, self.mesh.region(), view),
         };
         if out.dimensions() != (view.width as u32, view.height as u32) {
             *out = RgbImage::new(view.width as u32, view.height as u32);
         }
-        let still = match &stage.background {
-            Background::Photo => &self.photo,
-            Background::Resampled(picture) => picture,
-        };
-        out.copy_from_slice(still);
+        out.copy_from_slice(stage.still(&self.photo));
+        stage.cover(&mut self.covered);
         if stage.moves() {
             self.mesh.warp(driving, &stage.window_view, &mut self.warp);
-            let mut painted = std::mem::take(&mut self.painted);
-            self.compose(driving, &stage, out, &mut painted);
-            self.painted = painted;
+            let [mut painted, mut covered] = [&mut self.painted, &mut self.covered].map(std::mem::take);
+            self.compose(driving, &stage, out, &mut painted, &mut covered);
+            (self.painted, self.covered) = (painted, covered);
         }
         self.stage = Some(stage);
     }
@@ -201,17 +218,38 @@ impl MeshRenderer {
     pub fn retouch<S: Default>(&self, out: &mut RgbImage, change: impl Fn(&mut S, MovingRow) + Sync) {
         let Some(stage) = self.stage.as_ref().filter(|stage| stage.moves()) else { return };
         let (warp, (column, row)) = (&self.warp, stage.window);
-        let rows = out.par_chunks_exact_mut(3 * stage.view.width).skip(row).take(warp.height);
-        rows.enumerate().with_min_len(8).for_each_init(S::default, |room, (y, pixels)| {
-            let flow = &warp.flow[y * warp.width..(y + 1) * warp.width];
-            let (pixels, _) = pixels[3 * column..][..3 * warp.width].as_chunks_mut::<3>();
-            let painted = &self.painted[y * warp.width..(y + 1) * warp.width];
-            change(room, MovingRow { stage, y, flow, painted, pixels });
-        });
+        let line = 3 * stage.view.width;
+        let still = stage.still(&self.photo).par_chunks_exact(line).skip(row);
+        let covered = self.covered.par_chunks_exact(stage.view.width).skip(row);
+        let rows = out.par_chunks_exact_mut(line).skip(row).take(warp.height).zip(still).zip(covered);
+        rows.enumerate().with_min_len(8).for_each_init(
+            S::default,
+            |room, (y, ((pixels, still), covered))| {
+                let flow = &warp.flow[y * warp.width..(y + 1) * warp.width];
+                let (pixels, _) = pixels[3 * column..][..3 * warp.width].as_chunks_mut::<3>();
+                let (behind, _) = still[3 * column..][..3 * warp.width].as_chunks::<3>();
+                let painted = &self.painted[y * warp.width..(y + 1) * warp.width];
+                let covered = &covered[column..][..warp.width];
+                change(room, MovingRow { stage, y, flow, behind, painted, covered, pixels });
+            },
+        );
+    }
+
+    /// `[height * width]` of the view: how much of each pixel of the frame that was drawn last the person covers, 0..255; `None`
+    /// without [a matte](Self::with_matte).
+    pub fn alpha(&self) -> Option<&[u8]> {
+        self.layers.as_ref().map(|_| &self.covered[..])
     }
 
     /// Samples the texture along the flow and paints the mouth, row by row.
-    fn compose(&self, driving: &Landmarks, stage: &Stage, out: &mut RgbImage, painted: &mut Vec<u8>) {
+    fn compose(
+        &self,
+        driving: &Landmarks,
+        stage: &Stage,
+        out: &mut RgbImage,
+        painted: &mut Vec<u8>,
+        covered: &mut [u8],
+    ) {
         let warp = &self.warp;
         painted.clear();
         painted.resize(warp.mouth.len(), 0);
@@ -221,14 +259,15 @@ impl MeshRenderer {
         let line = 3 * stage.view.width;
         let per_photo_pixel = stage.view.scale().map(f32::recip);
         let rows = out.par_chunks_exact_mut(line).skip(row).take(warp.height);
-        rows.zip(painted.par_chunks_exact_mut(warp.width)).enumerate().with_min_len(8).for_each(
-            |(y, (pixels, painted))| {
+        let covered = covered.par_chunks_exact_mut(stage.view.width).skip(row);
+        rows.zip(painted.par_chunks_exact_mut(warp.width)).zip(covered).enumerate().with_min_len(8).for_each(
+            |(y, ((pixels, painted), covered))| {
                 let at = y * warp.width..(y + 1) * warp.width;
                 let pixels = pixels[3 * column..].as_chunks_mut::<3>().0;
                 let positions = warp.flow[at.clone()].iter().map(|&[x, y]| {
                     Vector2::new(x - stage.view.left, y - stage.view.top).component_mul(&per_photo_pixel)
                 });
-                stage.texture.sample(positions, pixels);
+                stage.texture.sample(positions, pixels, &mut covered[column..]);
                 let (Some(opening), Some(mouth)) = (&warp.opening, &self.mouth) else { return };
                 let sample = |at| stage.texture.sample_one(stage.view.to_output(at));
                 for (x, &covered) in warp.mouth[at].iter().enumerate().filter(|(_, covered)| **covered > 0) {
@@ -248,57 +287,5 @@ impl MeshRenderer {
                 }
             },
         );
-    }
-}
-
-fn is_drawable(view: &View) -> bool {
-    let lengths = [view.side_x, view.side_y];
-    view.width > 0
-        && view.height > 0
-        && lengths.iter().all(|side| side.is_finite() && *side > 0.0)
-        && view.left.is_finite()
-        && view.top.is_finite()
-}
-
-impl Stage {
-    /// Whether any pixel of the view can move.
-    fn moves(&self) -> bool {
-        self.window_view.width > 0 && self.window_view.height > 0
-    }
-
-    fn new(photo: &Arc<RgbImage>, region: MotionRegion, view: &View) -> Self {
-        let (left, top) = (region.left as f32, region.top as f32);
-        let from = view.to_output(Vector2::new(left, top));
-        let to = view.to_output(Vector2::new(left + region.width as f32, top + region.height as f32));
-        let background = if *view == View::whole(photo.width(), photo.height()) {
-            Background::Photo
-        } else {
-            let whole = Grid { left: 0, top: 0, width: view.width, height: view.height };
-            Background::Resampled(resample(photo, view, whole))
-        };
-        let pixel = |edge: f32, size: usize| (edge.max(0.0) as usize).min(size);
-        let (first_column, first_row) =
-            (pixel(from.x.floor(), view.width), pixel(from.y.floor(), view.height));
-        let width = pixel(to.x.ceil(), view.width) - first_column;
-        let height = pixel(to.y.ceil(), view.height) - first_row;
-        let scale = view.scale();
-        let corner = view.to_photo(Vector2::new(first_column as f32, first_row as f32));
-        let window_view = View {
-            left: corner.x,
-            top: corner.y,
-            side_x: width as f32 * scale.x,
-            side_y: height as f32 * scale.y,
-            width,
-            height,
-        };
-        let (left, top) = (from.x.floor() as i64, from.y.floor() as i64);
-        let grid = Grid {
-            left,
-            top,
-            width: (to.x.ceil() as i64 - left).max(1) as usize,
-            height: (to.y.ceil() as i64 - top).max(1) as usize,
-        };
-        let texture = Texture::new(photo, view, grid);
-        Self { view: *view, background, texture, window: (first_column, first_row), window_view }
     }
 }

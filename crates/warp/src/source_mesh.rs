@@ -16,6 +16,7 @@
 
 use gioconda_face::topology::MESH_POINTS;
 use gioconda_face::{HeadPose, Landmarks};
+use image::GrayImage;
 use nalgebra::{Vector2, Vector3};
 use rayon::prelude::*;
 
@@ -105,10 +106,16 @@ impl SourceMesh {
     ///
     /// Landmarks that are not finite or that all coincide give a mesh with an empty region, which never moves.
     pub fn new(photo_size: (u32, u32), landmarks: &Landmarks) -> Self {
+        Self::of_head(photo_size, landmarks, None)
+    }
+
+    /// The same for a photo whose person has the matte `alpha`, of the photo's size: all of the head moves with the face, and
+    /// shoulders rest.
+    pub(crate) fn of_head(photo_size: (u32, u32), landmarks: &Landmarks, alpha: Option<&GrayImage>) -> Self {
         let usable = is_finite(landmarks) && spread(landmarks) > 1.0;
         let landmarks = if usable { landmarks.clone() } else { canonical_landmarks() };
         let pose = HeadPose::fit(&landmarks);
-        let surround = Surround::new(photo_size, &landmarks, &pose);
+        let surround = Surround::new(photo_size, &landmarks, &pose, alpha);
         let region = if usable { surround.region() } else { MotionRegion::default() };
         let mut area = vec![0.0; MESH_POINTS];
         vertex_areas(&mut area, |i| landmarks.xy(i));

@@ -13,9 +13,11 @@
 
 use gioconda_face::{HeadPose, Landmarks};
 use gioconda_kernels::smoothstep;
+use image::GrayImage;
 use nalgebra::{DMatrix, Vector2};
 
-use crate::head::{SkullMotion, face_width};
+use crate::head::SkullMotion;
+use crate::head_shape::{HeadFrame, HeadShape};
 use crate::mesh::MESH;
 use crate::outline::{self, Place};
 use crate::raster::{Band, Clip, Vertex};
@@ -28,15 +30,11 @@ const NODES: usize = CELLS + 1;
 /// Points along the face's outline that steer the grid: for the oval's 36 vertices and the middles between them.
 const CONTROLS: usize = 72;
 // All lengths below are in face widths, measured from the middle of the face oval along the head's own axes.
-/// The ellipse that holds the head with its hair: half width, half height, and how far up its centre lies.
-const HEAD: (f32, f32, f32) = (0.9, 1.05, 0.1);
-/// Where the motion ends, in multiples of that ellipse.
-const REACH: f32 = 1.65;
-/// Support of the oval's basis functions: as far as keeps them within the reach.
+/// Beyond the head the motion fades over this much of its ellipse's half axes.
+const FADE: f32 = 0.65;
+/// Support of the oval's basis functions: as far as keeps them within the fade.
 const SUPPORT: f32 = 0.75;
-/// From the chin down, the neck moves less and less over this length.
-const NECK: f32 = 0.8;
-/// Along a border of the photo, nothing may cross it: the motion across it fades over this length.
+/// Along a border of the photo that cuts the head nothing may cross it: the motion across it fades over this length.
 const MARGIN: f32 = 0.35;
 
 #[derive(Clone, Debug)]
@@ -58,8 +56,16 @@ pub(crate) struct Surround {
 }
 
 impl Surround {
-    pub(crate) fn new(photo_size: (u32, u32), landmarks: &Landmarks, pose: &HeadPose) -> Self {
-        let head = HeadFrame::new(landmarks, pose);
+    /// The surroundings of a face in a photo of this size; `matte` says where the rest of the head is.
+    pub(crate) fn new(
+        photo_size: (u32, u32),
+        landmarks: &Landmarks,
+        pose: &HeadPose,
+        matte: Option<&GrayImage>,
+    ) -> Self {
+        let frame = HeadFrame::new(landmarks, pose);
+        let shape = matte.map_or_else(HeadShape::unknown, |matte| HeadShape::of(matte, &frame));
+        let head = Head { frame, shape };
         let region = head.region(photo_size);
         let corner = Vector2::new(region.left as f32, region.top as f32);
         let step = Vector2::new(region.width as f32, region.height as f32) / CELLS as f32;
@@ -71,15 +77,16 @@ impl Surround {
             .map(|(oval, place)| (oval + place.outwards * place.depth, place.depth))
             .map(|(p, hidden)| ((p, head.weight(p)), hidden))
             .unzip();
-        let basis = basis(&nodes, &controls, SUPPORT * head.face_width);
+        let mut basis = basis(&nodes, &controls, SUPPORT * head.frame.face_width);
+        // The jaw moves the neck, not the shoulders. Networks learned from warps that know no matte, and drag these.
+        if matte.is_some() {
+            for (row, node) in basis.as_chunks_mut::<CONTROLS>().0.iter_mut().zip(&nodes) {
+                let down = head.down(head.frame.place(*node).y);
+                row.iter_mut().for_each(|share| *share *= down);
+            }
+        }
         let photo = Vector2::new(photo_size.0 as f32, photo_size.1 as f32);
-        let freedom = nodes
-            .iter()
-            .map(|p| {
-                let margin = p.inf(&(photo - p)) / (MARGIN * head.face_width);
-                margin.map(|share| smoothstep(share.clamp(0.0, 1.0)))
-            })
-            .collect();
+        let freedom = nodes.iter().map(|&node| head.freedom(node, photo)).collect();
         Self {
             region,
             weight: nodes.iter().map(|&p| head.weight(p)).collect(),
@@ -159,9 +166,10 @@ impl Surround {
         }
     }
 
-    /// Draws the grid. Cells that folded over show their back and lie behind their neighbours.
+    /// Draws the grid from below, so that a chin lies over the neck. Cells that folded over show their back and lie behind
+    /// their neighbours.
     pub(crate) fn draw(nodes: &[Vertex], band: &mut Band) {
-        for row in 0..CELLS {
+        for row in (0..CELLS).rev() {
             if !band.touches(&nodes[row * NODES..(row + 2) * NODES]) {
                 continue;
             }
@@ -248,58 +256,45 @@ fn basis(nodes: &[Vector2<f32>], controls: &[(Vector2<f32>, f32)], support: f32)
     basis
 }
 
-/// The head's own axes in the photo.
-struct HeadFrame {
-    centre: Vector2<f32>,
-    right: Vector2<f32>,
-    up: Vector2<f32>,
-    /// Pixels.
-    face_width: f32,
-    /// Height of the chin, in face widths.
-    chin: f32,
+/// A head in its photo and how far it moves what.
+struct Head {
+    frame: HeadFrame,
+    shape: HeadShape,
 }
 
-impl HeadFrame {
-    fn new(landmarks: &Landmarks, pose: &HeadPose) -> Self {
-        let face_width = face_width(pose);
-        let rotation = pose.rotation.matrix();
-        let roll = (rotation.m21 - rotation.m12).atan2(rotation.m11 + rotation.m22);
-        let right = Vector2::new(roll.cos(), -roll.sin());
-        let up = Vector2::new(-roll.sin(), -roll.cos());
-        let ends = |axis: Vector2<f32>| {
-            let along = MESH.oval.iter().map(move |&i| landmarks.xy(i).dot(&axis));
-            along.fold((f32::MAX, f32::MIN), |(low, high), v| (low.min(v), high.max(v)))
-        };
-        let ((left_end, right_end), (low, high)) = (ends(right), ends(up));
-        let centre = right * (0.5 * (left_end + right_end)) + up * (0.5 * (low + high));
-        Self { centre, right, up, face_width, chin: -0.5 * (high - low) / face_width }
-    }
-
+impl Head {
     /// How much of the head's motion a point of the photo takes part in.
     fn weight(&self, p: Vector2<f32>) -> f32 {
-        let d = (p - self.centre) / self.face_width;
-        let (x, y) = (d.dot(&self.right), d.dot(&self.up));
-        let (half_width, half_height, rise) = HEAD;
-        let radius = (x / half_width).hypot((y - rise) / half_height);
-        let outwards = 1.0 - smoothstep(((radius - 1.0) / (REACH - 1.0)).clamp(0.0, 1.0));
-        let down = 1.0 - smoothstep(((self.chin - y) / NECK).clamp(0.0, 1.0));
-        outwards * down
+        let place = self.frame.place(p);
+        let beyond = HeadFrame::radius(place) - self.shape.reach;
+        let outwards = 1.0 - smoothstep((beyond / FADE).clamp(0.0, 1.0));
+        outwards * self.down(place.y)
+    }
+
+    /// How much the neck does of what the head does, at a height in face widths.
+    fn down(&self, y: f32) -> f32 {
+        1.0 - smoothstep(((self.frame.chin - y) / self.shape.neck).clamp(0.0, 1.0))
+    }
+
+    /// How freely a point may move along x and y in a photo of this size.
+    fn freedom(&self, p: Vector2<f32>, photo: Vector2<f32>) -> Vector2<f32> {
+        let [left, right, top, bottom] = self.shape.cut;
+        let margin = |distance: f32, cut: bool| {
+            let share = distance / (MARGIN * self.frame.face_width);
+            if cut { smoothstep(share.clamp(0.0, 1.0)) } else { 1.0 }
+        };
+        let far = photo - p;
+        Vector2::new(margin(p.x, left).min(margin(far.x, right)), margin(p.y, top).min(margin(far.y, bottom)))
     }
 
     /// The box around everything that can move, within the photo.
     fn region(&self, photo_size: (u32, u32)) -> MotionRegion {
-        let (half_width, half_height, rise) = HEAD;
-        let centre = self.centre + self.up * (rise * self.face_width);
-        let reach = |axis: usize| {
-            let ellipse = REACH * (half_width * self.right[axis]).hypot(half_height * self.up[axis]);
-            ellipse * self.face_width
-        };
-        let (reach_x, reach_y) = (reach(0), reach(1));
+        let (centre, reach) = self.frame.ellipse(self.shape.reach + FADE);
         let within = |value: f32, size: u32| value.clamp(0.0, size as f32) as u32;
-        let left = within((centre.x - reach_x).floor(), photo_size.0);
-        let right = within((centre.x + reach_x).ceil(), photo_size.0);
-        let top = within((centre.y - reach_y).floor(), photo_size.1);
-        let bottom = within((centre.y + reach_y).ceil(), photo_size.1);
+        let left = within((centre.x - reach.x).floor(), photo_size.0);
+        let right = within((centre.x + reach.x).ceil(), photo_size.0);
+        let top = within((centre.y - reach.y).floor(), photo_size.1);
+        let bottom = within((centre.y + reach.y).ceil(), photo_size.1);
         MotionRegion { left, top, width: right - left, height: bottom - top }
     }
 }

@@ -8,10 +8,11 @@
 #![allow(clippy::inline_always)]
 
 use gioconda_kernels::simd::{NumOps, PANEL, PanelOp};
-use image::RgbImage;
+use image::{GrayImage, RgbImage};
 use nalgebra::Vector2;
 use rayon::prelude::*;
 
+use crate::layers::Layers;
 use crate::view::View;
 
 /// Texels added on each side, so that a filter at the edge finds its neighbours.
@@ -26,29 +27,51 @@ pub(super) struct Grid {
     pub(super) height: usize,
 }
 
+impl Grid {
+    fn padded(&self) -> Self {
+        Self {
+            left: self.left - PAD as i64,
+            top: self.top - PAD as i64,
+            width: self.width + 2 * PAD,
+            height: self.height + 2 * PAD,
+        }
+    }
+}
+
 /// The photo as it looks at the output pixels of `grid`; beyond the photo its border is repeated.
 ///
 /// Lanczos with three lobes, widened where the view is smaller than the photo (an image resampler's usual
 /// antialiasing). Where the grid is the photo's own, the pixels are copied.
 pub(super) fn resample(photo: &RgbImage, view: &View, grid: Grid) -> RgbImage {
+    let values = resampled::<3>(photo.as_raw(), photo.dimensions(), view, grid);
+    RgbImage::from_raw(grid.width as u32, grid.height as u32, values).expect("three values a pixel")
+}
+
+/// The same of one plane of the photo's size.
+pub(super) fn resample_grey(plane: &GrayImage, view: &View, grid: Grid) -> Vec<u8> {
+    resampled::<1>(plane.as_raw(), plane.dimensions(), view, grid)
+}
+
+/// `[grid.height * grid.width * N]` from the `N` values of each of the picture's pixels.
+fn resampled<const N: usize>(values: &[u8], size: (u32, u32), view: &View, grid: Grid) -> Vec<u8> {
     let scale = view.scale();
-    let columns = Taps::new(view.left, scale.x, grid.left, grid.width, photo.width() as usize);
-    let rows = Taps::new(view.top, scale.y, grid.top, grid.height, photo.height() as usize);
-    let mut picture = RgbImage::new(grid.width as u32, grid.height as u32);
-    let line = 3 * photo.width() as usize;
-    picture.par_chunks_exact_mut(3 * grid.width).enumerate().for_each_init(Vec::new, |sums, (y, pixels)| {
+    let columns = Taps::new(view.left, scale.x, grid.left, grid.width, size.0 as usize);
+    let rows = Taps::new(view.top, scale.y, grid.top, grid.height, size.1 as usize);
+    let line = N * size.0 as usize;
+    let mut picture = vec![0; N * grid.width * grid.height];
+    picture.par_chunks_exact_mut(N * grid.width).enumerate().for_each_init(Vec::new, |sums, (y, pixels)| {
         // First down each column of the photo that is needed, then along the row.
         sums.clear();
         sums.resize(line, 0.0_f32);
         for (row, weight) in rows.of(y) {
-            let source = &photo.as_raw()[row * line..(row + 1) * line];
+            let source = &values[row * line..(row + 1) * line];
             for (sum, &value) in sums.iter_mut().zip(source) {
                 *sum += weight * f32::from(value);
             }
         }
-        let sums = sums.as_chunks::<3>().0;
-        for (x, pixel) in pixels.as_chunks_mut::<3>().0.iter_mut().enumerate() {
-            let mut colour = [0.5_f32; 3];
+        let sums = sums.as_chunks::<N>().0;
+        for (x, pixel) in pixels.as_chunks_mut::<N>().0.iter_mut().enumerate() {
+            let mut colour = [0.5_f32; N];
             for (column, weight) in columns.of(x) {
                 for (colour, value) in colour.iter_mut().zip(sums[column]) {
                     *colour += weight * value;
@@ -104,35 +127,48 @@ fn lanczos3(x: f64) -> f64 {
 /// Texels of the moving region.
 pub(super) struct Texture {
     grid: Grid,
-    /// `[(height + 4) * (width + 4)]` red, green, blue, nothing; 0..255. Floats, because every texel is read sixteen
-    /// times a frame and would be converted each time.
+    /// `[(height + 4) * (width + 4)]` red, green and blue of what moves, times its share of the texel, and that share; 0..255.
+    /// Floats, because every texel is read sixteen times a frame and would be converted each time.
     texels: Vec<[f32; 4]>,
 }
 
 impl Texture {
-    /// The photo at the output pixels of `grid`.
+    /// The photo at the output pixels of `grid`, all of which moves.
     pub(super) fn new(photo: &RgbImage, view: &View, grid: Grid) -> Self {
-        let padded = Grid {
-            left: grid.left - PAD as i64,
-            top: grid.top - PAD as i64,
-            width: grid.width + 2 * PAD,
-            height: grid.height + 2 * PAD,
-        };
-        let picture = resample(photo, view, padded);
-        let texels = picture.pixels().map(|&image::Rgb([r, g, b])| [r, g, b, 0].map(f32::from)).collect();
+        let picture = resample(photo, view, grid.padded());
+        let texels = picture.pixels().map(|&image::Rgb([r, g, b])| [r, g, b, 255].map(f32::from)).collect();
         Self { grid, texels }
     }
 
-    /// Fills `pixels` with the colours at `positions` in output pixels, by Catmull-Rom interpolation (Keys 1981,
-    /// a = -1/2) in steps of 1/256 of a pixel; positions beyond the texture are moved to its border.
-    pub(super) fn sample(&self, positions: impl Iterator<Item = Vector2<f32>>, pixels: &mut [[u8; 3]]) {
-        SampleRow { texture: self, positions, pixels }.dispatch();
+    /// The person of `layers` at the output pixels of `grid`. Laid over the plate, it is `photo` again.
+    pub(super) fn of_person(photo: &RgbImage, layers: &Layers, view: &View, grid: Grid) -> Self {
+        let [photo, plate] = [photo, &layers.plate].map(|picture| resample(picture, view, grid.padded()));
+        let alpha = resample_grey(&layers.alpha, view, grid.padded());
+        let texel = |((photo, plate), alpha): ((&image::Rgb<u8>, &image::Rgb<u8>), &u8)| {
+            let through = f32::from(255 - alpha) / 255.0;
+            let own = |c: usize| f32::from(photo.0[c]) - through * f32::from(plate.0[c]);
+            [own(0), own(1), own(2), f32::from(*alpha)]
+        };
+        let texels = photo.pixels().zip(plate.pixels()).zip(alpha.iter()).map(texel).collect();
+        Self { grid, texels }
+    }
+
+    /// Lays the colours at `positions`, output pixels, over `pixels`, by Catmull-Rom interpolation (Keys 1981, a = -1/2) in
+    /// steps of 1/256 of a pixel; positions beyond the texture are moved to its border. `covered` becomes how much of each
+    /// pixel they cover, 0..255.
+    pub(super) fn sample(
+        &self,
+        positions: impl Iterator<Item = Vector2<f32>>,
+        pixels: &mut [[u8; 3]],
+        covered: &mut [u8],
+    ) {
+        SampleRow { texture: self, positions, pixels, covered }.dispatch();
     }
 
     /// The colour at one position.
     pub(super) fn sample_one(&self, position: Vector2<f32>) -> [u8; 3] {
         let mut pixel = [[0; 3]];
-        self.sample(std::iter::once(position), &mut pixel);
+        self.sample(std::iter::once(position), &mut pixel, &mut [0]);
         pixel[0]
     }
 }
@@ -142,6 +178,7 @@ struct SampleRow<'a, P> {
     texture: &'a Texture,
     positions: P,
     pixels: &'a mut [[u8; 3]],
+    covered: &'a mut [u8],
 }
 
 impl<P: Iterator<Item = Vector2<f32>>> PanelOp for SampleRow<'_, P> {
@@ -155,7 +192,7 @@ impl<P: Iterator<Item = Vector2<f32>>> PanelOp for SampleRow<'_, P> {
         let (last_x, last_y) = ((width - 1) as f32, (height - 1) as f32);
         let stride = width + 2 * PAD;
         let texels = self.texture.texels.as_flattened();
-        for (position, pixel) in self.positions.zip(self.pixels) {
+        for ((position, pixel), covered) in self.positions.zip(self.pixels).zip(self.covered) {
             let (column, across) = split((position.x - left).clamp(0.0, last_x));
             let (row, down) = split((position.y - top).clamp(0.0, last_y));
             let start = (row + PAD - 1) * stride + column + PAD - 1;
@@ -172,8 +209,12 @@ impl<P: Iterator<Item = Vector2<f32>>> PanelOp for SampleRow<'_, P> {
             for (i, (sum, weight)) in sums.into_iter().zip(across).enumerate() {
                 ops.store(ops.mul(sum, weight), &mut columns[i * ops.len()..]);
             }
+            let sum = |c: usize| (columns[c] + columns[4 + c]) + (columns[8 + c] + columns[12 + c]);
+            let share = sum(3).clamp(0.0, 255.0);
+            let through = (255.0 - share) * (1.0 / 255.0);
+            *covered = (share + 0.5) as i32 as u8;
             *pixel = std::array::from_fn(|c| {
-                let colour = (columns[c] + columns[4 + c]) + (columns[8 + c] + columns[12 + c]) + 0.5;
+                let colour = sum(c) + through * f32::from(pixel[c]) + 0.5;
                 colour.clamp(0.0, 255.0) as i32 as u8
             });
         }
@@ -233,8 +274,9 @@ mod tests {
         let positions =
             || (0..500_u16).map(|i| Vector2::new(f32::from(i) * 0.053 - 1.0, f32::from(i % 61) * 0.29 - 0.7));
         let [mut vectors, mut portable] = [vec![[0; 3]; 500], vec![[0; 3]; 500]];
-        texture.sample(positions(), &mut vectors);
-        SampleRow { texture: &texture, positions: positions(), pixels: &mut portable }.portable();
+        let covered = &mut [0; 500];
+        texture.sample(positions(), &mut vectors, covered);
+        SampleRow { texture: &texture, positions: positions(), pixels: &mut portable, covered }.portable();
         for (a, b) in vectors.as_flattened().iter().zip(portable.as_flattened()) {
             assert!(a.abs_diff(*b) <= 1, "{a} {b}");
         }

@@ -1,0 +1,191 @@
+//! How large the head in a photo is, hair and hat included, as its matte shows it.
+
+use gioconda_face::{HeadPose, Landmarks};
+use image::GrayImage;
+use nalgebra::Vector2;
+
+use crate::head::face_width;
+use crate::mesh::MESH;
+
+/// The ellipse that holds a head with hair of usual length, in face widths: half width, half height, and how far above the
+/// middle of the face oval its centre lies.
+const ELLIPSE: (f32, f32, f32) = (0.9, 1.05, 0.1);
+/// From the chin down, the neck of a head of which nothing else is known moves less and less over this length, face widths.
+const NECK: f32 = 0.8;
+/// A neck is no shorter than this.
+const SHORTEST_NECK: f32 = 0.4;
+/// Where a matte gets wider than this, face widths, shoulders begin.
+const SHOULDERS: f32 = 1.5;
+/// The largest hat, in multiples of the ellipse; what lies farther away does not belong to the head.
+const LARGEST: f32 = 1.8;
+/// This share of a head's pixels may lie beyond its reach: single hairs, and what the matte took for some.
+const BEYOND: f32 = 0.002;
+/// So much of a pixel must be person for it to count.
+const PERSON: u8 = 128;
+
+/// The head's own axes in the photo.
+pub(crate) struct HeadFrame {
+    centre: Vector2<f32>,
+    right: Vector2<f32>,
+    up: Vector2<f32>,
+    /// Pixels.
+    pub(crate) face_width: f32,
+    /// Height of the chin, in face widths.
+    pub(crate) chin: f32,
+}
+
+impl HeadFrame {
+    pub(crate) fn new(landmarks: &Landmarks, pose: &HeadPose) -> Self {
+        let face_width = face_width(pose);
+        let rotation = pose.rotation.matrix();
+        let roll = (rotation.m21 - rotation.m12).atan2(rotation.m11 + rotation.m22);
+        let right = Vector2::new(roll.cos(), -roll.sin());
+        let up = Vector2::new(-roll.sin(), -roll.cos());
+        let ends = |axis: Vector2<f32>| {
+            let along = MESH.oval.iter().map(move |&i| landmarks.xy(i).dot(&axis));
+            along.fold((f32::MAX, f32::MIN), |(low, high), v| (low.min(v), high.max(v)))
+        };
+        let ((left_end, right_end), (low, high)) = (ends(right), ends(up));
+        let centre = right * (0.5 * (left_end + right_end)) + up * (0.5 * (low + high));
+        Self { centre, right, up, face_width, chin: -0.5 * (high - low) / face_width }
+    }
+
+    /// A point of the photo, in face widths from the middle of the face oval: to the head's left in the picture's right, and up.
+    pub(crate) fn place(&self, p: Vector2<f32>) -> Vector2<f32> {
+        let d = (p - self.centre) / self.face_width;
+        Vector2::new(d.dot(&self.right), d.dot(&self.up))
+    }
+
+    /// How far a [`place`](Self::place) lies from the middle of the usual head, which has a radius of 1.
+    pub(crate) fn radius(place: Vector2<f32>) -> f32 {
+        let (half_width, half_height, rise) = ELLIPSE;
+        (place.x / half_width).hypot((place.y - rise) / half_height)
+    }
+
+    /// The middle of the ellipse of this radius, and half the size of the upright box around it; pixels.
+    pub(crate) fn ellipse(&self, radius: f32) -> (Vector2<f32>, Vector2<f32>) {
+        let (half_width, half_height, rise) = ELLIPSE;
+        let reach = |axis: usize| (half_width * self.right[axis]).hypot(half_height * self.up[axis]);
+        let box_half = Vector2::new(reach(0), reach(1)) * (radius * self.face_width);
+        (self.centre + self.up * (rise * self.face_width), box_half)
+    }
+}
+
+/// How far a head reaches.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct HeadShape {
+    /// The [`radius`](HeadFrame::radius) up to which everything is head.
+    pub(crate) reach: f32,
+    /// From the chin to the shoulders, face widths.
+    pub(crate) neck: f32,
+    /// Whether the photo's left, right, top and bottom border cut the head.
+    pub(crate) cut: [bool; 4],
+}
+
+impl HeadShape {
+    /// Of a head of which only the face is known.
+    pub(crate) fn unknown() -> Self {
+        Self { reach: 1.0, neck: NECK, cut: [true; 4] }
+    }
+
+    /// Of the head in `matte`, a person's.
+    pub(crate) fn of(matte: &GrayImage, frame: &HeadFrame) -> Self {
+        const BINS: usize = 64;
+        // Every other pixel in both directions says enough.
+        const STEP: usize = 2;
+        let mut radii = [0_u32; BINS];
+        let mut widths = [(f32::MAX, f32::MIN); BINS];
+        let mut cut = [false, false, false, true];
+        let (width, height) = matte.dimensions();
+        for y in (0..height).step_by(STEP) {
+            for x in (0..width).step_by(STEP).filter(|&x| matte.get_pixel(x, y).0[0] >= PERSON) {
+                let place = frame.place(Vector2::new(x as f32 + 0.5, y as f32 + 0.5));
+                let below = frame.chin - place.y;
+                let radius = HeadFrame::radius(place);
+                if below <= 0.0 && radius <= LARGEST {
+                    radii[((radius / LARGEST * BINS as f32) as usize).min(BINS - 1)] += 1;
+                    cut[0] |= x < STEP as u32;
+                    cut[1] |= x + STEP as u32 >= width;
+                    cut[2] |= y < STEP as u32;
+                } else if below > 0.0
+                    && below < NECK
+                    && let Some((low, high)) = widths.get_mut((below / NECK * BINS as f32) as usize)
+                {
+                    (*low, *high) = (low.min(place.x), high.max(place.x));
+                }
+            }
+        }
+        let all: u32 = radii.iter().sum();
+        let mut beyond = (BEYOND * all as f32) as u32;
+        let outermost = radii.iter().rposition(|&count| {
+            let enough = count > beyond;
+            beyond = beyond.saturating_sub(count);
+            enough
+        });
+        let reach = outermost.map_or(1.0, |bin| (bin + 1) as f32 * LARGEST / BINS as f32);
+        let shoulders = widths.iter().position(|(low, high)| high - low > SHOULDERS);
+        let neck = shoulders.map_or(NECK, |bin| bin as f32 * NECK / BINS as f32);
+        Self { reach: reach.clamp(1.0, LARGEST), neck: neck.max(SHORTEST_NECK), cut }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mesh::canonical_landmarks;
+    use image::Luma;
+
+    /// The canonical face, 100 pixels wide, in the middle of a picture of 500 x 500.
+    fn frame() -> HeadFrame {
+        let face =
+            canonical_landmarks().map(|p| p * (100.0 / 15.5) + nalgebra::Vector3::new(250.0, 250.0, 0.0));
+        HeadFrame::new(&face, &HeadPose::fit(&face))
+    }
+
+    /// A person: a head of this radius, a neck half a face width wide and this long, and shoulders below.
+    fn matte(frame: &HeadFrame, radius: f32, neck: f32) -> GrayImage {
+        GrayImage::from_fn(500, 500, |x, y| {
+            let place = frame.place(Vector2::new(x as f32 + 0.5, y as f32 + 0.5));
+            let below = frame.chin - place.y;
+            let person = if below <= 0.0 {
+                HeadFrame::radius(place) < radius
+            } else {
+                place.x.abs() < if below < neck { 0.25 } else { 1.2 }
+            };
+            Luma([if person { 255 } else { 0 }])
+        })
+    }
+
+    #[test]
+    fn a_matte_tells_how_far_hair_and_neck_reach() {
+        let frame = frame();
+        for (radius, neck) in [(1.1, 0.5), (1.5, 0.7)] {
+            let shape = HeadShape::of(&matte(&frame, radius, neck), &frame);
+            assert!((shape.reach - radius).abs() < 0.06, "{shape:?}");
+            assert!((shape.neck - neck).abs() < 0.05, "{shape:?}");
+            assert_eq!(shape.cut, [false, false, false, true]);
+        }
+    }
+
+    #[test]
+    fn no_head_is_smaller_than_usual_and_no_neck_shorter() {
+        let frame = frame();
+        let shape = HeadShape::of(&matte(&frame, 0.7, 0.1), &frame);
+        assert_eq!((shape.reach, shape.neck), (1.0, SHORTEST_NECK));
+        let none = HeadShape::of(&GrayImage::new(500, 500), &frame);
+        assert_eq!((none.reach, none.neck), (1.0, NECK));
+    }
+
+    #[test]
+    fn borders_that_cut_the_head_are_known() {
+        let frame = frame();
+        let mut all = matte(&frame, 1.2, 0.5);
+        for y in 0..250 {
+            all.put_pixel(250, y, Luma([255]));
+        }
+        assert_eq!(
+            HeadShape::of(&all, &frame).cut[2],
+            HeadFrame::radius(frame.place(Vector2::new(250.0, 0.0))) <= LARGEST
+        );
+    }
+}

@@ -1,0 +1,191 @@
+//! The plate: a photo without the person in it, which a moving head uncovers.
+//!
+//! Colours come from the background around: a smooth field of them is spread into the hole from coarse to fine (push-pull,
+//! Gortler et al. 1996, "The Lumigraph", §3.4), and the detail that the field lacks, texture and grain, is the background's own,
+//! mirrored across the nearest edge of the hole. What lies far inside never shows. Kept libraries were looked at first:
+//! `texture-synthesis` is not maintained and takes seconds, `inpaint` is licensed under the EUPL and spreads smooth stripes.
+
+use image::{GrayImage, RgbImage};
+use rayon::prelude::*;
+
+/// Background this close to the person, in face widths, may still be coloured by hair that the matte has missed.
+const COLOURED: f32 = 0.03;
+/// Cells of the smooth field, per face width.
+const CELLS: f32 = 14.0;
+/// From this share of person on, a pixel of the plate is filled in full.
+const FILLED: f32 = 0.15;
+
+/// The photo with the person whose matte is `alpha` (of the photo's size) painted over; what is background alone stays as it is
+/// to the last bit. `face_width`: pixels. A matte that leaves no background gives the photo.
+pub(crate) fn plate(photo: &RgbImage, alpha: &GrayImage, face_width: f32) -> RgbImage {
+    let (width, height) = (photo.width() as usize, photo.height() as usize);
+    let nearest = nearest_background(alpha, (COLOURED * face_width).max(1.0));
+    let Some(nearest) = nearest else { return photo.clone() };
+    let is_background = |x: usize, y: usize| nearest[y * width + x] == [x as u16, y as u16];
+    let cell = ((face_width / CELLS).round() as usize).max(2);
+    let field = Field::new(photo, cell, is_background);
+    let mut plate = photo.clone();
+    plate.par_chunks_exact_mut(3 * width).enumerate().for_each(|(y, row)| {
+        let alphas = &alpha.as_raw()[y * width..(y + 1) * width];
+        for (x, (pixel, &alpha)) in row.as_chunks_mut::<3>().0.iter_mut().zip(alphas).enumerate() {
+            if alpha == 0 {
+                continue;
+            }
+            let [edge_x, edge_y] = nearest[y * width + x].map(i64::from);
+            let mirrored = |edge: i64, own: usize, side: usize| {
+                // Reflected at the borders, too: `clamp` would draw the border out into stripes.
+                let at = (2 * edge - own as i64).rem_euclid(2 * side as i64);
+                at.min(2 * side as i64 - 1 - at) as usize
+            };
+            let (u, v) = (mirrored(edge_x, x, width), mirrored(edge_y, y, height));
+            let [u, v] = nearest[v * width + u].map(u32::from);
+            let seen = photo.get_pixel(u, v).0;
+            let (there, here) =
+                (field.at(u as f32 + 0.5, v as f32 + 0.5), field.at(x as f32 + 0.5, y as f32 + 0.5));
+            let share = (f32::from(alpha) / (255.0 * FILLED)).min(1.0);
+            for (c, value) in pixel.iter_mut().enumerate() {
+                let filled = here[c] + f32::from(seen[c]) - there[c];
+                let own = f32::from(*value);
+                *value = (own + (filled - own) * share + 0.5).clamp(0.0, 255.0) as u8;
+            }
+        }
+    });
+    plate
+}
+
+/// `[height * width]` for each pixel the nearest one that is background and farther than `clearance` pixels from the person;
+/// `None` where there is none. Distances are exact to a fraction of a pixel (Danielsson 1980, 8SED).
+fn nearest_background(alpha: &GrayImage, clearance: f32) -> Option<Vec<[u16; 2]>> {
+    let (width, height) = (alpha.width() as usize, alpha.height() as usize);
+    let to_person = nearest(width, height, |i| alpha.as_raw()[i] > 0);
+    let is_clear = |i: usize| match to_person.as_ref().map(|nearest| nearest[i]) {
+        None => true,
+        Some([u, v]) => distance(i % width, i / width, [u, v]) > clearance * clearance,
+    };
+    nearest(width, height, is_clear)
+}
+
+fn distance(x: usize, y: usize, [u, v]: [u16; 2]) -> f32 {
+    let (dx, dy) = (x as f32 - f32::from(u), y as f32 - f32::from(v));
+    dx * dx + dy * dy
+}
+
+/// For each pixel the nearest of those with `is_seed`; `None` where there is none.
+fn nearest(width: usize, height: usize, is_seed: impl Fn(usize) -> bool) -> Option<Vec<[u16; 2]>> {
+    const NOWHERE: [u16; 2] = [u16::MAX; 2];
+    let seed = |i: usize| if is_seed(i) { [(i % width) as u16, (i / width) as u16] } else { NOWHERE };
+    let mut nearest: Vec<_> = (0..width * height).map(seed).collect();
+    if nearest.iter().all(|&at| at == NOWHERE) {
+        return None;
+    }
+    let mut improve = |x: usize, y: usize, neighbours: &[(i64, i64)]| {
+        let at = y * width + x;
+        let mut best = nearest[at];
+        let mut least = if best == NOWHERE { f32::MAX } else { distance(x, y, best) };
+        for &(dx, dy) in neighbours {
+            let (u, v) = (x as i64 + dx, y as i64 + dy);
+            if !(0..width as i64).contains(&u) || !(0..height as i64).contains(&v) {
+                continue;
+            }
+            let candidate = nearest[v as usize * width + u as usize];
+            if candidate != NOWHERE && distance(x, y, candidate) < least {
+                (best, least) = (candidate, distance(x, y, candidate));
+            }
+        }
+        nearest[at] = best;
+    };
+    for y in 0..height {
+        (0..width).for_each(|x| improve(x, y, &[(-1, 0), (0, -1), (-1, -1), (1, -1)]));
+        (0..width).rev().for_each(|x| improve(x, y, &[(1, 0)]));
+    }
+    for y in (0..height).rev() {
+        (0..width).rev().for_each(|x| improve(x, y, &[(1, 0), (0, 1), (1, 1), (-1, 1)]));
+        (0..width).for_each(|x| improve(x, y, &[(-1, 0)]));
+    }
+    Some(nearest)
+}
+
+/// Colours of the background, smooth and everywhere.
+struct Field {
+    /// Pixels a cell is wide and high.
+    cell: usize,
+    columns: usize,
+    /// `[rows * columns]` red, green, blue, 0..255.
+    colours: Vec<[f32; 3]>,
+}
+
+impl Field {
+    fn new(photo: &RgbImage, cell: usize, is_background: impl Fn(usize, usize) -> bool + Sync) -> Self {
+        let (width, height) = (photo.width() as usize, photo.height() as usize);
+        let (columns, rows) = (width.div_ceil(cell), height.div_ceil(cell));
+        let of_cell = |i: usize| {
+            let (left, top) = (i % columns * cell, i / columns * cell);
+            let mut sum = [0.0_f32; 4];
+            for y in top..(top + cell).min(height) {
+                for x in left..(left + cell).min(width) {
+                    if is_background(x, y) {
+                        let colour = photo.get_pixel(x as u32, y as u32).0;
+                        (0..3).for_each(|c| sum[c] += f32::from(colour[c]));
+                        sum[3] += 1.0;
+                    }
+                }
+            }
+            // A few pixels are no colour of a cell yet.
+            let share = (sum[3] / (cell * cell) as f32 * 4.0).min(1.0);
+            let [r, g, b] = [sum[0], sum[1], sum[2]].map(|value| value * share / sum[3].max(1.0));
+            [r, g, b, share]
+        };
+        let cells: Vec<[f32; 4]> = (0..columns * rows).into_par_iter().map(of_cell).collect();
+        Self { cell, columns, colours: spread(&cells, columns) }
+    }
+
+    /// At a position in pixels, interpolated between the middles of cells.
+    fn at(&self, x: f32, y: f32) -> [f32; 3] {
+        let rows = self.colours.len() / self.columns;
+        let place = |at: f32, cells: usize| {
+            let at = (at / self.cell as f32 - 0.5).clamp(0.0, (cells - 1) as f32);
+            (at as usize, (at as usize + 1).min(cells - 1), at.fract())
+        };
+        let ((left, right, across), (above, below, down)) = (place(x, self.columns), place(y, rows));
+        let colour = |column: usize, row: usize| self.colours[row * self.columns + column];
+        let mix =
+            |a: [f32; 3], b: [f32; 3], share: f32| std::array::from_fn(|c| a[c] + (b[c] - a[c]) * share);
+        let upper: [f32; 3] = mix(colour(left, above), colour(right, above), across);
+        let lower: [f32; 3] = mix(colour(left, below), colour(right, below), across);
+        mix(upper, lower, down)
+    }
+}
+
+/// Push-pull: cells' colours times what is known of them, and that share; cells of which nothing is known get colours of
+/// larger cells.
+fn spread(cells: &[[f32; 4]], columns: usize) -> Vec<[f32; 3]> {
+    let rows = cells.len() / columns;
+    let coarser = if cells.len() == 1 {
+        None
+    } else {
+        let (half_columns, half_rows) = (columns.div_ceil(2), rows.div_ceil(2));
+        let pushed: Vec<[f32; 4]> = (0..half_columns * half_rows)
+            .map(|i| {
+                let mut sum = [0.0; 4];
+                for (dx, dy) in [(0, 0), (1, 0), (0, 1), (1, 1)] {
+                    let (x, y) = (2 * (i % half_columns) + dx, 2 * (i / half_columns) + dy);
+                    if x < columns && y < rows {
+                        sum.iter_mut().zip(cells[y * columns + x]).for_each(|(sum, value)| *sum += value);
+                    }
+                }
+                let most = sum[3].max(1.0);
+                sum.map(|value| value / most)
+            })
+            .collect();
+        Some(Field { cell: 2, columns: half_columns, colours: spread(&pushed, half_columns) })
+    };
+    let fill = |(i, &[r, g, b, share]): (usize, &[f32; 4])| match &coarser {
+        Some(field) if share < 1.0 => {
+            let coarse = field.at((i % columns) as f32 + 0.5, (i / columns) as f32 + 0.5);
+            std::array::from_fn(|c| [r, g, b][c] + coarse[c] * (1.0 - share))
+        }
+        Some(_) => [r, g, b],
+        None => [r, g, b].map(|value| value / share.max(f32::MIN_POSITIVE)),
+    };
+    cells.iter().enumerate().map(fill).collect()
+}
