@@ -74,14 +74,16 @@ mod tests {
     #[test]
     fn alpha_is_judged_by_what_is_around_the_face() {
         let head = |x: u32, y: u32| (x as f32 - 150.0).hypot(y as f32 - 150.0) < 90.0;
-        let cases: [(&str, fn(bool) -> u8, MatteVerdict); 4] = [
-            ("a head", |inside| if inside { 255 } else { 0 }, MatteVerdict::Good),
-            ("everything", |_| 255, MatteVerdict::Everything),
-            ("nothing", |_| 0, MatteVerdict::NoHead),
-            ("neither", |inside| if inside { 255 } else { 128 }, MatteVerdict::Uncertain),
+        // Alpha inside the head and outside.
+        let cases = [
+            ("a head", [255, 0], MatteVerdict::Good),
+            ("everything", [255, 255], MatteVerdict::Everything),
+            ("nothing", [0, 0], MatteVerdict::NoHead),
+            ("neither", [255, 128], MatteVerdict::Uncertain),
         ];
-        for (name, alpha, expected) in cases {
-            let alpha = GrayImage::from_fn(300, 300, |x, y| Luma([alpha(head(x, y))]));
+        for (name, [inside, outside], expected) in cases {
+            let alpha =
+                GrayImage::from_fn(300, 300, |x, y| Luma([if head(x, y) { inside } else { outside }]));
             let matte = Matte::of_alpha(alpha).judged(&face());
             assert_eq!(matte.verdict, expected, "{name}");
             assert_eq!(matte.is_usable(), expected == MatteVerdict::Good, "{name}");

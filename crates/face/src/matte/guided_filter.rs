@@ -185,7 +185,7 @@ mod tests {
     #[test]
     fn a_constant_mask_stays_constant_at_every_edge() {
         let guide = RgbImage::from_fn(30, 210, |x, y| Rgb([(x * 8) as u8, y as u8, (x * y % 251) as u8]));
-        for value in filtered(&guide, &[0.75; 30 * 210], 8, 1e-3) {
+        for value in filtered(&guide, &vec![0.75; 30 * 210], 8, 1e-3) {
             assert!((value - 0.75).abs() < 1e-3, "{value}");
         }
     }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use nalgebra::Vector2;
+use nalgebra::{Vector2, Vector3};
 use serde::Serialize;
 
 use crate::Landmarks;
@@ -106,7 +106,7 @@ pub(super) fn share_of_face(
     size: (u32, u32),
     alpha: impl Fn(Vector2<f32>) -> f32,
 ) -> f32 {
-    let mesh = landmarks.points[..MESH_POINTS].iter().map(|point| point.xy());
+    let mesh = landmarks.points[..MESH_POINTS].iter().map(Vector3::xy);
     let (sum, count) = mesh
         .filter(|&at| inside(at, size))
         .fold((0.0, 0.0_f32), |(sum, count), at| (sum + alpha(at), count + 1.0));
