@@ -130,24 +130,25 @@ fn an_avatar_needs_no_network() {
 }
 
 /// A person on the right half of a picture.
-fn matte(width: u32, height: u32) -> Option<Arc<Matte>> {
+fn matte(width: u32, height: u32) -> Arc<Matte> {
     let alpha = GrayImage::from_fn(width, height, |x, _| image::Luma([if x < width / 2 { 0 } else { 255 }]));
-    Some(Arc::new(Matte::of_alpha(alpha)))
+    Arc::new(Matte::of_alpha(alpha))
 }
 
 #[test]
 fn the_matte_is_kept_and_need_not_be_there() {
     let scratch = Scratch::new();
-    let bytes = scratch.written(Avatar { matte: matte(200, 200), ..avatar(None) });
+    let bytes = scratch.written(Avatar { matte: Some(matte(200, 200)), ..avatar(None) });
     let read = AvatarFile::read(&scratch.path()).expect("read");
-    assert_eq!(read.avatar.matte, matte(200, 200));
+    assert_eq!(read.avatar.matte, Some(matte(200, 200)));
     // A large photo's matte is made smaller with it.
     let photo = Arc::new(RgbImage::new(3840, 1000));
-    let large = AvatarFile::new(Avatar { photo, matte: matte(3840, 1000), ..avatar(None) }, declaration());
+    let large =
+        AvatarFile::new(Avatar { photo, matte: Some(matte(3840, 1000)), ..avatar(None) }, declaration());
     assert_eq!(large.avatar.matte.expect("a matte").alpha.dimensions(), (1920, 500));
     // Files of older programs have none.
     scratch.written(avatar(None));
-    assert_eq!(AvatarFile::read(&scratch.path()).expect("read").avatar.matte, None);
+    assert!(AvatarFile::read(&scratch.path()).expect("read").avatar.matte.is_none());
 
     let damaged = changed(&bytes, |_, data| data.get_mut("matte").expect("a matte")[40] ^= 1);
     assert!(refusal(&damaged).contains("`matte` does not have the checksum"));
@@ -157,7 +158,7 @@ fn the_matte_is_kept_and_need_not_be_there() {
 fn a_matte_of_another_size_is_refused() {
     let scratch = Scratch::new();
     let mut file = AvatarFile::new(avatar(None), declaration());
-    file.avatar.matte = matte(20_000, 10);
+    file.avatar.matte = Some(matte(20_000, 10));
     file.write(&scratch.path()).expect("written");
     let bytes = std::fs::read(scratch.path()).expect("just written");
     let message = refusal(&bytes);
