@@ -51,8 +51,10 @@ impl LinearFunctions {
         let upper = y as usize;
         let lower = (upper + 1).min(self.height - 1);
         let down = y - upper as f32;
-        let row = |y: usize| self.values[y * self.width * VALUES..][..self.width * VALUES].as_chunks::<VALUES>().0;
-        let between = |(a, b): (&[f32; VALUES], &[f32; VALUES])| std::array::from_fn(|i| a[i] + (b[i] - a[i]) * down);
+        let row =
+            |y: usize| self.values[y * self.width * VALUES..][..self.width * VALUES].as_chunks::<VALUES>().0;
+        let between =
+            |(a, b): (&[f32; VALUES], &[f32; VALUES])| std::array::from_fn(|i| a[i] + (b[i] - a[i]) * down);
         row(upper).iter().zip(row(lower)).map(between).collect()
     }
 }
@@ -183,7 +185,7 @@ mod tests {
     #[test]
     fn a_constant_mask_stays_constant_at_every_edge() {
         let guide = RgbImage::from_fn(30, 210, |x, y| Rgb([(x * 8) as u8, y as u8, (x * y % 251) as u8]));
-        for value in filtered(&guide, &[0.75; 30 * 210], 8, 1e-3) {
+        for value in filtered(&guide, &vec![0.75; 30 * 210], 8, 1e-3) {
             assert!((value - 0.75).abs() < 1e-3, "{value}");
         }
     }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use nalgebra::Vector2;
+use nalgebra::{Vector2, Vector3};
 use serde::Serialize;
 
 use crate::Landmarks;
@@ -43,8 +43,9 @@ const MIDDLING: std::ops::Range<f32> = 0.2..0.8;
 const LEAST_FACE: f32 = 0.8;
 /// Least share of the square that is background.
 const LEAST_BACKGROUND: f32 = 0.03;
-/// Greatest share of the square that is neither.
-const MOST_MIDDLING: f32 = 0.2;
+/// Greatest share of the square that is neither. Photographs have 0.01 to 0.06, Van Gogh's self-portrait 0.08; Velazquez's dark
+/// hair before a dark ground, whose edge nobody sees, has 0.11.
+const MOST_MIDDLING: f32 = 0.1;
 
 /// What a matte is good for whose value at a position is `alpha`, 0..1, in a photo of `size`.
 pub(super) fn judge(
@@ -64,7 +65,6 @@ pub(super) fn judge(
     }
 }
 
-#[derive(Debug)]
 struct Measures {
     /// Share of the face that is person.
     face: f32,
@@ -106,7 +106,7 @@ pub(super) fn share_of_face(
     size: (u32, u32),
     alpha: impl Fn(Vector2<f32>) -> f32,
 ) -> f32 {
-    let mesh = landmarks.points[..MESH_POINTS].iter().map(|point| point.xy());
+    let mesh = landmarks.points[..MESH_POINTS].iter().map(Vector3::xy);
     let (sum, count) = mesh
         .filter(|&at| inside(at, size))
         .fold((0.0, 0.0_f32), |(sum, count), at| (sum + alpha(at), count + 1.0));
