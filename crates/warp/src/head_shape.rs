@@ -24,6 +24,7 @@ const BEYOND: f32 = 0.002;
 const PERSON: u8 = 128;
 
 /// The head's own axes in the photo.
+#[derive(Clone, Debug)]
 pub(crate) struct HeadFrame {
     centre: Vector2<f32>,
     right: Vector2<f32>,
@@ -78,14 +79,14 @@ pub(crate) struct HeadShape {
     pub(crate) reach: f32,
     /// From the chin to the shoulders, face widths.
     pub(crate) neck: f32,
-    /// Whether the photo's left, right, top and bottom border cut the head.
-    pub(crate) cut: [bool; 4],
+    /// Of a head that the photo's border cuts at the top or the sides, the radius at which it is made up to end.
+    pub(crate) cap: Option<f32>,
 }
 
 impl HeadShape {
     /// Of a head of which only the face is known.
     pub(crate) fn unknown() -> Self {
-        Self { reach: 1.0, neck: NECK, cut: [true; 4] }
+        Self { reach: 1.0, neck: NECK, cap: None }
     }
 
     /// Of the head in `matte`, a person's.
@@ -95,7 +96,7 @@ impl HeadShape {
         const STEP: usize = 2;
         let mut radii = [0_u32; BINS];
         let mut widths = [(f32::MAX, f32::MIN); BINS];
-        let mut cut = [false, false, false, true];
+        let mut cap: Option<f32> = None;
         let (width, height) = matte.dimensions();
         for y in (0..height).step_by(STEP) {
             for x in (0..width).step_by(STEP).filter(|&x| matte.get_pixel(x, y).0[0] >= PERSON) {
@@ -104,9 +105,9 @@ impl HeadShape {
                 let radius = HeadFrame::radius(place);
                 if below <= 0.0 && radius <= LARGEST {
                     radii[((radius / LARGEST * BINS as f32) as usize).min(BINS - 1)] += 1;
-                    cut[0] |= x < STEP as u32;
-                    cut[1] |= x + STEP as u32 >= width;
-                    cut[2] |= y < STEP as u32;
+                    if x < STEP as u32 || x + STEP as u32 >= width || y < STEP as u32 {
+                        cap = Some(cap.unwrap_or(1.0).max(radius));
+                    }
                 } else if below > 0.0
                     && below < NECK
                     && let Some((low, high)) = widths.get_mut((below / NECK * BINS as f32) as usize)
@@ -123,9 +124,10 @@ impl HeadShape {
             enough
         });
         let reach = outermost.map_or(1.0, |bin| (bin + 1) as f32 * LARGEST / BINS as f32);
+        let reach = reach.max(cap.unwrap_or(1.0));
         let shoulders = widths.iter().position(|(low, high)| high - low > SHOULDERS);
         let neck = shoulders.map_or(NECK, |bin| bin as f32 * NECK / BINS as f32);
-        Self { reach: reach.clamp(1.0, LARGEST), neck: neck.max(SHORTEST_NECK), cut }
+        Self { reach: reach.clamp(1.0, LARGEST), neck: neck.max(SHORTEST_NECK), cap }
     }
 }
 
@@ -163,7 +165,7 @@ mod tests {
             let shape = HeadShape::of(&matte(&frame, radius, neck), &frame);
             assert!((shape.reach - radius).abs() < 0.06, "{shape:?}");
             assert!((shape.neck - neck).abs() < 0.05, "{shape:?}");
-            assert_eq!(shape.cut, [false, false, false, true]);
+            assert_eq!(shape.cap, None);
         }
     }
 
@@ -177,15 +179,12 @@ mod tests {
     }
 
     #[test]
-    fn borders_that_cut_the_head_are_known() {
+    fn a_head_that_the_border_cuts_gets_a_cap_that_meets_its_outline() {
         let frame = frame();
-        let mut all = matte(&frame, 1.2, 0.5);
-        for y in 0..250 {
-            all.put_pixel(250, y, Luma([255]));
-        }
-        assert_eq!(
-            HeadShape::of(&all, &frame).cut[2],
-            HeadFrame::radius(frame.place(Vector2::new(250.0, 0.0))) <= LARGEST
-        );
+        let whole = matte(&frame, 1.2, 0.5);
+        let cut = image::imageops::crop_imm(&whole, 0, 180, 500, 320).to_image();
+        let moved = HeadFrame { centre: frame.centre - Vector2::new(0.0, 180.0), ..frame };
+        let cap = HeadShape::of(&cut, &moved).cap.unwrap_or_default();
+        assert!((cap - 1.2).abs() < 0.05, "{cap}");
     }
 }

@@ -164,7 +164,7 @@ impl MeshRenderer {
         }
         let stage = match self.stage.take() {
             Some(stage) if stage.view == *view => stage,
-            _ => Stage::new(&self.photo, self.layers.as_ref(), self.background, self.mesh.region(), view),
+            _ => Stage::new(&self.photo, self.layers.as_ref(), self.background, &self.mesh, view),
         };
         if out.dimensions() != (view.width as u32, view.height as u32) {
             *out = RgbImage::new(view.width as u32, view.height as u32);

@@ -12,6 +12,8 @@ use rayon::prelude::*;
 const COLOURED: f32 = 0.03;
 /// Cells of the smooth field, per face width.
 const CELLS: f32 = 14.0;
+/// Ways to the background are averaged over twice this, face widths.
+const SMOOTH: f32 = 0.08;
 /// From this share of person on, a pixel of the plate is filled in full.
 const FILLED: f32 = 0.15;
 
@@ -22,6 +24,7 @@ pub(crate) fn plate(photo: &RgbImage, alpha: &GrayImage, face_width: f32) -> Rgb
     let nearest = nearest_background(alpha, (COLOURED * face_width).max(1.0));
     let Some(nearest) = nearest else { return photo.clone() };
     let is_background = |x: usize, y: usize| nearest[y * width + x] == [x as u16, y as u16];
+    let ways = smooth_ways(&nearest, width, (SMOOTH * face_width) as usize);
     let cell = ((face_width / CELLS).round() as usize).max(2);
     let field = Field::new(photo, cell, is_background);
     let mut plate = photo.clone();
@@ -31,13 +34,13 @@ pub(crate) fn plate(photo: &RgbImage, alpha: &GrayImage, face_width: f32) -> Rgb
             if alpha == 0 {
                 continue;
             }
-            let [edge_x, edge_y] = nearest[y * width + x].map(i64::from);
-            let mirrored = |edge: i64, own: usize, side: usize| {
+            let way = ways[y * width + x];
+            let mirrored = |way: f32, own: usize, side: usize| {
                 // Reflected at the borders, too: `clamp` would draw the border out into stripes.
-                let at = (2 * edge - own as i64).rem_euclid(2 * side as i64);
+                let at = (own as i64 + (2.0 * way).round() as i64).rem_euclid(2 * side as i64);
                 at.min(2 * side as i64 - 1 - at) as usize
             };
-            let (u, v) = (mirrored(edge_x, x, width), mirrored(edge_y, y, height));
+            let (u, v) = (mirrored(way[0], x, width), mirrored(way[1], y, height));
             let [u, v] = nearest[v * width + u].map(u32::from);
             let seen = photo.get_pixel(u, v).0;
             let (there, here) =
@@ -63,6 +66,49 @@ fn nearest_background(alpha: &GrayImage, clearance: f32) -> Option<Vec<[u16; 2]>
         Some([u, v]) => distance(i % width, i / width, [u, v]) > clearance * clearance,
     };
     nearest(width, height, is_clear)
+}
+
+/// From each pixel to the nearest of the background, averaged over squares of twice `reach` pixels: the outline of hair is
+/// ragged, and its mirror image would be.
+fn smooth_ways(nearest: &[[u16; 2]], width: usize, reach: usize) -> Vec<[f32; 2]> {
+    let own = |i: usize| {
+        let [u, v] = nearest[i];
+        [f32::from(u) - (i % width) as f32, f32::from(v) - (i / width) as f32]
+    };
+    let ways: Vec<_> = (0..nearest.len()).map(own).collect();
+    let height = nearest.len() / width;
+    let down: Vec<_> = averaged(&ways, height, width, reach);
+    averaged(&down, width, height, reach)
+}
+
+/// The transpose of `[columns * rows]` values, row by row `columns` of them, each the mean of the `2 reach + 1` around it in its
+/// column.
+fn averaged(values: &[[f32; 2]], rows: usize, columns: usize, reach: usize) -> Vec<[f32; 2]> {
+    let mut means = vec![[0.0; 2]; values.len()];
+    means.par_chunks_exact_mut(rows).enumerate().for_each(|(column, means)| {
+        let value = |row: usize| values[row * columns + column];
+        let mut sum = [0.0_f32; 2];
+        let mut add = |row: usize, sign: f32| {
+            let value = value(row);
+            sum = [sum[0] + sign * value[0], sum[1] + sign * value[1]];
+            sum
+        };
+        (0..reach.min(rows)).for_each(|row| {
+            add(row, 1.0);
+        });
+        for (row, mean) in means.iter_mut().enumerate() {
+            let mut total = add(0, 0.0);
+            if row + reach < rows {
+                total = add(row + reach, 1.0);
+            }
+            if row > reach {
+                total = add(row - reach - 1, -1.0);
+            }
+            let count = (row + reach).min(rows - 1) - row.saturating_sub(reach) + 1;
+            *mean = total.map(|value| value / count as f32);
+        }
+    });
+    means
 }
 
 fn distance(x: usize, y: usize, [u, v]: [u16; 2]) -> f32 {

@@ -147,6 +147,16 @@ impl SourceMesh {
         self.region
     }
 
+    /// The corners of the box that frames may show something of, photo pixels.
+    pub(crate) fn extent(&self) -> (Vector2<f32>, Vector2<f32>) {
+        self.surround.extent()
+    }
+
+    /// How much of what the photo shows mirrored at its border there is at a place beyond it, 0..1.
+    pub(crate) fn beyond(&self, place: Vector2<f32>) -> f32 {
+        self.surround.beyond(place)
+    }
+
     /// The photo's own mouth opening.
     pub fn mouth(&self) -> &Aperture {
         &self.mouth

@@ -34,16 +34,27 @@ const CONTROLS: usize = 72;
 const FADE: f32 = 0.65;
 /// Support of the oval's basis functions: as far as keeps them within the fade.
 const SUPPORT: f32 = 0.75;
-/// Along a border of the photo that cuts the head nothing may cross it: the motion across it fades over this length.
+/// Along a border of the photo nothing may cross it: the motion across it fades over this length.
 const MARGIN: f32 = 0.35;
+/// A neck is at least this many times as long as its chin moves.
+const UNFOLDED: f32 = 1.9;
+/// How soft the outline of a made-up head is, as a radius.
+const CAP_EDGE: f32 = 0.05;
+/// The control at the chin: the oval begins at the forehead.
+const CHIN: usize = CONTROLS / 2;
 
 #[derive(Clone, Debug)]
 pub(crate) struct Surround {
     region: MotionRegion,
+    /// Width and height of a cell, photo pixels.
+    cell: Vector2<f32>,
+    head: Head,
     /// `[4225]` node positions, photo pixels.
     nodes: Vec<Vector2<f32>>,
-    /// `[4225]` `w` of the nodes.
+    /// `[4225]` `w` of the nodes, but for what the neck takes of it.
     weight: Vec<f32>,
+    /// `[4225]` how far each node lies below the chin, face widths.
+    below_chin: Vec<f32>,
     /// `[4225]` how freely each node may move along x and y.
     freedom: Vec<Vector2<f32>>,
     /// `[72]` where the photo shows the outline of the face, photo pixels, and its `w`.
@@ -65,31 +76,27 @@ impl Surround {
     ) -> Self {
         let frame = HeadFrame::new(landmarks, pose);
         let shape = matte.map_or_else(HeadShape::unknown, |matte| HeadShape::of(matte, &frame));
-        let head = Head { frame, shape };
-        let region = head.region(photo_size);
-        let corner = Vector2::new(region.left as f32, region.top as f32);
-        let step = Vector2::new(region.width as f32, region.height as f32) / CELLS as f32;
+        let head = Head { frame, shape, has_matte: matte.is_some() };
+        let photo = Vector2::new(photo_size.0 as f32, photo_size.1 as f32);
+        let (corner, end) = head.extent(photo);
+        let cell = (end - corner) / CELLS as f32;
+        let region = region(corner, end, photo_size);
         let nodes: Vec<_> = (0..NODES * NODES)
-            .map(|i| corner + Vector2::new((i % NODES) as f32, (i / NODES) as f32).component_mul(&step))
+            .map(|i| corner + Vector2::new((i % NODES) as f32, (i / NODES) as f32).component_mul(&cell))
             .collect();
         let edges: Vec<_> = outline::edges(landmarks).collect();
         let (controls, hidden): (Vec<_>, Vec<_>) = outline_points(landmarks, &edges, pose)
             .map(|(oval, place)| (oval + place.outwards * place.depth, place.depth))
-            .map(|(p, hidden)| ((p, head.weight(p)), hidden))
+            .map(|(p, hidden)| ((p, head.weight(p) * head.down(head.below_chin(p), 0.0)), hidden))
             .unzip();
-        let mut basis = basis(&nodes, &controls, SUPPORT * head.frame.face_width);
-        // The jaw moves the neck, not the shoulders. Networks learned from warps that know no matte, and drag these.
-        if matte.is_some() {
-            for (row, node) in basis.as_chunks_mut::<CONTROLS>().0.iter_mut().zip(&nodes) {
-                let down = head.down(head.frame.place(*node).y);
-                row.iter_mut().for_each(|share| *share *= down);
-            }
-        }
-        let photo = Vector2::new(photo_size.0 as f32, photo_size.1 as f32);
+        let basis = basis(&nodes, &controls, SUPPORT * head.frame.face_width);
         let freedom = nodes.iter().map(|&node| head.freedom(node, photo)).collect();
         Self {
             region,
+            cell,
             weight: nodes.iter().map(|&p| head.weight(p)).collect(),
+            below_chin: nodes.iter().map(|&p| head.below_chin(p)).collect(),
+            head,
             nodes,
             freedom,
             controls,
@@ -101,6 +108,19 @@ impl Surround {
 
     pub(crate) fn region(&self) -> MotionRegion {
         self.region
+    }
+
+    /// The corners of the box that frames may show something of, photo pixels: beyond the photo where its border cuts the head.
+    pub(crate) fn extent(&self) -> (Vector2<f32>, Vector2<f32>) {
+        let last = NODES * NODES - 1;
+        (self.nodes[0], self.nodes[last])
+    }
+
+    /// How much of what the photo shows mirrored at its border there is beyond it, 0..1: a head ends.
+    pub(crate) fn beyond(&self, p: Vector2<f32>) -> f32 {
+        let Some(cap) = self.head.shape.cap else { return 1.0 };
+        let radius = HeadFrame::radius(self.head.frame.place(p));
+        1.0 - smoothstep(((radius - cap) / CAP_EDGE + 0.5).clamp(0.0, 1.0))
     }
 
     /// The output pixels whose centres lie in the region.
@@ -135,10 +155,21 @@ impl Surround {
             let residual = (to - from) - weight * skull.displacement(from);
             (residuals.x[k], residuals.y[k]) = (residual.x, residual.y);
         }
+        // A neck that is pressed together must not fold.
+        let chin = self.controls[CHIN].0;
+        let pressed = if self.head.has_matte {
+            // Shoulders rest: the jaw's motion ends with the neck, too.
+            let way = driving.xy(MESH.oval[CHIN / 2]) - chin;
+            way.norm() / self.head.frame.face_width
+        } else {
+            0.0
+        };
         out.clear();
         for (i, (&node, row)) in self.nodes.iter().zip(self.basis.as_chunks::<CONTROLS>().0).enumerate() {
             let oval = residuals.mixed(row);
-            let moved = (self.weight[i] * skull.displacement(node) + oval).component_mul(&self.freedom[i]);
+            let down = self.head.down(self.below_chin[i], pressed);
+            let oval = if self.head.has_matte { oval * down } else { oval };
+            let moved = (self.weight[i] * down * skull.displacement(node) + oval).component_mul(&self.freedom[i]);
             out.push(Vertex {
                 position: view.to_output(node + moved),
                 displacement: -moved,
@@ -152,8 +183,7 @@ impl Surround {
     /// Validity of the nodes: photo area per driven area of the cells around them.
     fn rate(&self, view: &View, out: &mut [Vertex]) {
         let scale = view.scale();
-        let cell = self.region.width as f32 * self.region.height as f32 / (CELLS * CELLS) as f32;
-        let cell = cell / (scale.x * scale.y);
+        let cell = self.cell.x * self.cell.y / (scale.x * scale.y);
         for row in 0..NODES {
             for column in 0..NODES {
                 let (left, right) = (column.saturating_sub(1), (column + 1).min(CELLS));
@@ -256,45 +286,56 @@ fn basis(nodes: &[Vector2<f32>], controls: &[(Vector2<f32>, f32)], support: f32)
     basis
 }
 
+/// The box between these corners as far as it lies in a photo of this size.
+fn region(corner: Vector2<f32>, end: Vector2<f32>, photo_size: (u32, u32)) -> MotionRegion {
+    let within = |value: f32, size: u32| value.clamp(0.0, size as f32) as u32;
+    let [left, top] = [within(corner.x.floor(), photo_size.0), within(corner.y.floor(), photo_size.1)];
+    let [right, bottom] = [within(end.x.ceil(), photo_size.0), within(end.y.ceil(), photo_size.1)];
+    MotionRegion { left, top, width: right - left, height: bottom - top }
+}
+
 /// A head in its photo and how far it moves what.
+#[derive(Clone, Debug)]
 struct Head {
     frame: HeadFrame,
     shape: HeadShape,
+    has_matte: bool,
 }
 
 impl Head {
-    /// How much of the head's motion a point of the photo takes part in.
+    /// How much of the head's motion a point of the photo takes part in, but for what the neck takes of it.
     fn weight(&self, p: Vector2<f32>) -> f32 {
-        let place = self.frame.place(p);
-        let beyond = HeadFrame::radius(place) - self.shape.reach;
-        let outwards = 1.0 - smoothstep((beyond / FADE).clamp(0.0, 1.0));
-        outwards * self.down(place.y)
+        let beyond = HeadFrame::radius(self.frame.place(p)) - self.shape.reach;
+        1.0 - smoothstep((beyond / FADE).clamp(0.0, 1.0))
     }
 
-    /// How much the neck does of what the head does, at a height in face widths.
-    fn down(&self, y: f32) -> f32 {
-        1.0 - smoothstep(((self.frame.chin - y) / self.shape.neck).clamp(0.0, 1.0))
+    fn below_chin(&self, p: Vector2<f32>) -> f32 {
+        self.frame.chin - self.frame.place(p).y
+    }
+
+    /// How much the neck does of what the head does, so far below the chin, where that moves by `pressed`; all in face widths.
+    fn down(&self, below_chin: f32, pressed: f32) -> f32 {
+        let neck = self.shape.neck.max(UNFOLDED * pressed);
+        1.0 - smoothstep((below_chin / neck).clamp(0.0, 1.0))
     }
 
     /// How freely a point may move along x and y in a photo of this size.
     fn freedom(&self, p: Vector2<f32>, photo: Vector2<f32>) -> Vector2<f32> {
-        let [left, right, top, bottom] = self.shape.cut;
-        let margin = |distance: f32, cut: bool| {
-            let share = distance / (MARGIN * self.frame.face_width);
-            if cut { smoothstep(share.clamp(0.0, 1.0)) } else { 1.0 }
-        };
         let far = photo - p;
-        Vector2::new(margin(p.x, left).min(margin(far.x, right)), margin(p.y, top).min(margin(far.y, bottom)))
+        // With a matte there is a background behind the head, and a head that the border cuts is made up beyond.
+        let margin = if self.has_matte { Vector2::new(f32::MAX, far.y) } else { p.inf(&far) };
+        margin.map(|distance| smoothstep((distance / (MARGIN * self.frame.face_width)).clamp(0.0, 1.0)))
     }
 
-    /// The box around everything that can move, within the photo.
-    fn region(&self, photo_size: (u32, u32)) -> MotionRegion {
+    /// The corners of the box around everything that can move, in a photo of this size or, where its border cuts the head,
+    /// beyond.
+    fn extent(&self, photo: Vector2<f32>) -> (Vector2<f32>, Vector2<f32>) {
         let (centre, reach) = self.frame.ellipse(self.shape.reach + FADE);
-        let within = |value: f32, size: u32| value.clamp(0.0, size as f32) as u32;
-        let left = within((centre.x - reach.x).floor(), photo_size.0);
-        let right = within((centre.x + reach.x).ceil(), photo_size.0);
-        let top = within((centre.y - reach.y).floor(), photo_size.1);
-        let bottom = within((centre.y + reach.y).ceil(), photo_size.1);
-        MotionRegion { left, top, width: right - left, height: bottom - top }
+        let (low, high) = (centre - reach, centre + reach);
+        let zero = Vector2::zeros();
+        if self.shape.cap.is_none() {
+            return (low.sup(&zero).inf(&photo), high.inf(&photo).sup(&zero));
+        }
+        (Vector2::new(low.x, low.y.min(photo.y)), Vector2::new(high.x, high.y.clamp(0.0, photo.y)))
     }
 }

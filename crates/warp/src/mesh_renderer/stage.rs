@@ -6,7 +6,8 @@ use nalgebra::Vector2;
 use super::texture::{Grid, Texture, resample, resample_grey};
 use crate::background::Background;
 use crate::layers::Layers;
-use crate::view::{MotionRegion, View};
+use crate::source_mesh::SourceMesh;
+use crate::view::View;
 
 /// A blurred background's sigma over the shorter side of the view.
 const BLUR: f32 = 0.02;
@@ -39,9 +40,10 @@ impl Stage {
         photo: &RgbImage,
         layers: Option<&Layers>,
         background: Background,
-        region: MotionRegion,
+        mesh: &SourceMesh,
         view: &View,
     ) -> Self {
+        let region = mesh.region();
         let (left, top) = (region.left as f32, region.top as f32);
         let from = view.to_output(Vector2::new(left, top));
         let to = view.to_output(Vector2::new(left + region.width as f32, top + region.height as f32));
@@ -59,12 +61,14 @@ impl Stage {
             width,
             height,
         };
-        let (left, top) = (from.x.floor() as i64, from.y.floor() as i64);
+        let (corner, end) = mesh.extent();
+        let (corner, end) = (view.to_output(corner), view.to_output(end));
+        let (left, top) = (corner.x.floor() as i64, corner.y.floor() as i64);
         let grid = Grid {
             left,
             top,
-            width: (to.x.ceil() as i64 - left).max(1) as usize,
-            height: (to.y.ceil() as i64 - top).max(1) as usize,
+            width: (end.x.ceil() as i64 - left).max(1) as usize,
+            height: (end.y.ceil() as i64 - top).max(1) as usize,
         };
         let whole = Grid { left: 0, top: 0, width: view.width, height: view.height };
         let is_photo = *view == View::whole(photo.width(), photo.height());
@@ -90,7 +94,7 @@ impl Stage {
                     window.0 as i64,
                     window.1 as i64,
                 );
-                (Some(still), Some(alpha), Texture::of_person(photo, layers, view, grid))
+                (Some(still), Some(alpha), Texture::of_person(photo, layers, view, grid, |place| mesh.beyond(place)))
             }
         };
         Self { view: *view, still, alpha, texture, window, window_view }

@@ -140,8 +140,16 @@ impl Texture {
         Self { grid, texels }
     }
 
-    /// The person of `layers` at the output pixels of `grid`. Laid over the plate, it is `photo` again.
-    pub(super) fn of_person(photo: &RgbImage, layers: &Layers, view: &View, grid: Grid) -> Self {
+    /// The person of `layers` at the output pixels of `grid`. Laid over the plate, it is `photo` again. Beyond the photo there is
+    /// what it shows mirrored at its border, `beyond` (of photo pixels, 0..1) of it.
+    pub(super) fn of_person(
+        photo: &RgbImage,
+        layers: &Layers,
+        view: &View,
+        grid: Grid,
+        beyond: impl Fn(Vector2<f32>) -> f32,
+    ) -> Self {
+        let size = Vector2::new(photo.width() as f32, photo.height() as f32);
         let [photo, plate] = [photo, &layers.plate].map(|picture| resample(picture, view, grid.padded()));
         let alpha = resample_grey(&layers.alpha, view, grid.padded());
         let texel = |((photo, plate), alpha): ((&image::Rgb<u8>, &image::Rgb<u8>), &u8)| {
@@ -149,7 +157,26 @@ impl Texture {
             let own = |c: usize| f32::from(photo.0[c]) - through * f32::from(plate.0[c]);
             [own(0), own(1), own(2), f32::from(*alpha)]
         };
-        let texels = photo.pixels().zip(plate.pixels()).zip(alpha.iter()).map(texel).collect();
+        let mut texels: Vec<_> = photo.pixels().zip(plate.pixels()).zip(alpha.iter()).map(texel).collect();
+        let Grid { left, top, width, height } = grid.padded();
+        let (first, last) = (view.to_output(Vector2::zeros()), view.to_output(size));
+        let mirrored = |at: usize, origin: i64, low: f32, high: f32, most: usize| {
+            let middle = (origin + at as i64) as f32 + 0.5;
+            let inside = if middle < low { 2.0 * low - middle } else { 2.0 * high - middle };
+            ((inside.floor() as i64 - origin).max(0) as usize).min(most - 1)
+        };
+        for i in 0..texels.len() {
+            let (x, y) = (i % width, i / width);
+            let middle = Vector2::new((left + x as i64) as f32 + 0.5, (top + y as i64) as f32 + 0.5);
+            let outside = [middle.x < first.x || middle.x > last.x, middle.y < first.y || middle.y > last.y];
+            if outside == [false; 2] {
+                continue;
+            }
+            let u = if outside[0] { mirrored(x, left, first.x, last.x, width) } else { x };
+            let v = if outside[1] { mirrored(y, top, first.y, last.y, height) } else { y };
+            let share = beyond(view.to_photo(middle));
+            texels[i] = texels[v * width + u].map(|value| value * share);
+        }
         Self { grid, texels }
     }
 
