@@ -101,9 +101,9 @@ impl FoundMatte {
 
     fn print(&self) -> Result<(), Failure> {
         let moves = if self.usable { "" } else { "; head and background move as one" };
-        let held: String =
-            self.holds_faces.iter().map(|number| format!("; it holds face {number}, too")).collect();
-        print(format_args!("    matte: {}{moves}{held}", self.explanation))
+        print(format_args!("    matte: {}{moves}", self.explanation))?;
+        let mut held = self.holds_faces.iter();
+        held.try_for_each(|number| print(format_args!("    matte: it holds face {number}, too")))
     }
 }
 
