@@ -6,6 +6,10 @@ use nalgebra::{Vector2, Vector3};
 /// The head's centre in the canonical frame, centimetres: between the ears.
 const HEAD_CENTRE: Vector3<f32> = Vector3::new(0.0, 2.0, -4.0);
 
+/// What the outline of hair moves about, in the canonical frame, centimetres: of three depths the one that films of other people
+/// agree with best.
+const HAIR_CENTRE: Vector3<f32> = Vector3::new(0.0, 2.0, -7.0);
+
 /// How the outline of the skull moves from one pose to another: a similarity of the picture.
 pub(crate) struct SkullMotion {
     centre: Vector2<f32>,
@@ -17,13 +21,22 @@ pub(crate) struct SkullMotion {
 
 impl SkullMotion {
     pub(crate) fn new(from: &HeadPose, to: &HeadPose) -> Self {
-        let centre = head_centre(from);
+        Self::about(HEAD_CENTRE, from, to)
+    }
+
+    /// How the outline of the skull with its hair moves, where the matte shows it.
+    pub(crate) fn with_hair(from: &HeadPose, to: &HeadPose) -> Self {
+        Self::about(HAIR_CENTRE, from, to)
+    }
+
+    fn about(middle: Vector3<f32>, from: &HeadPose, to: &HeadPose) -> Self {
+        let [centre, centre_to] = [from, to].map(|pose| pose.from_canonical(middle).xy());
         let relative = to.rotation.matrix() * from.rotation.matrix().transpose();
         let angle = (relative.m21 - relative.m12).atan2(relative.m11 + relative.m22);
         let scale = to.scale / from.scale;
         Self {
             centre,
-            shift: head_centre(to) - centre,
+            shift: centre_to - centre,
             stretch: scale * angle.cos() - 1.0,
             turn: scale * angle.sin(),
         }

@@ -79,14 +79,16 @@ pub(crate) struct HeadShape {
     pub(crate) reach: f32,
     /// From the chin to the shoulders, face widths.
     pub(crate) neck: f32,
-    /// Of a head that the photo's border cuts at the top or the sides, the radius at which it is made up to end.
+    /// Whether the photo's left or right border cuts the head.
+    pub(crate) cut: [bool; 2],
+    /// Of a head that the photo's upper border cuts, the radius at which it is made up to end.
     pub(crate) cap: Option<f32>,
 }
 
 impl HeadShape {
     /// Of a head of which only the face is known.
     pub(crate) fn unknown() -> Self {
-        Self { reach: 1.0, neck: NECK, cap: None }
+        Self { reach: 1.0, neck: NECK, cut: [true; 2], cap: None }
     }
 
     /// Of the head in `matte`, a person's.
@@ -96,7 +98,7 @@ impl HeadShape {
         const STEP: usize = 2;
         let mut radii = [0_u32; BINS];
         let mut widths = [(f32::MAX, f32::MIN); BINS];
-        let mut cap: Option<f32> = None;
+        let (mut cut, mut cap) = ([false; 2], None::<f32>);
         let (width, height) = matte.dimensions();
         for y in (0..height).step_by(STEP) {
             for x in (0..width).step_by(STEP).filter(|&x| matte.get_pixel(x, y).0[0] >= PERSON) {
@@ -105,7 +107,9 @@ impl HeadShape {
                 let radius = HeadFrame::radius(place);
                 if below <= 0.0 && radius <= LARGEST {
                     radii[((radius / LARGEST * BINS as f32) as usize).min(BINS - 1)] += 1;
-                    if x < STEP as u32 || x + STEP as u32 >= width || y < STEP as u32 {
+                    cut[0] |= x < STEP as u32;
+                    cut[1] |= x + STEP as u32 >= width;
+                    if y < STEP as u32 {
                         cap = Some(cap.unwrap_or(1.0).max(radius));
                     }
                 } else if below > 0.0
@@ -127,7 +131,7 @@ impl HeadShape {
         let reach = reach.max(cap.unwrap_or(1.0));
         let shoulders = widths.iter().position(|(low, high)| high - low > SHOULDERS);
         let neck = shoulders.map_or(NECK, |bin| bin as f32 * NECK / BINS as f32);
-        Self { reach: reach.clamp(1.0, LARGEST), neck: neck.max(SHORTEST_NECK), cap }
+        Self { reach: reach.clamp(1.0, LARGEST), neck: neck.max(SHORTEST_NECK), cut, cap }
     }
 }
 
@@ -165,7 +169,7 @@ mod tests {
             let shape = HeadShape::of(&matte(&frame, radius, neck), &frame);
             assert!((shape.reach - radius).abs() < 0.06, "{shape:?}");
             assert!((shape.neck - neck).abs() < 0.05, "{shape:?}");
-            assert_eq!(shape.cap, None);
+            assert_eq!((shape.cut, shape.cap), ([false; 2], None));
         }
     }
 

@@ -11,9 +11,11 @@ use rayon::prelude::*;
 /// Background this close to the person, in face widths, may still be coloured by hair that the matte has missed.
 const COLOURED: f32 = 0.03;
 /// Cells of the smooth field, per face width.
-const CELLS: f32 = 14.0;
+const CELLS: f32 = 24.0;
 /// Ways to the background are averaged over twice this, face widths.
 const SMOOTH: f32 = 0.08;
+/// Detail stronger than this, levels, is an edge of something: its mirror image would be seen as one.
+const FAINT: f32 = 14.0;
 /// From this share of person on, a pixel of the plate is filled in full.
 const FILLED: f32 = 0.15;
 
@@ -47,7 +49,7 @@ pub(crate) fn plate(photo: &RgbImage, alpha: &GrayImage, face_width: f32) -> Rgb
                 (field.at(u as f32 + 0.5, v as f32 + 0.5), field.at(x as f32 + 0.5, y as f32 + 0.5));
             let share = (f32::from(alpha) / (255.0 * FILLED)).min(1.0);
             for (c, value) in pixel.iter_mut().enumerate() {
-                let filled = here[c] + f32::from(seen[c]) - there[c];
+                let filled = here[c] + FAINT * ((f32::from(seen[c]) - there[c]) / FAINT).tanh();
                 let own = f32::from(*value);
                 *value = (own + (filled - own) * share + 0.5).clamp(0.0, 255.0) as u8;
             }

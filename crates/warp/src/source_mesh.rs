@@ -152,9 +152,10 @@ impl SourceMesh {
         self.surround.extent()
     }
 
-    /// How much of what the photo shows mirrored at its border there is at a place beyond it, 0..1.
-    pub(crate) fn beyond(&self, place: Vector2<f32>) -> f32 {
-        self.surround.beyond(place)
+    /// Of a place above the photo, how far inside the photo what is seen there stands, photo pixels, and how much of it there is,
+    /// 0..1.
+    pub(crate) fn above(&self, place: Vector2<f32>) -> (f32, f32) {
+        self.surround.above(place)
     }
 
     /// The photo's own mouth opening.

@@ -34,10 +34,16 @@ const CONTROLS: usize = 72;
 const FADE: f32 = 0.65;
 /// Support of the oval's basis functions: as far as keeps them within the fade.
 const SUPPORT: f32 = 0.75;
+/// The same where the matte shows the hair, whose outline moves about the skull's middle.
+const HAIR_SUPPORT: f32 = 0.6;
 /// Along a border of the photo nothing may cross it: the motion across it fades over this length.
 const MARGIN: f32 = 0.35;
+/// From the chin up to this height, face widths, large hair begins to count as head; below it falls on shoulders.
+const ABOVE_CHIN: f32 = 0.5;
 /// A neck is at least this many times as long as its chin moves.
 const UNFOLDED: f32 = 1.9;
+/// Above a photo that cuts the head, hair is mirrored over this length; farther up the last of it is drawn out.
+const MIRRORED: f32 = 0.12;
 /// How soft the outline of a made-up head is, as a radius.
 const CAP_EDGE: f32 = 0.05;
 /// The control at the chin: the oval begins at the forehead.
@@ -89,7 +95,8 @@ impl Surround {
             .map(|(oval, place)| (oval + place.outwards * place.depth, place.depth))
             .map(|(p, hidden)| ((p, head.weight(p) * head.down(head.below_chin(p), 0.0)), hidden))
             .unzip();
-        let basis = basis(&nodes, &controls, SUPPORT * head.frame.face_width);
+        let support = if matte.is_some() { HAIR_SUPPORT } else { SUPPORT };
+        let basis = basis(&nodes, &controls, support * head.frame.face_width);
         let freedom = nodes.iter().map(|&node| head.freedom(node, photo)).collect();
         Self {
             region,
@@ -116,11 +123,13 @@ impl Surround {
         (self.nodes[0], self.nodes[last])
     }
 
-    /// How much of what the photo shows mirrored at its border there is beyond it, 0..1: a head ends.
-    pub(crate) fn beyond(&self, p: Vector2<f32>) -> f32 {
-        let Some(cap) = self.head.shape.cap else { return 1.0 };
+    /// Of a place above the photo, how far inside the photo what is seen there stands, photo pixels, and how much of it there is,
+    /// 0..1: hair goes on for a while, and a head ends.
+    pub(crate) fn above(&self, p: Vector2<f32>) -> (f32, f32) {
+        let Some(cap) = self.head.shape.cap else { return (0.0, 0.0) };
+        let most = MIRRORED * self.head.frame.face_width;
         let radius = HeadFrame::radius(self.head.frame.place(p));
-        1.0 - smoothstep(((radius - cap) / CAP_EDGE + 0.5).clamp(0.0, 1.0))
+        (most * (-p.y / most).tanh(), 1.0 - smoothstep(((radius - cap) / CAP_EDGE + 0.5).clamp(0.0, 1.0)))
     }
 
     /// The output pixels whose centres lie in the region.
@@ -147,7 +156,11 @@ impl Surround {
         residuals: &mut Residuals,
         out: &mut Vec<Vertex>,
     ) {
-        let skull = SkullMotion::new(&self.pose, pose);
+        let skull = if self.head.has_matte {
+            SkullMotion::with_hair(&self.pose, pose)
+        } else {
+            SkullMotion::new(&self.pose, pose)
+        };
         let outline = outline_points(driving, edges, pose).zip(&self.hidden);
         // What lies beside the oval is hidden with it when the head turns further away than in the photo.
         let outline = outline.map(|((oval, place), &hidden)| oval + place.outwards * place.depth.min(hidden));
@@ -169,7 +182,8 @@ impl Surround {
             let oval = residuals.mixed(row);
             let down = self.head.down(self.below_chin[i], pressed);
             let oval = if self.head.has_matte { oval * down } else { oval };
-            let moved = (self.weight[i] * down * skull.displacement(node) + oval).component_mul(&self.freedom[i]);
+            let moved =
+                (self.weight[i] * down * skull.displacement(node) + oval).component_mul(&self.freedom[i]);
             out.push(Vertex {
                 position: view.to_output(node + moved),
                 displacement: -moved,
@@ -305,7 +319,9 @@ struct Head {
 impl Head {
     /// How much of the head's motion a point of the photo takes part in, but for what the neck takes of it.
     fn weight(&self, p: Vector2<f32>) -> f32 {
-        let beyond = HeadFrame::radius(self.frame.place(p)) - self.shape.reach;
+        let place = self.frame.place(p);
+        let above = smoothstep(((place.y - self.frame.chin) / ABOVE_CHIN).clamp(0.0, 1.0));
+        let beyond = HeadFrame::radius(place) - (1.0 + (self.shape.reach - 1.0) * above);
         1.0 - smoothstep((beyond / FADE).clamp(0.0, 1.0))
     }
 
@@ -322,9 +338,12 @@ impl Head {
     /// How freely a point may move along x and y in a photo of this size.
     fn freedom(&self, p: Vector2<f32>, photo: Vector2<f32>) -> Vector2<f32> {
         let far = photo - p;
-        // With a matte there is a background behind the head, and a head that the border cuts is made up beyond.
-        let margin = if self.has_matte { Vector2::new(f32::MAX, far.y) } else { p.inf(&far) };
-        margin.map(|distance| smoothstep((distance / (MARGIN * self.frame.face_width)).clamp(0.0, 1.0)))
+        let [left, right] = self.shape.cut;
+        let x = if left { p.x } else { f32::MAX }.min(if right { far.x } else { f32::MAX });
+        // With a matte there is a background behind the head, and a head that the upper border cuts is made up beyond.
+        let y = if self.has_matte { far.y } else { p.y.min(far.y) };
+        Vector2::new(x, y)
+            .map(|distance| smoothstep((distance / (MARGIN * self.frame.face_width)).clamp(0.0, 1.0)))
     }
 
     /// The corners of the box around everything that can move, in a photo of this size or, where its border cuts the head,
@@ -332,10 +351,8 @@ impl Head {
     fn extent(&self, photo: Vector2<f32>) -> (Vector2<f32>, Vector2<f32>) {
         let (centre, reach) = self.frame.ellipse(self.shape.reach + FADE);
         let (low, high) = (centre - reach, centre + reach);
-        let zero = Vector2::zeros();
-        if self.shape.cap.is_none() {
-            return (low.sup(&zero).inf(&photo), high.inf(&photo).sup(&zero));
-        }
-        (Vector2::new(low.x, low.y.min(photo.y)), Vector2::new(high.x, high.y.clamp(0.0, photo.y)))
+        let within = |corner: Vector2<f32>| corner.sup(&Vector2::zeros()).inf(&photo);
+        let top = if self.shape.cap.is_some() { low.y.min(photo.y) } else { within(low).y };
+        (Vector2::new(within(low).x, top), within(high))
     }
 }

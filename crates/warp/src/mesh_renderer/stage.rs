@@ -94,7 +94,11 @@ impl Stage {
                     window.0 as i64,
                     window.1 as i64,
                 );
-                (Some(still), Some(alpha), Texture::of_person(photo, layers, view, grid, |place| mesh.beyond(place)))
+                (
+                    Some(still),
+                    Some(alpha),
+                    Texture::of_person(photo, layers, view, grid, |place| mesh.above(place)),
+                )
             }
         };
         Self { view: *view, still, alpha, texture, window, window_view }

@@ -140,16 +140,15 @@ impl Texture {
         Self { grid, texels }
     }
 
-    /// The person of `layers` at the output pixels of `grid`. Laid over the plate, it is `photo` again. Beyond the photo there is
-    /// what it shows mirrored at its border, `beyond` (of photo pixels, 0..1) of it.
+    /// The person of `layers` at the output pixels of `grid`. Laid over the plate, it is `photo` again. Of places above the photo
+    /// (photo pixels) `above` says how far inside the photo what is seen there stands, and how much of it there is, 0..1.
     pub(super) fn of_person(
         photo: &RgbImage,
         layers: &Layers,
         view: &View,
         grid: Grid,
-        beyond: impl Fn(Vector2<f32>) -> f32,
+        above: impl Fn(Vector2<f32>) -> (f32, f32),
     ) -> Self {
-        let size = Vector2::new(photo.width() as f32, photo.height() as f32);
         let [photo, plate] = [photo, &layers.plate].map(|picture| resample(picture, view, grid.padded()));
         let alpha = resample_grey(&layers.alpha, view, grid.padded());
         let texel = |((photo, plate), alpha): ((&image::Rgb<u8>, &image::Rgb<u8>), &u8)| {
@@ -159,23 +158,18 @@ impl Texture {
         };
         let mut texels: Vec<_> = photo.pixels().zip(plate.pixels()).zip(alpha.iter()).map(texel).collect();
         let Grid { left, top, width, height } = grid.padded();
-        let (first, last) = (view.to_output(Vector2::zeros()), view.to_output(size));
-        let mirrored = |at: usize, origin: i64, low: f32, high: f32, most: usize| {
-            let middle = (origin + at as i64) as f32 + 0.5;
-            let inside = if middle < low { 2.0 * low - middle } else { 2.0 * high - middle };
-            ((inside.floor() as i64 - origin).max(0) as usize).min(most - 1)
-        };
-        for i in 0..texels.len() {
-            let (x, y) = (i % width, i / width);
-            let middle = Vector2::new((left + x as i64) as f32 + 0.5, (top + y as i64) as f32 + 0.5);
-            let outside = [middle.x < first.x || middle.x > last.x, middle.y < first.y || middle.y > last.y];
-            if outside == [false; 2] {
-                continue;
+        for y in 0..height {
+            let row = view.to_photo(Vector2::new(0.0, (top + y as i64) as f32 + 0.5)).y;
+            if row >= 0.0 {
+                break;
             }
-            let u = if outside[0] { mirrored(x, left, first.x, last.x, width) } else { x };
-            let v = if outside[1] { mirrored(y, top, first.y, last.y, height) } else { y };
-            let share = beyond(view.to_photo(middle));
-            texels[i] = texels[v * width + u].map(|value| value * share);
+            for x in 0..width {
+                let place = view.to_photo(Vector2::new((left + x as i64) as f32 + 0.5, 0.0));
+                let (inside, share) = above(Vector2::new(place.x, row));
+                let seen = view.to_output(Vector2::new(0.0, inside)).y.floor() as i64 - top;
+                let seen = (seen.max(0) as usize).min(height - 1);
+                texels[y * width + x] = texels[seen * width + x].map(|value| value * share);
+            }
         }
         Self { grid, texels }
     }
