@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use gioconda_face::{FaceChoice, FaceFinder, Landmarks, Matte, QualityWarning};
 use gioconda_model::{PersonalNetwork, Reference};
-use gioconda_warp::MeshRenderer;
 use image::RgbImage;
 
 use crate::Error;
@@ -113,7 +112,7 @@ impl Avatar {
     pub fn renderer(&self, kind: RendererKind, canvas: &Canvas) -> Result<Box<dyn Renderer>, Error> {
         match kind {
             RendererKind::Mesh => Ok(self.renderer_of((), canvas, |canvas, ()| MeshOnCanvas {
-                renderer: MeshRenderer::new(Arc::clone(&canvas.picture), &canvas.landmarks),
+                renderer: canvas.mesh_renderer(),
                 view: canvas.window.view(),
             })),
             RendererKind::Neural => {

@@ -14,26 +14,31 @@ const COLOURED: f32 = 0.03;
 const CELLS: f32 = 24.0;
 /// Ways to the background are averaged over twice this, face widths.
 const SMOOTH: f32 = 0.08;
-/// Detail stronger than this, levels, is an edge of something: its mirror image would be seen as one.
-const FAINT: f32 = 14.0;
-/// From this share of person on, a pixel of the plate is filled in full.
-const FILLED: f32 = 0.15;
+/// Detail stronger than so many of its median absolute values is an edge of something: its mirror image would be seen as one.
+const EDGES: f32 = 4.0;
+/// The plate is filled up to this far from the person, face widths, and less and less up to twice as far.
+const FILLED: f32 = 0.008;
 
-/// The photo with the person whose matte is `alpha` (of the photo's size) painted over; what is background alone stays as it is
-/// to the last bit. `face_width`: pixels. A matte that leaves no background gives the photo.
+/// The photo with the person whose matte is `alpha` (of the photo's size) painted over, and with them what their hair may have
+/// coloured around; background farther away stays as it is to the last bit. `face_width`: pixels. A matte that leaves no
+/// background gives the photo.
 pub(crate) fn plate(photo: &RgbImage, alpha: &GrayImage, face_width: f32) -> RgbImage {
     let (width, height) = (photo.width() as usize, photo.height() as usize);
-    let nearest = nearest_background(alpha, (COLOURED * face_width).max(1.0));
-    let Some(nearest) = nearest else { return photo.clone() };
+    let Some(person) = nearest(width, height, |i| alpha.as_raw()[i] > 0) else { return photo.clone() };
+    let to_person = |i: usize| distance(i % width, i / width, person[i]).sqrt();
+    let clearance = (COLOURED * face_width).max(1.0);
+    let Some(nearest) = nearest(width, height, |i| to_person(i) > clearance) else { return photo.clone() };
     let is_background = |x: usize, y: usize| nearest[y * width + x] == [x as u16, y as u16];
     let ways = smooth_ways(&nearest, width, (SMOOTH * face_width) as usize);
     let cell = ((face_width / CELLS).round() as usize).max(2);
     let field = Field::new(photo, cell, is_background);
+    let strongest = EDGES * faint_detail(photo, &field, is_background);
+    let filled_within = (FILLED * face_width).max(1.0);
     let mut plate = photo.clone();
     plate.par_chunks_exact_mut(3 * width).enumerate().for_each(|(y, row)| {
-        let alphas = &alpha.as_raw()[y * width..(y + 1) * width];
-        for (x, (pixel, &alpha)) in row.as_chunks_mut::<3>().0.iter_mut().zip(alphas).enumerate() {
-            if alpha == 0 {
+        for (x, pixel) in row.as_chunks_mut::<3>().0.iter_mut().enumerate() {
+            let share = (2.0 - to_person(y * width + x) / filled_within).min(1.0);
+            if share <= 0.0 {
                 continue;
             }
             let way = ways[y * width + x];
@@ -43,13 +48,10 @@ pub(crate) fn plate(photo: &RgbImage, alpha: &GrayImage, face_width: f32) -> Rgb
                 at.min(2 * side as i64 - 1 - at) as usize
             };
             let (u, v) = (mirrored(way[0], x, width), mirrored(way[1], y, height));
-            let [u, v] = nearest[v * width + u].map(u32::from);
-            let seen = photo.get_pixel(u, v).0;
-            let (there, here) =
-                (field.at(u as f32 + 0.5, v as f32 + 0.5), field.at(x as f32 + 0.5, y as f32 + 0.5));
-            let share = (f32::from(alpha) / (255.0 * FILLED)).min(1.0);
+            let [u, v] = nearest[v * width + u].map(usize::from);
+            let (detail, here) = (field.detail(photo, u, v), field.at(x as f32 + 0.5, y as f32 + 0.5));
             for (c, value) in pixel.iter_mut().enumerate() {
-                let filled = here[c] + FAINT * ((f32::from(seen[c]) - there[c]) / FAINT).tanh();
+                let filled = here[c] + strongest * (detail[c] / strongest).tanh();
                 let own = f32::from(*value);
                 *value = (own + (filled - own) * share + 0.5).clamp(0.0, 255.0) as u8;
             }
@@ -58,16 +60,20 @@ pub(crate) fn plate(photo: &RgbImage, alpha: &GrayImage, face_width: f32) -> Rgb
     plate
 }
 
-/// `[height * width]` for each pixel the nearest one that is background and farther than `clearance` pixels from the person;
-/// `None` where there is none. Distances are exact to a fraction of a pixel (Danielsson 1980, 8SED).
-fn nearest_background(alpha: &GrayImage, clearance: f32) -> Option<Vec<[u16; 2]>> {
-    let (width, height) = (alpha.width() as usize, alpha.height() as usize);
-    let to_person = nearest(width, height, |i| alpha.as_raw()[i] > 0);
-    let is_clear = |i: usize| match to_person.as_ref().map(|nearest| nearest[i]) {
-        None => true,
-        Some([u, v]) => distance(i % width, i / width, [u, v]) > clearance * clearance,
-    };
-    nearest(width, height, is_clear)
+/// The median of what background differs by from its smooth field, levels; at least 1.
+fn faint_detail(photo: &RgbImage, field: &Field, is_background: impl Fn(usize, usize) -> bool) -> f32 {
+    // A prime, so that no pattern of the photo is met again and again.
+    const STEP: usize = 13;
+    let (width, height) = (photo.width() as usize, photo.height() as usize);
+    let places = (0..width * height).step_by(STEP).map(|i| (i % width, i / width));
+    let background = places.filter(|&(x, y)| is_background(x, y));
+    let mut details: Vec<f32> = background.map(|(x, y)| field.detail(photo, x, y)[1].abs()).collect();
+    let middle = details.len() / 2;
+    if details.is_empty() {
+        return 1.0;
+    }
+    let (_, median, _) = details.select_nth_unstable_by(middle, f32::total_cmp);
+    median.max(1.0)
 }
 
 /// From each pixel to the nearest of the background, averaged over squares of twice `reach` pixels: the outline of hair is
@@ -118,7 +124,8 @@ fn distance(x: usize, y: usize, [u, v]: [u16; 2]) -> f32 {
     dx * dx + dy * dy
 }
 
-/// For each pixel the nearest of those with `is_seed`; `None` where there is none.
+/// `[height * width]` for each pixel the nearest of those with `is_seed`; `None` where there is none. Distances are exact to a
+/// fraction of a pixel (Danielsson 1980, 8SED).
 fn nearest(width: usize, height: usize, is_seed: impl Fn(usize) -> bool) -> Option<Vec<[u16; 2]>> {
     const NOWHERE: [u16; 2] = [u16::MAX; 2];
     let seed = |i: usize| if is_seed(i) { [(i % width) as u16, (i / width) as u16] } else { NOWHERE };
@@ -185,6 +192,12 @@ impl Field {
         };
         let cells: Vec<[f32; 4]> = (0..columns * rows).into_par_iter().map(of_cell).collect();
         Self { cell, columns, colours: spread(&cells, columns) }
+    }
+
+    /// What the photo shows at a pixel beyond the field.
+    fn detail(&self, photo: &RgbImage, x: usize, y: usize) -> [f32; 3] {
+        let (seen, smooth) = (photo.get_pixel(x as u32, y as u32).0, self.at(x as f32 + 0.5, y as f32 + 0.5));
+        std::array::from_fn(|c| f32::from(seen[c]) - smooth[c])
     }
 
     /// At a position in pixels, interpolated between the middles of cells.

@@ -94,9 +94,9 @@ impl MotionTransfer {
         if let Some(limits) = &self.limits {
             rotation = limits.rotation_within(&rotation);
             scale = if scale > 1.0 {
-                1.0 + soft_limit(scale - 1.0, limits.scale[1] - 1.0)
+                1.0 + soft_limit(scale - 1.0, limits.scale[1] - 1.0, KNEE)
             } else {
-                1.0 - soft_limit(1.0 - scale, 1.0 - limits.scale[0])
+                1.0 - soft_limit(1.0 - scale, 1.0 - limits.scale[0], KNEE)
             };
             shift = limits.shift_within(shift);
         }
@@ -163,8 +163,13 @@ const UPPER_LID_SHARE: f32 = 0.88;
 /// Eyes open wider than this, relative to the photo's, look startled rather than awake.
 const WIDEST_EYE: f32 = 1.6;
 
-/// Farther than this from the photo's pose, radians, no photo of a face looks like the face any more.
-const MOST_TURNED: f32 = 35.0 * std::f32::consts::PI / 180.0;
+/// Farther than this from the photo's pose, radians, no photo of a face looks like the face any more. Turns are damped from
+/// two thirds of it on, 30 degrees.
+const MOST_TURNED: f32 = 45.0 * std::f32::consts::PI / 180.0;
+/// The share of its limit from which on a turn is damped.
+const TURN_KNEE: f32 = 2.0 / 3.0;
+/// The same of shifts and sizes.
+const KNEE: f32 = 0.5;
 
 impl Limits {
     fn for_face(landmarks: &Landmarks, pose: &HeadPose, width: f32, height: f32) -> Self {
@@ -177,7 +182,7 @@ impl Limits {
         let yaw = ahead.x.atan2(ahead.z);
         // A face that looks aside hides its far cheek: little may be turned into view, for what the photo shows there
         // is hair and background. The other way there is more to see, until the profile.
-        let unseen = (MOST_TURNED - 1.7 * yaw.abs()).max(6.0_f32.to_radians());
+        let unseen = (MOST_TURNED - 2.2 * yaw.abs()).max(6.0_f32.to_radians());
         let seen = (MOST_TURNED - 0.5 * yaw.abs()).max(6.0_f32.to_radians());
         Self {
             rotation: MOST_TURNED,
@@ -193,10 +198,10 @@ impl Limits {
     /// `rotation`, its yaw and then its angle kept within the limits.
     fn rotation_within(&self, rotation: &Rotation3<f32>) -> Rotation3<f32> {
         let mut turn = rotation_vector(rotation);
-        turn.y = within(turn.y, self.yaw);
+        turn.y = within(turn.y, self.yaw, TURN_KNEE);
         let angle = turn.norm();
         if angle > f32::EPSILON {
-            turn *= soft_limit(angle, self.rotation) / angle;
+            turn *= soft_limit(angle, self.rotation, TURN_KNEE) / angle;
         }
         Rotation3::new(turn)
     }
@@ -204,18 +209,18 @@ impl Limits {
     /// `shift` in pixels with y up, kept inside the room there is.
     fn shift_within(&self, shift: Vector2<f32>) -> Vector2<f32> {
         let [up, down] = self.shift[1];
-        Vector2::new(within(shift.x, self.shift[0]), within(shift.y, [down, up]))
+        Vector2::new(within(shift.x, self.shift[0], KNEE), within(shift.y, [down, up], KNEE))
     }
 }
 
 /// `value`, softly limited on either side of 0.
-fn within(value: f32, [negative, positive]: [f32; 2]) -> f32 {
-    if value < 0.0 { -soft_limit(-value, negative) } else { soft_limit(value, positive) }
+fn within(value: f32, [negative, positive]: [f32; 2], knee: f32) -> f32 {
+    if value < 0.0 { -soft_limit(-value, negative, knee) } else { soft_limit(value, positive, knee) }
 }
 
-/// `value >= 0` unchanged up to half the limit, then bent smoothly so that it never passes the limit.
-fn soft_limit(value: f32, limit: f32) -> f32 {
-    let knee = 0.5 * limit;
+/// `value >= 0` unchanged up to this share of the limit, then bent smoothly so that it never passes the limit.
+fn soft_limit(value: f32, limit: f32, knee: f32) -> f32 {
+    let knee = knee * limit;
     if value <= knee { value } else { knee + (limit - knee) * ((value - knee) / (limit - knee)).tanh() }
 }
 
@@ -293,7 +298,7 @@ mod tests {
         let centre = moved.points.iter().map(Vector3::xy).sum::<Vector2<f32>>() / LANDMARKS as f32;
         assert!(centre.x > 0.0 && centre.x < 400.0 && centre.y > 0.0 && centre.y < 400.0, "{centre}");
         let turned = rotation_vector(&FaceState::new(&moved).pose.rotation).norm().to_degrees();
-        assert!(turned <= 35.5, "{turned}");
+        assert!(turned <= 45.5, "{turned}");
     }
 
     #[test]
@@ -321,11 +326,11 @@ mod tests {
     #[test]
     fn soft_limit_is_the_identity_below_its_knee_and_never_passes_the_limit() {
         for (value, limit) in [(0.0, 1.0), (0.4, 1.0), (0.5, 1.0)] {
-            assert!((soft_limit(value, limit) - value).abs() < 1e-6);
+            assert!((soft_limit(value, limit, 0.5) - value).abs() < 1e-6);
         }
         let mut last = 0.0;
         for step in 0..100 {
-            let now = soft_limit(step as f32 * 0.1, 1.0);
+            let now = soft_limit(step as f32 * 0.1, 1.0, 0.5);
             assert!(now >= last && now <= 1.0);
             last = now;
         }

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use gioconda_face::{Landmarks, Matte, MatteVerdict};
-use gioconda_warp::View;
+use gioconda_warp::{MeshRenderer, View};
 use image::{GrayImage, ImageBuffer, Pixel, RgbImage};
 use nalgebra::Vector2;
 
@@ -107,6 +107,15 @@ impl Canvas {
             }
         });
         Self { matte, ..canvas }
+    }
+
+    /// The mesh renderer of the picture: in layers, where there is a matte.
+    pub(crate) fn mesh_renderer(&self) -> MeshRenderer {
+        let renderer = MeshRenderer::new(Arc::clone(&self.picture), &self.landmarks);
+        match &self.matte {
+            Some(matte) => renderer.with_matte(matte),
+            None => renderer,
+        }
     }
 
     /// A matte of the photo, or of the part of it that became the picture.

@@ -12,11 +12,11 @@
 //! on it ([`GeneratorConfig::painted_mouth`](gioconda_model::GeneratorConfig::painted_mouth)), and left out for others.
 
 mod blend;
+mod confinement;
 mod tone;
 
-use std::sync::Arc;
 
-use gioconda_face::{Landmarks, Region};
+use gioconda_face::{HeadPose, Landmarks, Region};
 use gioconda_kernels::simd::{SimdOp, tanh};
 use gioconda_model::PreparedGenerator;
 use gioconda_model::network_input::{NetworkInput, NetworkPhoto, cropped, cropped_landmarks, network_crop};
@@ -28,6 +28,7 @@ use crate::Error;
 use crate::render::canvas::Canvas;
 use crate::render::renderer::Painter;
 use blend::{Along, Between, Blend, Correction};
+use confinement::Confinement;
 use tone::Tone;
 
 /// Towards the border of the network's square its corrections fade over this share of the side: what lies beyond it
@@ -61,7 +62,7 @@ impl NeuralRenderer {
         let tone = Tone::of(&photo);
         let landmarks = cropped_landmarks(&canvas.landmarks, &region, size as u32);
         let photo = NetworkPhoto::new(photo, &landmarks, painted_mouth);
-        let mesh = MeshRenderer::new(Arc::clone(&canvas.picture), &canvas.landmarks);
+        let mesh = canvas.mesh_renderer();
         Self {
             mesh: if painted_mouth { mesh } else { mesh.without_painted_mouth() },
             view: canvas.window.view(),
@@ -102,8 +103,13 @@ impl NeuralRenderer {
         }
         corrections.take(output);
 
-        let (corrections, region, tone) = (&*corrections, *region, tone.as_ref());
-        mesh.retouch(frame, |room, mut row| corrections.apply(&region, tone, room, &mut row));
+        let place = Place {
+            region: *region,
+            confinement: Confinement::new(mesh.mesh().pose(), &HeadPose::fit(driving)),
+            tone: tone.as_ref(),
+        };
+        let corrections = &*corrections;
+        mesh.retouch(frame, |room, mut row| corrections.apply(&place, room, &mut row));
         mesh.finish(frame);
         Ok(())
     }
@@ -114,6 +120,14 @@ struct Corrections {
     size: usize,
     /// `[size * size]`
     pixels: Vec<Correction>,
+}
+
+/// Where a frame is corrected.
+struct Place<'a> {
+    /// Where the network's square lies on the canvas.
+    region: Region,
+    confinement: Confinement,
+    tone: Option<&'a Tone>,
 }
 
 /// What one row of a frame needs, kept from row to row.
@@ -127,6 +141,8 @@ struct Room {
     moves: Vec<[f32; 2]>,
     /// The photo along these.
     warped: Vec<[u8; 3]>,
+    /// How much of each the person covers.
+    covered: Vec<u8>,
     /// The row as the mesh drew it.
     drawn: Vec<[u8; 3]>,
 }
@@ -157,8 +173,9 @@ impl Corrections {
         }
     }
 
-    /// Corrects a row of a frame; `region` is where the square lies on the photo.
-    fn apply(&self, region: &Region, tone: Option<&Tone>, room: &mut Room, row: &mut MovingRow) {
+    /// Corrects a row of a frame.
+    fn apply(&self, place: &Place<'_>, room: &mut Room, row: &mut MovingRow) {
+        let Place { region, confinement, tone } = place;
         let corner = region.to_picture(Vector2::zeros());
         let within = |x: usize| (row.centre(x) - corner) / region.size;
         let inside = |share: f32| share > 0.0 && share < 1.0;
@@ -166,12 +183,12 @@ impl Corrections {
             return;
         }
         let last = self.size - 1;
-        let place = |share: f32| {
+        let cell = |share: f32| {
             let at = (share * self.size as f32 - 0.5).clamp(0.0, last as f32);
             (at as usize, (at as usize + 1).min(last), at.fract())
         };
-        let Room { line, pixels, moves, warped, drawn } = room;
-        let (above, below, down) = place(within(0).y);
+        let Room { line, pixels, moves, warped, covered, drawn } = room;
+        let (above, below, down) = cell(within(0).y);
         let [above, below] = [above, below].map(|y| &self.pixels[y * self.size..][..self.size]);
         line.resize(self.size, [0.0; 8]);
         Between { above, below, share: down, line }.dispatch();
@@ -186,25 +203,21 @@ impl Corrections {
         let [start, next] = [first, first + 1].map(|x| within(x).x * self.size as f32);
         let reach = region.size / 2.0;
         Along { line, start: start - 0.5, step: next - start, reach, pixels, moves }.dispatch();
-        row.photo(first, moves, warped);
-        let painted = &row.painted[first..][..width];
-        let row = &mut row.pixels[first..][..width];
+        covered.resize(width, 0);
+        row.photo(first, moves, warped, covered);
         drawn.clear();
-        drawn.extend_from_slice(row);
-        Blend { corrections: pixels, warped, tone, row }.dispatch();
-        keep_painted(painted, drawn, row);
-    }
-}
-
-/// Brings back what was `drawn` where the inside of the mouth is painted: teeth are geometry, which the network would blur.
-fn keep_painted(painted: &[u8], drawn: &[[u8; 3]], row: &mut [[u8; 3]]) {
-    for ((pixel, drawn), &painted) in
-        row.iter_mut().zip(drawn).zip(painted).filter(|(_, painted)| **painted > 0)
-    {
-        let share = f32::from(painted) / 255.0;
-        for (value, drawn) in pixel.iter_mut().zip(drawn) {
-            let corrected = f32::from(*value);
-            *value = (corrected + (f32::from(*drawn) - corrected) * share + 0.5) as u8;
+        drawn.extend_from_slice(&row.pixels[first..][..width]);
+        let corrected = &mut row.pixels[first..][..width];
+        Blend { corrections: pixels, warped, tone: *tone, row: corrected }.dispatch();
+        let [start, next] = [first, first + 1].map(|x| row.centre(x));
+        for (x, drawn) in drawn.iter().enumerate() {
+            let at = first + x;
+            let share = confinement.at(start + (next - start) * x as f32, row.covered[at]);
+            let share = share * (1.0 - f32::from(row.painted[at]) / 255.0);
+            for (value, &drawn) in row.pixels[at].iter_mut().zip(drawn) {
+                let drawn = f32::from(drawn);
+                *value = (drawn + (f32::from(*value) - drawn) * share + 0.5) as u8;
+            }
         }
     }
 }
