@@ -26,7 +26,7 @@ pub use error::Error;
 pub use finder::{CLEARLY_LARGER, FaceChoice, FaceFinder, FoundFace};
 pub use landmark_model::{FoundLandmarks, LandmarkModel, MIN_PRESENCE, landmark_region};
 pub use landmarks::{LANDMARKS, Landmarks};
-pub use matte::Matte;
+pub use matte::{Matte, MatteFinder, MatteVerdict};
 pub use models::{ModelCard, Threads, models};
 pub use one_euro::{OneEuro, OneEuroRotation, Signal};
 pub use pose::{HeadPose, rotation_vector};

