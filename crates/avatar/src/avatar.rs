@@ -3,12 +3,13 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use gioconda_face::{FaceChoice, FaceFinder, Landmarks, QualityWarning};
+use gioconda_face::{FaceChoice, FaceFinder, Landmarks, Matte, QualityWarning};
 use gioconda_model::{PersonalNetwork, Reference};
 use gioconda_warp::MeshRenderer;
 use image::RgbImage;
 
 use crate::Error;
+use crate::matte::matte_of;
 use crate::render::canvas::Canvas;
 use crate::render::neural_renderer::NeuralRenderer;
 use crate::render::references::ReferenceRenderer;
@@ -21,6 +22,9 @@ pub struct Avatar {
     pub photo: Arc<RgbImage>,
     /// The face, in pixels of the photo.
     pub landmarks: Landmarks,
+    /// How much of each pixel of the photo belongs to the person; `None` where no matte can be trusted: head and
+    /// background then move as one.
+    pub matte: Option<Arc<Matte>>,
     /// What may spoil the result, for the user to read.
     pub warnings: Vec<QualityWarning>,
     /// Further photos of the same person, whose faces are used where they are nearer to what is performed.
@@ -44,8 +48,9 @@ impl Avatar {
                 "no face found; use a photo in which one face is seen from the front, 100 pixels wide or more"
                     .to_owned(),
         })?;
+        let matte = usable(matte_of(&photo, face, &faces, finder)?, path);
         let shown = Reference { photo: Arc::new(photo.image), landmarks: face.landmarks.clone() };
-        Ok(Self { warnings: face.quality.warnings.clone(), ..Self::of(&[shown]) })
+        Ok(Self { warnings: face.quality.warnings.clone(), matte, ..Self::of(&[shown]) })
     }
 
     /// Reads several photos of one person; the first one is what is shown. `choice` holds for each.
@@ -69,14 +74,25 @@ impl Avatar {
         Ok(avatar)
     }
 
-    /// An avatar of photos whose faces are known; the first one is what is shown. It has no network yet.
+    /// An avatar of photos whose faces are known; the first one is what is shown. It has no network yet, and no
+    /// [matte](Avatar::find_matte).
     ///
     /// # Panics
     /// When there are no photos.
     pub fn of(photos: &[Reference]) -> Self {
         let (Reference { photo, landmarks }, others) = photos.split_first().expect("an avatar has a photo");
         let (photo, landmarks) = (Arc::clone(photo), landmarks.clone());
-        Self { photo, landmarks, warnings: Vec::new(), others: others.to_vec(), network: None }
+        Self { photo, landmarks, matte: None, warnings: Vec::new(), others: others.to_vec(), network: None }
+    }
+
+    /// Finds the matte of the photo and keeps it where it can be trusted.
+    ///
+    /// # Errors
+    /// When the model fails.
+    pub fn find_matte(&mut self, finder: &mut FaceFinder) -> Result<(), Error> {
+        let matte = finder.matte(&self.photo, &self.landmarks, &[])?;
+        self.matte = usable(matte, Path::new("the photo"));
+        Ok(())
     }
 
     /// All photos, the shown one first.
@@ -119,4 +135,13 @@ impl Avatar {
         }
         Box::new(ReferenceRenderer::new(canvas, &self.others, shared, prepare))
     }
+}
+
+/// The matte if it can be trusted; else the log says why not.
+fn usable(matte: Matte, photo: &Path) -> Option<Arc<Matte>> {
+    if matte.is_usable() {
+        return Some(Arc::new(matte));
+    }
+    tracing::info!("{}: {}; head and background move as one", photo.display(), matte.verdict);
+    None
 }

@@ -99,7 +99,7 @@ impl Performance {
     /// # Errors
     /// [`Error::NoNetwork`] where the settings ask for a network and the avatar has none.
     pub fn new(avatar: &Avatar, settings: PerformanceSettings) -> Result<Self, Error> {
-        let canvas = Canvas::new(&avatar.photo, &avatar.landmarks, settings.framing);
+        let canvas = Canvas::of(avatar, settings.framing);
         Ok(Self {
             renderer: avatar.renderer(settings.renderer, &canvas)?,
             transfer: transfer(&canvas, &settings),

@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use gioconda_avatar::{Avatar, AvatarFile, Declaration, PersonalNetwork, Reference, Tuning};
-use gioconda_face::HeadPose;
+use gioconda_face::{HeadPose, Matte};
 use gioconda_model::{GeneratorConfig, Preset, WeightHeader};
 use gioconda_networks::{Device, Generator};
 use gioconda_warp::LANDMARK_PICTURE_VERSION;
-use image::RgbImage;
+use image::{GrayImage, RgbImage};
 use nalgebra::{Rotation3, Vector3};
 use safetensors::SafeTensors;
 use safetensors::tensor::TensorView;
@@ -46,7 +46,7 @@ fn network(preset: Preset) -> PersonalNetwork {
 fn avatar(network: Option<PersonalNetwork>) -> Avatar {
     let Reference { photo, landmarks } = reference(10);
     let others = vec![reference(20), reference(30)];
-    Avatar { photo, landmarks, warnings: Vec::new(), others, network: network.map(Arc::new) }
+    Avatar { photo, landmarks, matte: None, warnings: Vec::new(), others, network: network.map(Arc::new) }
 }
 
 /// Changes metadata and tensors of a file.
@@ -127,6 +127,41 @@ fn an_avatar_needs_no_network() {
     let scratch = Scratch::new();
     scratch.written(avatar(None));
     assert!(AvatarFile::read(&scratch.path()).expect("read").avatar.network.is_none());
+}
+
+/// A person on the right half of a picture.
+fn matte(width: u32, height: u32) -> Option<Arc<Matte>> {
+    let alpha = GrayImage::from_fn(width, height, |x, _| image::Luma([if x < width / 2 { 0 } else { 255 }]));
+    Some(Arc::new(Matte::of_alpha(alpha)))
+}
+
+#[test]
+fn the_matte_is_kept_and_need_not_be_there() {
+    let scratch = Scratch::new();
+    let bytes = scratch.written(Avatar { matte: matte(200, 200), ..avatar(None) });
+    let read = AvatarFile::read(&scratch.path()).expect("read");
+    assert_eq!(read.avatar.matte, matte(200, 200));
+    // A large photo's matte is made smaller with it.
+    let photo = Arc::new(RgbImage::new(3840, 1000));
+    let large = AvatarFile::new(Avatar { photo, matte: matte(3840, 1000), ..avatar(None) }, declaration());
+    assert_eq!(large.avatar.matte.expect("a matte").alpha.dimensions(), (1920, 500));
+    // Files of older programs have none.
+    scratch.written(avatar(None));
+    assert_eq!(AvatarFile::read(&scratch.path()).expect("read").avatar.matte, None);
+
+    let damaged = changed(&bytes, |_, data| data.get_mut("matte").expect("a matte")[40] ^= 1);
+    assert!(refusal(&damaged).contains("`matte` does not have the checksum"));
+}
+
+#[test]
+fn a_matte_of_another_size_is_refused() {
+    let scratch = Scratch::new();
+    let mut file = AvatarFile::new(avatar(None), declaration());
+    file.avatar.matte = matte(20_000, 10);
+    file.write(&scratch.path()).expect("written");
+    let bytes = std::fs::read(scratch.path()).expect("just written");
+    let message = refusal(&bytes);
+    assert!(message.contains("`matte` has 20000x10 pixels, but its photo 200x200"), "{message}");
 }
 
 #[test]

@@ -12,7 +12,7 @@ use crate::landmark_model::{
 use crate::models::Threads;
 use crate::quality::Quality;
 use crate::region::Region;
-use crate::{Error, HeadPose, Landmarks};
+use crate::{Error, HeadPose, Landmarks, Matte, MatteFinder};
 
 /// One face of a photo.
 #[derive(Clone, Debug)]
@@ -81,6 +81,9 @@ fn clearly_largest(faces: &[FoundFace]) -> Option<&FoundFace> {
 pub struct FaceFinder {
     pub(crate) detector: FaceDetector,
     pub(crate) landmark_model: LandmarkModel,
+    threads: Threads,
+    /// Loaded when the first matte is asked for.
+    matte_finder: Option<MatteFinder>,
 }
 
 /// How much time a search may take.
@@ -95,7 +98,8 @@ pub(crate) enum Effort {
 impl FaceFinder {
     /// Loads the built-in models; the detector runs on `threads`.
     pub fn new(threads: Threads) -> Result<Self, Error> {
-        Ok(Self { detector: FaceDetector::new(threads)?, landmark_model: LandmarkModel::new()? })
+        let (detector, landmark_model) = (FaceDetector::new(threads)?, LandmarkModel::new()?);
+        Ok(Self { detector, landmark_model, threads, matte_finder: None })
     }
 
     /// The faces of a photo, left to right; the first is face number 1.
@@ -104,6 +108,21 @@ impl FaceFinder {
     /// looks and a photo lying on its side or upside down are tried.
     pub fn find_faces(&mut self, picture: &RgbImage) -> Result<Vec<FoundFace>, Error> {
         self.search(picture, Effort::Thorough)
+    }
+
+    /// The matte of the person whose face is at `landmarks` in `photo`; `others` are the faces of other people in it. The
+    /// model is loaded at the first call.
+    pub fn matte(
+        &mut self,
+        photo: &RgbImage,
+        landmarks: &Landmarks,
+        others: &[&Landmarks],
+    ) -> Result<Matte, Error> {
+        let finder = match self.matte_finder.take() {
+            Some(finder) => finder,
+            None => MatteFinder::new(self.threads)?,
+        };
+        self.matte_finder.insert(finder).find_among(photo, landmarks, others)
     }
 
     pub(crate) fn search(&mut self, picture: &RgbImage, effort: Effort) -> Result<Vec<FoundFace>, Error> {

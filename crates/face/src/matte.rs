@@ -53,3 +53,99 @@ impl Matte {
         f32::from(self.alpha.get_pixel(x, y)[0]) / 255.0
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{FaceChoice, FaceFinder, LANDMARKS, Threads};
+    use gioconda_testkit::{repository, shared};
+    use image::{GenericImage as _, Luma, RgbImage};
+    use nalgebra::Vector3;
+
+    /// A face of 100 x 100 pixels in the middle of 300 x 300.
+    fn face() -> Landmarks {
+        let mut points = [Vector3::zeros(); LANDMARKS];
+        for (i, point) in points.iter_mut().enumerate() {
+            *point = Vector3::new(100.0 + (i % 20) as f32 / 0.19, 100.0 + (i / 20) as f32 / 0.22, 0.0);
+        }
+        Landmarks { points }
+    }
+
+    #[test]
+    fn alpha_is_judged_by_what_is_around_the_face() {
+        let head = |x: u32, y: u32| (x as f32 - 150.0).hypot(y as f32 - 150.0) < 90.0;
+        let cases: [(&str, fn(bool) -> u8, MatteVerdict); 4] = [
+            ("a head", |inside| if inside { 255 } else { 0 }, MatteVerdict::Good),
+            ("everything", |_| 255, MatteVerdict::Everything),
+            ("nothing", |_| 0, MatteVerdict::NoHead),
+            ("neither", |inside| if inside { 255 } else { 128 }, MatteVerdict::Uncertain),
+        ];
+        for (name, alpha, expected) in cases {
+            let alpha = GrayImage::from_fn(300, 300, |x, y| Luma([alpha(head(x, y))]));
+            let matte = Matte::of_alpha(alpha).judged(&face());
+            assert_eq!(matte.verdict, expected, "{name}");
+            assert_eq!(matte.is_usable(), expected == MatteVerdict::Good, "{name}");
+        }
+    }
+
+    fn found(photo: &RgbImage, choice: FaceChoice) -> (Landmarks, Matte) {
+        let mut finder = FaceFinder::new(Threads::Shared).expect("built in");
+        let faces = finder.find_faces(photo).expect("searched");
+        let face = choice.choose(&faces).expect("a choice").expect("a face").landmarks.clone();
+        let others: Vec<_> =
+            faces.iter().map(|other| &other.landmarks).filter(|other| **other != face).collect();
+        let matte = finder.matte(photo, &face, &others).expect("looked at");
+        (face, matte)
+    }
+
+    #[test]
+    fn portraits_stand_out_from_their_backgrounds() {
+        let Some(folder) = shared("data/portraits") else { return };
+        for name in ["lincoln", "mona_lisa", "sargent_lady_agnew", "van_gogh", "girl_with_a_pearl_earring"] {
+            let photo = image::open(folder.join(format!("{name}.jpg"))).expect("a photo").to_rgb8();
+            let (face, matte) = found(&photo, FaceChoice::Largest);
+            assert!(matte.is_usable(), "{name}: {}", matte.verdict);
+            assert_eq!(matte.alpha.dimensions(), photo.dimensions());
+            assert!(matte.share_of(&face) > 0.99, "{name}");
+            // Nearly all pixels are sure.
+            let sure = matte.alpha.pixels().filter(|alpha| matches!(alpha[0], 0 | 255)).count();
+            assert!(sure as f32 > 0.7 * matte.alpha.len() as f32, "{name}: {sure} of {}", matte.alpha.len());
+        }
+    }
+
+    #[test]
+    fn dark_hair_before_a_dark_ground_is_uncertain() {
+        let Some(folder) = shared("data/portraits") else { return };
+        let photo = image::open(folder.join("velazquez.jpg")).expect("a photo").to_rgb8();
+        assert_eq!(found(&photo, FaceChoice::Largest).1.verdict, MatteVerdict::Uncertain);
+    }
+
+    #[test]
+    fn of_two_people_one_is_meant() {
+        let mona = image::open(repository("assets/mona_lisa.jpg")).expect("a photo").to_rgb8();
+        let (width, height) = mona.dimensions();
+        let mut two = RgbImage::new(2 * width, height);
+        two.copy_from(&mona, 0, 0).expect("it fits");
+        two.copy_from(&mona, width, 0).expect("it fits");
+        let (face, matte) = found(&two, FaceChoice::Index(2));
+        let other = face.scaled_and_shifted(1.0, Vector2::new(-(width as f32), 0.0));
+        assert!(matte.is_usable(), "{}", matte.verdict);
+        assert!(matte.share_of(&face) > 0.99 && matte.share_of(&other) < 0.01);
+    }
+
+    #[test]
+    fn faces_at_edges_and_pictures_of_one_pixel_are_no_trouble() {
+        let mona = image::open(repository("assets/mona_lisa.jpg")).expect("a photo").to_rgb8();
+        let (face, _) = found(&mona, FaceChoice::Largest);
+        let finder = MatteFinder::new(Threads::Shared).expect("built in");
+        for size in [(1, 1), (3, 200), (200, 3), (64, 64)] {
+            let photo = RgbImage::new(size.0, size.1);
+            for shift in [-2000.0, -300.0, 0.0, 2000.0] {
+                let face = face.scaled_and_shifted(1.0, Vector2::repeat(shift));
+                assert_eq!(finder.find(&photo, &face).expect("looked at").alpha.dimensions(), size);
+            }
+        }
+        let nowhere = face.map(|p| p * f32::NAN);
+        assert_eq!(finder.find(&mona, &nowhere).expect("looked at").verdict, MatteVerdict::NoHead);
+    }
+}

@@ -37,10 +37,10 @@ pub use unfinished::{Unfinished, remove_unfinished};
 pub use write::{ClipWriter, MP4_MAX_LONG_SIDE, MP4_MAX_SHORT_SIDE, Seal, Sound, WriteOptions, Written};
 
 use fast_image_resize::images::{TypedImage, TypedImageRef};
-use fast_image_resize::pixels::U8x3;
-use fast_image_resize::{FilterType, ResizeAlg, ResizeOptions, Resizer};
+use fast_image_resize::pixels::{U8, U8x3};
+use fast_image_resize::{FilterType, PixelTrait, ResizeAlg, ResizeOptions, Resizer};
 use image::codecs::png::{CompressionType, FilterType as PngFilter, PngEncoder};
-use image::{ExtendedColorType, ImageEncoder, RgbImage};
+use image::{ExtendedColorType, GrayImage, ImageEncoder, RgbImage};
 use std::io::Write;
 use std::path::Path;
 use std::time::Duration;
@@ -70,18 +70,40 @@ pub fn resize(image: &RgbImage, width: u32, height: u32) -> RgbImage {
     if image.dimensions() == (width, height) {
         return image.clone();
     }
-    // Typed views: the untyped entry point would compile every pixel type's kernels into this crate, which takes
-    // minutes.
-    let source = TypedImageRef::<U8x3>::from_buffer(image.width(), image.height(), image.as_raw())
-        .expect("an RgbImage holds three bytes a pixel");
     let mut resized = RgbImage::new(width, height);
-    let mut target = TypedImage::<U8x3>::from_buffer(width, height, &mut resized)
-        .expect("an RgbImage holds three bytes a pixel");
-    let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Lanczos3));
+    resample::<U8x3>(image.as_raw(), image.dimensions(), &mut resized, (width, height), FilterType::Lanczos3);
+    resized
+}
+
+/// As [`resize`], for mattes: with a filter that never goes beyond the values it finds.
+///
+/// # Panics
+///
+/// If `image` is empty while `width` and `height` are not.
+pub fn resize_matte(image: &GrayImage, width: u32, height: u32) -> GrayImage {
+    if image.dimensions() == (width, height) {
+        return image.clone();
+    }
+    let mut resized = GrayImage::new(width, height);
+    resample::<U8>(image.as_raw(), image.dimensions(), &mut resized, (width, height), FilterType::Bilinear);
+    resized
+}
+
+/// Typed views: the untyped entry point would compile every pixel type's kernels into this crate, which takes minutes.
+fn resample<P: PixelTrait>(
+    from: &[u8],
+    (from_width, from_height): (u32, u32),
+    to: &mut [u8],
+    (width, height): (u32, u32),
+    filter: FilterType,
+) {
+    let source =
+        TypedImageRef::<P>::from_buffer(from_width, from_height, from).expect("as many bytes as pixels need");
+    let mut target = TypedImage::<P>::from_buffer(width, height, to).expect("as many bytes as pixels need");
+    let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(filter));
     Resizer::new()
         .resize_typed(&source, &mut target, &options)
         .expect("a crop of the whole picture lies inside it");
-    resized
 }
 
 /// Writes `image` as a PNG at `path`, whole or not at all.

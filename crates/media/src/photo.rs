@@ -9,7 +9,9 @@ use crate::outline::check_still_webp;
 use crate::sniff::open_regular;
 use crate::{Budget, Error};
 use image::metadata::Orientation;
-use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits, Rgb, RgbImage};
+use image::{
+    DynamicImage, GrayImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits, Rgb, RgbImage,
+};
 use serde::Serialize;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Seek};
@@ -90,10 +92,14 @@ fn read_unguarded(
     let color = decoder.color_type();
     let decoded = DynamicImage::from_decoder(decoder).map_err(|e| decode_error(path, e))?;
     // Turned last: turning copies, and the samples of the file may be five times as wide.
-    let mut upright = DynamicImage::ImageRgb8(on_white(decoded));
-    upright.apply_orientation(orientation);
+    let (image, alpha) = on_white(decoded);
+    let upright = |mut picture: DynamicImage| {
+        picture.apply_orientation(orientation);
+        picture
+    };
     Ok(Photo {
-        image: upright.into_rgb8(),
+        image: upright(image.into()).into_rgb8(),
+        alpha: alpha.map(|alpha| upright(alpha.into()).into_luma8()),
         format: format_name(format),
         orientation: orientation.to_exif(),
         had_alpha: color.has_alpha(),
@@ -193,12 +199,18 @@ fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// Composites on white where there is alpha and reduces every sample type to 8 bits.
-fn on_white(picture: DynamicImage) -> RgbImage {
+/// Composites on white where there is alpha and reduces every sample type to 8 bits. Alpha comes along where it says anything.
+fn on_white(picture: DynamicImage) -> (RgbImage, Option<GrayImage>) {
     if !picture.color().has_alpha() {
-        return picture.into_rgb8();
+        return (picture.into_rgb8(), None);
     }
-    rgba_on_white(&picture.into_rgba8())
+    let rgba = picture.into_rgba8();
+    let transparent = rgba.pixels().any(|pixel| pixel[3] < u8::MAX);
+    let alpha = transparent.then(|| {
+        let samples = rgba.pixels().map(|pixel| pixel[3]).collect();
+        GrayImage::from_raw(rgba.width(), rgba.height(), samples).expect("one sample a pixel")
+    });
+    (rgba_on_white(&rgba), alpha)
 }
 
 pub(crate) fn rgba_on_white(rgba: &image::RgbaImage) -> RgbImage {

@@ -117,6 +117,21 @@ fn grey_alpha_and_16_bit_become_8_bit_rgb() {
 }
 
 #[test]
+fn alpha_is_kept_where_it_says_anything() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("cut out.png");
+    let half = image::RgbaImage::from_fn(96, 64, |x, _| image::Rgba([9, 9, 9, if x < 48 { 0 } else { 255 }]));
+    half.save(&path).unwrap();
+    let alpha = photo::read(&path).unwrap().alpha.expect("half of it is transparent");
+    assert_eq!(
+        (alpha.dimensions(), alpha.get_pixel(47, 9)[0], alpha.get_pixel(48, 9)[0]),
+        ((96, 64), 0, 255)
+    );
+    image::RgbaImage::from_pixel(96, 64, image::Rgba([9, 9, 9, 255])).save(&path).unwrap();
+    assert_eq!(photo::read(&path).unwrap().alpha, None);
+}
+
+#[test]
 fn the_content_decides_not_the_name() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("painting.jpg");

@@ -89,7 +89,10 @@ impl Studio {
                 let shown = reference(path, &face.landmarks)
                     .map_err(|error| ApiError::unusable(in_words(&error, path, "the photo")))?;
                 let warnings = face.quality.warnings.clone();
-                let avatar = self.models.with_network(Avatar { warnings, ..Avatar::of(&[shown]) });
+                let mut avatar = self.models.with_network(Avatar { warnings, ..Avatar::of(&[shown]) });
+                self.models
+                    .with_finder(|finder| avatar.find_matte(finder))
+                    .map_err(|error| ApiError::unusable(in_words(&error, path, "the photo")))?;
                 self.models.portrait_of(path, AvatarFile::new(avatar, Declaration::default()))
             }
             PortraitId::Figure { figure, face } => {

@@ -9,6 +9,7 @@
 //! |---|---|---|
 //! | `photo.0`, `photo.1`, ... | u8 `[n]` | PNG files; the first is what is shown, of the others only the head is kept |
 //! | `landmarks` | f32 `[T, 478, 3]` | the face in each photo, pixels |
+//! | `matte` | u8 `[n]` | a grey PNG file of the first photo's size, 255 where the person is; absent where no matte can be trusted |
 //! | `embedding` | f32 `[E]` | ê; only with a network, as the next two |
 //! | `psi` | f32 `[P]` | ψ' |
 //! | `weights` | u8 `[n]` | a weight file (`gioconda_model::WeightFile`) with the person's generator, 16-bit |
@@ -21,7 +22,7 @@ use std::io::Read as _;
 use std::path::Path;
 use std::sync::Arc;
 
-use gioconda_face::{LANDMARKS, Landmarks};
+use gioconda_face::{LANDMARKS, Landmarks, Matte};
 use gioconda_model::Reference;
 use gioconda_warp::LANDMARK_PICTURE_VERSION;
 use image::RgbImage;
@@ -47,6 +48,7 @@ const FORMAT: &str = "gioconda-avatar";
 /// How avatars without a network were tuned.
 const NONE: &str = "none";
 const LANDMARKS_FIELD: &str = "landmarks";
+const MATTE_FIELD: &str = "matte";
 
 /// 32 large photos and the weights of the larger preset stay below it.
 const LARGEST_FILE: u64 = 1 << 30;
@@ -90,6 +92,7 @@ impl AvatarFile {
         let shown =
             Reference { photo: avatar.photo, landmarks: avatar.landmarks }.scaled(1.0, DEFAULT_LONGEST_SIDE);
         (avatar.photo, avatar.landmarks) = (shown.photo, shown.landmarks);
+        avatar.matte = avatar.matte.map(|matte| fitted(matte, avatar.photo.dimensions()));
         for other in &mut avatar.others {
             *other = other.head(REFERENCE_CROP).scaled(1.0, LARGEST_HEAD);
         }
@@ -114,6 +117,10 @@ impl AvatarFile {
         for (index, reference) in photos.iter().enumerate() {
             let png = fields::encode_png(&reference.photo).map_err(refused)?;
             fields.insert(photo_name(index), Field::bytes(png));
+        }
+        if let Some(matte) = &self.avatar.matte {
+            let png = fields::encode_grey_png(&matte.alpha).map_err(refused)?;
+            fields.insert(MATTE_FIELD.to_owned(), Field::bytes(png));
         }
         let points = photos.iter().flat_map(|photo| &photo.landmarks.points).flat_map(|p| [p.x, p.y, p.z]);
         fields.insert(LANDMARKS_FIELD.to_owned(), Field::floats(points, vec![photos.len(), LANDMARKS, 3]));
@@ -188,9 +195,11 @@ impl AvatarFile {
         let network = network::read(path, fields)?;
         let mut photos = photos.into_iter();
         let shown = photos.next().ok_or_else(|| refused(damaged("it holds no photo")))?;
+        let matte = matte(fields, shown.photo.dimensions()).map_err(refused)?;
         let avatar = Avatar {
             photo: shown.photo,
             landmarks: shown.landmarks,
+            matte: matte.map(Arc::new),
             warnings: Vec::new(),
             others: photos.collect(),
             network: network.map(Arc::new),
@@ -236,7 +245,7 @@ pub fn fuzz_avatar(bytes: &[u8]) {
     let Ok(fields) = Fields::open(bytes, FORMAT, AVATAR_VERSION) else { return };
     let Ok(AvatarFile { avatar, .. }) = AvatarFile::of_fields(path, &fields) else { return };
     for framing in [Framing::Head { side: 64 }, Framing::Full { longest_side: 64 }] {
-        Canvas::new(&avatar.photo, &avatar.landmarks, framing);
+        Canvas::of(&avatar, framing);
     }
     // Storing it again brings photos to the form in which they are kept.
     let _ = AvatarFile::new(avatar, Declaration::default()).to_bytes(path);
@@ -273,6 +282,32 @@ fn photos(fields: &Fields<'_>) -> Result<Vec<Reference>, String> {
     }
     let faces = points.chunks_exact(3 * LANDMARKS);
     faces.enumerate().map(|(index, face)| reference(fields, &photo_name(index), face)).collect()
+}
+
+/// The matte of a photo of `size`, where there is one.
+fn matte(fields: &Fields<'_>, size: (u32, u32)) -> Result<Option<Matte>, String> {
+    if !fields.has(MATTE_FIELD) {
+        return Ok(None);
+    }
+    let (width, height) = fields.png_size(MATTE_FIELD)?;
+    if (width, height) != size {
+        return Err(damaged(&format!(
+            "`{MATTE_FIELD}` has {width}x{height} pixels, but its photo {}x{}",
+            size.0, size.1
+        )));
+    }
+    Ok(Some(Matte::of_alpha(fields.grey_png(MATTE_FIELD)?)))
+}
+
+/// A matte brought to the size of its photo.
+fn fitted(matte: Arc<Matte>, (width, height): (u32, u32)) -> Arc<Matte> {
+    if matte.alpha.dimensions() == (width, height) {
+        return matte;
+    }
+    Arc::new(Matte {
+        alpha: gioconda_media::resize_matte(&matte.alpha, width, height),
+        verdict: matte.verdict,
+    })
 }
 
 fn reference(fields: &Fields<'_>, name: &str, face: &[f32]) -> Result<Reference, String> {

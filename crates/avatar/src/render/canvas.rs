@@ -6,10 +6,12 @@
 
 use std::sync::Arc;
 
-use gioconda_face::Landmarks;
+use gioconda_face::{Landmarks, Matte, MatteVerdict};
 use gioconda_warp::View;
-use image::RgbImage;
+use image::{GrayImage, ImageBuffer, Pixel, RgbImage};
 use nalgebra::Vector2;
+
+use crate::avatar::Avatar;
 
 /// What of the photo is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,6 +74,8 @@ pub struct Canvas {
     pub picture: Arc<RgbImage>,
     /// The face, in pixels of `picture`.
     pub landmarks: Landmarks,
+    /// The person in `picture`, of its size, where it is known.
+    pub matte: Option<Arc<Matte>>,
     /// Pixels of `picture` per pixel of the photo.
     pub scale: f32,
     /// Where the photo's top-left corner lies in `picture`, pixels.
@@ -81,12 +85,34 @@ pub struct Canvas {
 }
 
 impl Canvas {
-    /// Cuts and resamples `photo`, with the face at `landmarks` (pixels of `photo`).
+    /// Cuts and resamples `photo`, with the face at `landmarks` (pixels of `photo`); it has no matte.
     pub fn new(photo: &Arc<RgbImage>, landmarks: &Landmarks, framing: Framing) -> Self {
         match framing {
             Framing::Full { longest_side } => Self::full(photo, landmarks, longest_side),
             Framing::Head { side } => Self::head(photo, landmarks, side),
         }
+    }
+
+    /// Cuts and resamples an avatar's photo, and its matte with it.
+    pub fn of(avatar: &Avatar, framing: Framing) -> Self {
+        let canvas = Self::new(&avatar.photo, &avatar.landmarks, framing);
+        let matte = avatar.matte.as_ref().map(|matte| match framing {
+            Framing::Full { .. } if canvas.picture.dimensions() == matte.alpha.dimensions() => {
+                Arc::clone(matte)
+            }
+            Framing::Full { .. } => canvas.matte_of(&matte.alpha, matte.verdict),
+            Framing::Head { .. } => {
+                let around = Around::head(&avatar.landmarks, avatar.photo.dimensions());
+                canvas.matte_of(&around.cut(&matte.alpha), matte.verdict)
+            }
+        });
+        Self { matte, ..canvas }
+    }
+
+    /// A matte of the photo, or of the part of it that became the picture.
+    fn matte_of(&self, part: &GrayImage, verdict: MatteVerdict) -> Arc<Matte> {
+        let (width, height) = self.picture.dimensions();
+        Arc::new(Matte { alpha: gioconda_media::resize_matte(part, width, height), verdict })
     }
 
     fn full(photo: &Arc<RgbImage>, landmarks: &Landmarks, longest_side: u32) -> Self {
@@ -101,18 +127,22 @@ impl Canvas {
         };
         let window = Window { left: 0, top: 0, width: even(picture.width()), height: even(picture.height()) };
         let origin = Vector2::zeros();
-        Self { landmarks: landmarks.scaled_and_shifted(scale, origin), picture, scale, origin, window }
+        Self {
+            landmarks: landmarks.scaled_and_shifted(scale, origin),
+            picture,
+            matte: None,
+            scale,
+            origin,
+            window,
+        }
     }
 
     fn head(photo: &RgbImage, landmarks: &Landmarks, side: u32) -> Self {
-        let crop = head_window(landmarks, photo.dimensions());
+        let part = Around::head(landmarks, photo.dimensions());
+        let Around { crop, left, top, .. } = part;
         let side = even(side);
         let scale = side as f32 / crop.width as f32;
-        let margin = (crop.width as f32 * MARGIN).round() as u32;
-        let (left, top) = (crop.left.saturating_sub(margin), crop.top.saturating_sub(margin));
-        let right = (crop.left + crop.width + margin).min(photo.width());
-        let bottom = (crop.top + crop.height + margin).min(photo.height());
-        let around = image::imageops::crop_imm(photo, left, top, right - left, bottom - top).to_image();
+        let around = part.cut(photo);
         let sides = [around.width(), around.height()].map(|s| (s as f32 * scale).round() as u32);
         let origin = -Vector2::new(left as f32, top as f32) * scale;
         let corner = [crop.left - left, crop.top - top].map(|c| (c as f32 * scale).round() as u32);
@@ -121,6 +151,7 @@ impl Canvas {
         Self {
             picture: Arc::new(gioconda_media::resize(&around, width, height)),
             landmarks: landmarks.scaled_and_shifted(scale, origin),
+            matte: None,
             scale,
             origin,
             window: Window { left: corner[0], top: corner[1], width: side, height: side },
@@ -139,6 +170,39 @@ impl Canvas {
     pub fn still(&self) -> RgbImage {
         let Window { left, top, width, height } = self.window;
         image::imageops::crop_imm(&*self.picture, left, top, width, height).to_image()
+    }
+}
+
+/// What is kept of a photo for a head crop: the crop and a margin, as far as the photo goes.
+struct Around {
+    /// What is shown, pixels of the photo.
+    crop: Window,
+    left: u32,
+    top: u32,
+    right: u32,
+    bottom: u32,
+}
+
+impl Around {
+    fn head(landmarks: &Landmarks, photo: (u32, u32)) -> Self {
+        let crop = head_window(landmarks, photo);
+        let margin = (crop.width as f32 * MARGIN).round() as u32;
+        Self {
+            crop,
+            left: crop.left.saturating_sub(margin),
+            top: crop.top.saturating_sub(margin),
+            right: (crop.left + crop.width + margin).min(photo.0),
+            bottom: (crop.top + crop.height + margin).min(photo.1),
+        }
+    }
+
+    /// That part of the photo, or of what has its size.
+    fn cut<P: Pixel + 'static>(
+        &self,
+        photo: &ImageBuffer<P, Vec<P::Subpixel>>,
+    ) -> ImageBuffer<P, Vec<P::Subpixel>> {
+        let &Self { left, top, right, bottom, .. } = self;
+        image::imageops::crop_imm(photo, left, top, right - left, bottom - top).to_image()
     }
 }
 
@@ -192,6 +256,26 @@ mod tests {
             let Window { left, top, width, height } = canvas.window;
             assert_eq!((width, height), expected, "{framing:?}");
             assert!(left + width <= canvas.picture.width() && top + height <= canvas.picture.height());
+        }
+    }
+
+    #[test]
+    fn the_matte_stays_on_its_pixels() {
+        // The photo is white where the person is.
+        let photo =
+            RgbImage::from_fn(400, 300, |x, y| image::Rgb([if x > 130 && y > 90 { 255 } else { 0 }; 3]));
+        let alpha = GrayImage::from_fn(400, 300, |x, y| image::Luma([photo.get_pixel(x, y)[0]]));
+        let landmarks = face(160.0, 150.0, 80.0);
+        let shown = gioconda_model::Reference { photo: Arc::new(photo), landmarks };
+        let avatar = Avatar { matte: Some(Arc::new(Matte::of_alpha(alpha))), ..Avatar::of(&[shown]) };
+        let full = |longest_side| Framing::Full { longest_side };
+        for framing in [Framing::Head { side: 128 }, Framing::Head { side: 512 }, full(400), full(250)] {
+            let canvas = Canvas::of(&avatar, framing);
+            let matte = canvas.matte.expect("an avatar's matte");
+            assert_eq!(matte.alpha.dimensions(), canvas.picture.dimensions(), "{framing:?}");
+            let pairs = canvas.picture.pixels().zip(matte.alpha.pixels());
+            let apart = pairs.filter(|(colour, alpha)| colour[0].abs_diff(alpha[0]) > 64).count();
+            assert!(apart < 20, "{framing:?}: {apart} pixels differ");
         }
     }
 

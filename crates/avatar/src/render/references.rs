@@ -118,7 +118,7 @@ fn own_canvas(reference: &Reference, head: f32) -> Canvas {
     let Reference { photo, landmarks } = reference.head(REFERENCE_CROP).scaled(scale, LARGEST_SIDE);
     let (width, height) = photo.dimensions();
     let window = Window { left: 0, top: 0, width, height };
-    Canvas { picture: photo, landmarks, scale, origin: Vector2::zeros(), window }
+    Canvas { picture: photo, landmarks, matte: None, scale, origin: Vector2::zeros(), window }
 }
 
 /// A head as large as the largest output.

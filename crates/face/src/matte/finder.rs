@@ -23,8 +23,6 @@ const SIDE: usize = 256;
 /// Sides of the squares, over the larger side of the face's box, and how far their middle lies below the face's middle, over
 /// the same; the largest first.
 const SQUARES: [(f32, f32); 2] = [(4.0, 0.4), (2.2, -0.05)];
-/// The whole photo is looked at where its longer side is this many times that of the largest square.
-const WHOLE: f32 = 1.2;
 /// A square's outer part, over its side, in which it counts less and less.
 const FEATHER: f32 = 0.15;
 /// How much a smaller square counts against all larger ones.
@@ -75,7 +73,7 @@ impl MatteFinder {
         let likely = |at| logistic(looks.at(at));
         let verdict = verdict::judge(landmarks, photo.dimensions(), likely);
         let window = Window::around(middle, FILTERED * face, photo.dimensions());
-        let copy = Copy::of(photo, window, (FACE_IN_COPY / face).min(1.0));
+        let copy = ReducedCopy::of(photo, window, (FACE_IN_COPY / face).min(1.0));
         let people: Vec<&Landmarks> = std::iter::once(landmarks).chain(others.iter().copied()).collect();
         let person = PersonInPhoto::of(&people, window, &looks);
         let mask = copy.mask(|at| likely(at) * person.at(at));
@@ -95,7 +93,8 @@ impl MatteFinder {
                     value = near * apply(&row, x, *colour);
                 }
                 if near < 1.0 {
-                    value += (1.0 - near) * likely(at) * person.at(at);
+                    let mine = (1.0 - near) * person.at(at);
+                    value += if mine > 0.0 { mine * likely(at) } else { 0.0 };
                 }
                 *alpha = (255.0 * (value - STRETCH.0) / (STRETCH.1 - STRETCH.0)).round() as u8;
             }
@@ -107,7 +106,7 @@ impl MatteFinder {
     fn looks(&self, photo: &RgbImage, middle: Vector2<f32>, face: f32) -> Result<Looks, Error> {
         let longest = photo.width().max(photo.height()) as f32;
         let mut squares = Vec::new();
-        if longest > WHOLE * SQUARES[0].0 * face {
+        if longest > SQUARES[0].0 * face {
             squares.push(Region::around(photo));
         }
         for (side, down) in SQUARES {
@@ -212,20 +211,23 @@ impl Window {
 }
 
 /// A reduced copy of a window of the photo.
-struct Copy {
+struct ReducedCopy {
     picture: RgbImage,
     window: Window,
     /// Its pixels per pixel of the photo, at most 1.
     scale: f32,
 }
 
-impl Copy {
+impl ReducedCopy {
     fn of(photo: &RgbImage, window: Window, scale: f32) -> Self {
         let Window { left, top, width, height } = window;
         let part = crop_imm(photo, left, top, width, height);
         let [columns, rows] = [width, height].map(|side| ((side as f32 * scale).round() as u32).max(1));
-        let picture =
-            if (columns, rows) == (width, height) { part.to_image() } else { thumbnail(&*part, columns, rows) };
+        let picture = if (columns, rows) == (width, height) {
+            part.to_image()
+        } else {
+            thumbnail(&*part, columns, rows)
+        };
         Self { picture, window, scale }
     }
 

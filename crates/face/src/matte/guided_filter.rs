@@ -51,8 +51,10 @@ impl LinearFunctions {
         let upper = y as usize;
         let lower = (upper + 1).min(self.height - 1);
         let down = y - upper as f32;
-        let row = |y: usize| self.values[y * self.width * VALUES..][..self.width * VALUES].as_chunks::<VALUES>().0;
-        let between = |(a, b): (&[f32; VALUES], &[f32; VALUES])| std::array::from_fn(|i| a[i] + (b[i] - a[i]) * down);
+        let row =
+            |y: usize| self.values[y * self.width * VALUES..][..self.width * VALUES].as_chunks::<VALUES>().0;
+        let between =
+            |(a, b): (&[f32; VALUES], &[f32; VALUES])| std::array::from_fn(|i| a[i] + (b[i] - a[i]) * down);
         row(upper).iter().zip(row(lower)).map(between).collect()
     }
 }

@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use gioconda_avatar::Motion;
-use gioconda_face::{FaceChoice, FaceFinder, FoundFace, Threads, Tracker};
-use gioconda_media::{ClipInfo, ClipReader, Frame, InputKind, PhotoInfo, ReadOptions, photo};
+use gioconda_avatar::{Motion, matte_of};
+use gioconda_face::{FaceChoice, FaceFinder, FoundFace, MatteVerdict, Threads, Tracker};
+use gioconda_media::{ClipInfo, ClipReader, Frame, InputKind, Photo, PhotoInfo, ReadOptions, photo};
 use serde::Serialize;
 
 use crate::cli::InspectArgs;
@@ -61,6 +61,50 @@ struct Face {
     roll_degrees: f32,
     sharpness: f32,
     warnings: Vec<String>,
+    /// In photos.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    matte: Option<FoundMatte>,
+}
+
+/// What is thought of a face's matte.
+#[derive(Serialize)]
+struct FoundMatte {
+    verdict: MatteVerdict,
+    /// The verdict in words.
+    explanation: String,
+    /// Whether the head can move before the background.
+    usable: bool,
+    /// Numbers of other faces that it holds, too.
+    holds_faces: Vec<usize>,
+}
+
+/// A face of which so much lies in another's matte moves with it.
+const HELD: f32 = 0.5;
+
+impl FoundMatte {
+    fn new(
+        photo: &Photo,
+        index: usize,
+        faces: &[FoundFace],
+        finder: &mut FaceFinder,
+    ) -> Result<Self, String> {
+        let matte = matte_of(photo, &faces[index], faces, finder).map_err(|error| error.to_string())?;
+        let others = faces.iter().enumerate().filter(|&(other, _)| other != index);
+        let held = others.filter(|(_, other)| matte.share_of(&other.landmarks) > HELD);
+        Ok(Self {
+            verdict: matte.verdict,
+            explanation: matte.verdict.to_string(),
+            usable: matte.is_usable(),
+            holds_faces: held.map(|(other, _)| other + 1).collect(),
+        })
+    }
+
+    fn print(&self) -> Result<(), Failure> {
+        let moves = if self.usable { "" } else { "; head and background move as one" };
+        let held: String =
+            self.holds_faces.iter().map(|number| format!("; it holds face {number}, too")).collect();
+        print(format_args!("    matte: {}{moves}{held}", self.explanation))
+    }
 }
 
 impl Face {
@@ -76,6 +120,7 @@ impl Face {
             roll_degrees,
             sharpness: face.quality.sharpness,
             warnings: face.quality.warnings.iter().map(ToString::to_string).collect(),
+            matte: None,
         }
     }
 
@@ -91,6 +136,7 @@ impl Face {
             self.roll_degrees,
             self.sharpness,
         ))?;
+        self.matte.iter().try_for_each(FoundMatte::print)?;
         self.warnings.iter().try_for_each(|warning| print(format_args!("    warning: {warning}")))
     }
 }
@@ -125,9 +171,13 @@ fn look_into(file: &Path, finder: &mut FaceFinder) -> Result<Kind, String> {
     match gioconda_media::sniff(file).map_err(|e| words(&e))? {
         InputKind::Photo => {
             let info = photo::info(file).map_err(|e| words(&e))?;
-            let picture = photo::read(file).map_err(|e| words(&e))?.image;
-            let faces = finder.find_faces(&picture).map_err(|e| words(&e))?;
-            Ok(Kind::Photo { info, faces: faces.iter().enumerate().map(Face::new).collect() })
+            let photo = photo::read(file).map_err(|e| words(&e))?;
+            let found = finder.find_faces(&photo.image).map_err(|e| words(&e))?;
+            let mut faces: Vec<Face> = found.iter().enumerate().map(Face::new).collect();
+            for (index, face) in faces.iter_mut().enumerate() {
+                face.matte = Some(FoundMatte::new(&photo, index, &found, finder)?);
+            }
+            Ok(Kind::Photo { info, faces })
         }
         InputKind::Clip | InputKind::PictureFolder => describe_clip(file, finder),
     }

@@ -4,7 +4,7 @@ use super::picture::Photo;
 use crate::Error;
 use crate::formats::FORMATS;
 use crate::isolation::{Isolation, Running, is_possible_size};
-use image::RgbImage;
+use image::{GrayImage, RgbImage};
 use serde::{Deserialize, Serialize};
 use std::io::Read as _;
 use std::path::Path;
@@ -22,17 +22,20 @@ pub(super) struct Header {
     format: String,
     orientation: u8,
     had_alpha: bool,
+    /// Whether alpha follows the picture.
+    alpha: bool,
     grey: bool,
 }
 
 impl From<&Photo> for Header {
     fn from(photo: &Photo) -> Self {
-        let Photo { image, format, orientation, had_alpha, grey } = photo;
+        let Photo { image, format, orientation, had_alpha, alpha, grey } = photo;
         Self {
             size: image.dimensions(),
             format: (*format).to_owned(),
             orientation: *orientation,
             had_alpha: *had_alpha,
+            alpha: alpha.is_some(),
             grey: *grey,
         }
     }
@@ -50,6 +53,10 @@ pub(super) fn read(isolation: &Isolation, path: &Path) -> Result<Photo, Error> {
     let format = FORMATS.iter().find(|(_, name)| *name == header.format).map_or("picture", |(_, name)| name);
     let mut image = RgbImage::new(header.size.0, header.size.1);
     running.read(WITHIN, |pipe| pipe.read_exact(image.as_mut()))?;
+    let mut alpha = header.alpha.then(|| GrayImage::new(header.size.0, header.size.1));
+    if let Some(alpha) = &mut alpha {
+        running.read(WITHIN, |pipe| pipe.read_exact(alpha.as_mut()))?;
+    }
     let Header { orientation, had_alpha, grey, .. } = header;
-    Ok(Photo { image, format, orientation, had_alpha, grey })
+    Ok(Photo { image, format, orientation, had_alpha, alpha, grey })
 }

@@ -1,6 +1,6 @@
 //! A decoded photo.
 
-use image::RgbImage;
+use image::{GrayImage, RgbImage};
 
 /// One decoded photo.
 #[derive(Debug, Clone)]
@@ -13,6 +13,8 @@ pub struct Photo {
     pub orientation: u8,
     /// Whether the file has an alpha channel.
     pub had_alpha: bool,
+    /// How opaque each pixel is, 0..255, where some are not wholly opaque.
+    pub alpha: Option<GrayImage>,
     /// Whether the file stores grey levels only.
     pub grey: bool,
 }

@@ -16,6 +16,9 @@ pub fn serve_photo(path: &Path, out: &mut impl Write) -> io::Result<()> {
         Ok(photo) => {
             reply(out, &serde_json::to_vec(&Header::from(&photo))?)?;
             out.write_all(photo.image.as_raw())?;
+            if let Some(alpha) = &photo.alpha {
+                out.write_all(alpha.as_raw())?;
+            }
             out.flush()
         }
         Err(error) => refuse(out, &error.to_string(), &path.display().to_string()),

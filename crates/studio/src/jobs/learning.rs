@@ -94,12 +94,17 @@ impl Learning {
                 job.progress(studio, number as u64 + 1, total);
             }
         }
-        let before = studio.models.with_network(Avatar::of(&references[..1]));
+        let mut before = studio.models.with_network(Avatar::of(&references[..1]));
+        studio
+            .models
+            .with_finder(|finder| before.find_matte(finder))
+            .map_err(|error| Unmade::Failed(ApiError::failed(&error).line))?;
         let mut after = Avatar::of(&references);
         match &self.tuning {
             None => after = studio.models.with_network(after),
             Some(tuning) => after.network = Some(Arc::new(tuning.run(studio, job, &after)?)),
         }
+        after.matte.clone_from(&before.matte);
         let file = AvatarFile::new(after, self.declaration.clone());
         let strip =
             self.strip(studio, &AvatarFile::new(before, Declaration::default()).avatar, &file.avatar)?;

@@ -5,7 +5,9 @@ use std::fmt::Write as _;
 use std::io::Cursor;
 
 use image::codecs::png::{CompressionType, FilterType, PngEncoder};
-use image::{ExtendedColorType, ImageEncoder as _, ImageFormat, ImageReader, Limits, RgbImage};
+use image::{
+    DynamicImage, ExtendedColorType, GrayImage, ImageEncoder as _, ImageFormat, ImageReader, Limits, RgbImage,
+};
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
 use serde::Deserialize;
@@ -168,10 +170,22 @@ impl<'a> Fields<'a> {
 
     /// A picture.
     pub(super) fn png(&self, name: &str) -> Result<RgbImage, String> {
+        Ok(self.decoded(name)?.into_rgb8())
+    }
+
+    /// A picture's grey levels.
+    pub(super) fn grey_png(&self, name: &str) -> Result<GrayImage, String> {
+        Ok(self.decoded(name)?.into_luma8())
+    }
+
+    /// Whether there is such a field.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.tensors.tensor(name).is_ok()
+    }
+
+    fn decoded(&self, name: &str) -> Result<DynamicImage, String> {
         let reader = self.png_reader(name)?;
-        let picture =
-            reader.decode().map_err(|error| damaged(&format!("`{name}` is no picture ({error})")))?;
-        Ok(picture.into_rgb8())
+        reader.decode().map_err(|error| damaged(&format!("`{name}` is no picture ({error})")))
     }
 
     fn png_reader(&self, name: &str) -> Result<ImageReader<Cursor<&'a [u8]>>, String> {
@@ -194,9 +208,18 @@ impl<'a> Fields<'a> {
 
 /// A picture as a PNG file.
 pub(super) fn encode_png(picture: &RgbImage) -> Result<Vec<u8>, String> {
+    encode(picture.as_raw(), picture.dimensions(), ExtendedColorType::Rgb8)
+}
+
+/// Grey levels as a PNG file.
+pub(super) fn encode_grey_png(picture: &GrayImage) -> Result<Vec<u8>, String> {
+    encode(picture.as_raw(), picture.dimensions(), ExtendedColorType::L8)
+}
+
+fn encode(samples: &[u8], (width, height): (u32, u32), color: ExtendedColorType) -> Result<Vec<u8>, String> {
     let mut png = Vec::new();
     PngEncoder::new_with_quality(&mut png, CompressionType::Default, FilterType::Adaptive)
-        .write_image(picture.as_raw(), picture.width(), picture.height(), ExtendedColorType::Rgb8)
+        .write_image(samples, width, height, color)
         .map_err(|error| format!("a photo cannot be encoded: {error}"))?;
     Ok(png)
 }
