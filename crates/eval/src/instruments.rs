@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use gioconda_avatar::{PortraitWeights, RendererKind, portrait_network};
-use gioconda_face::{Blendshapes, FaceChoice, FaceFinder, Landmarks, MatteFinder, Threads, Tracker};
+use gioconda_face::{Blendshapes, FaceChoice, FaceFinder, Landmarks, Threads, Tracker};
 use image::{GrayImage, RgbImage};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -108,7 +108,6 @@ pub(crate) struct FaceModels {
     pub(crate) finder: FaceFinder,
     pub(crate) tracker: Tracker,
     pub(crate) blendshapes: Blendshapes,
-    mattes: MatteFinder,
 }
 
 impl FaceModels {
@@ -118,7 +117,6 @@ impl FaceModels {
             finder: FaceFinder::new(threads)?,
             tracker: Tracker::new(FaceChoice::Largest, threads)?,
             blendshapes: Blendshapes::new(threads)?,
-            mattes: MatteFinder::new(threads)?,
         })
     }
 
@@ -129,8 +127,8 @@ impl FaceModels {
     }
 
     /// How much of each pixel is the person's whose landmarks these are, 0..=255; `None` where that cannot be relied on.
-    pub(crate) fn matte(&self, picture: &RgbImage, landmarks: &Landmarks) -> Result<Option<GrayImage>> {
-        let matte = self.mattes.find(picture, landmarks)?;
+    pub(crate) fn matte(&mut self, picture: &RgbImage, landmarks: &Landmarks) -> Result<Option<GrayImage>> {
+        let matte = self.finder.matte(picture, landmarks, &[])?;
         Ok(matte.is_usable().then_some(matte.alpha))
     }
 

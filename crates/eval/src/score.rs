@@ -245,7 +245,10 @@ impl<'a> Scorer<'a> {
         if let Some(feature) = &real.frechet {
             self.real.add(feature);
         }
-        let truth = driving.regions.as_ref().map(|regions| self.truth(driving, regions)).transpose()?;
+        let truth = match &driving.regions {
+            Some(regions) => Some(self.truth(driving, regions)?),
+            None => None,
+        };
         let mut badness = 0.0;
         for (row, output) in self.rows.iter_mut().zip(outputs) {
             let examined = examine(output, row.last.take(), depth, self.networks, self.models)?;
@@ -286,7 +289,7 @@ impl<'a> Scorer<'a> {
     }
 
     /// What the outputs of a frame are held against.
-    fn truth<'d>(&self, driving: &'d Driving, regions: &'d Regions) -> Result<Truth<'d>> {
+    fn truth<'d>(&mut self, driving: &'d Driving, regions: &'d Regions) -> Result<Truth<'d>> {
         let landmarks = &driving.landmarks;
         let matte = self.models.matte(&driving.picture, landmarks)?;
         let face = regions.face.or(&regions.mouth_eyes);
