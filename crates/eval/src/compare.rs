@@ -182,7 +182,12 @@ fn row(change: &Change) -> Vec<String> {
     let signed = |value: f64| format!("{value:+.*}", info.decimals);
     let [low, high] = change.interval;
     let sure = low > 0.0 || high < 0.0;
-    let verdict = match (sure, (change.difference > 0.0) == (info.better == Better::Higher)) {
+    let improved = match info.better {
+        Better::Higher => change.difference > 0.0,
+        Better::Lower | Better::Neither => change.difference < 0.0,
+        Better::One => (change.after - 1.0).abs() < (change.before - 1.0).abs(),
+    };
+    let verdict = match (sure, improved) {
         (false, _) => "",
         (true, true) => "better",
         (true, false) => "worse",
@@ -208,20 +213,24 @@ mod tests {
     use crate::score::{Case, RowValues};
 
     fn report(psnr: &[(&str, f64)]) -> Report {
-        let case = |&(name, psnr): &(&str, f64)| Case {
+        report_of("psnr", psnr)
+    }
+
+    fn report_of(measure: &str, values: &[(&str, f64)]) -> Report {
+        let case = |&(name, value): &(&str, f64)| Case {
             name: name.to_owned(),
             frames: 1,
             lost: 0,
             rows: vec![RowValues {
                 name: "mesh".to_owned(),
-                values: Values::from([("psnr".to_owned(), psnr)]),
+                values: Values::from([(measure.to_owned(), value)]),
             }],
         };
         let part = ProtocolReport {
             protocol: Protocol::SelfReenactment,
             judged: "mesh".to_owned(),
             rows: Vec::new(),
-            cases: psnr.iter().map(case).collect(),
+            cases: values.iter().map(case).collect(),
             skipped: Vec::new(),
         };
         Report {
@@ -264,6 +273,17 @@ mod tests {
         let noise = compared(&base, &report(&of(&|i| if i % 2 == 0 { 1.0 } else { -1.0 }))).unwrap();
         let [low, high] = noise[0].changes[0].interval;
         assert!(low < 0.0 && high > 0.0, "{low} {high}");
+    }
+
+    #[test]
+    fn a_ratio_is_better_the_nearer_it_is_to_one() {
+        let of = |value: f64| report_of("detail_mouth", &[("a", value), ("b", value)]);
+        for (before, after, verdict) in
+            [(0.3, 0.9, "| better"), (1.6, 1.1, "| better"), (0.9, 1.4, "| worse")]
+        {
+            let text = comparison_markdown(&compared(&of(before), &of(after)).unwrap());
+            assert!(text.contains(verdict), "{text}");
+        }
     }
 
     #[test]

@@ -12,7 +12,7 @@ use gioconda_avatar::{
     Avatar, Framing, Performance, PerformanceSettings, PersonalNetwork, Reference, RendererKind,
 };
 use gioconda_dataset::Clip;
-use gioconda_face::{Border, HeadPose, Landmarks, Region, bilinear};
+use gioconda_face::{Border, FaceFinder, HeadPose, Landmarks, Region, bilinear};
 use gioconda_model::network_input::{cropped, cropped_landmarks, network_crop};
 use gioconda_train::{LearnSettings, learn};
 use gioconda_warp::{MeshWarp, SourceMesh, View};
@@ -67,7 +67,7 @@ pub(crate) fn score_person(
         return Err(Unfit::Clip(found));
     }
     let shown = &photos[0];
-    let painters = match painters(&photos, plan, networks, renderer) {
+    let painters = match painters(&photos, plan, networks, renderer, &mut models.finder) {
         Err(Error::Train(gioconda_train::Error::Avatar(gioconda_avatar::Error::Cancelled))) => {
             return Ok(None);
         }
@@ -117,13 +117,18 @@ fn painters(
     plan: &Plan<'_>,
     networks: &Networks,
     kind: RendererKind,
+    finder: &mut FaceFinder,
 ) -> Result<Vec<Painter>> {
+    // The photo that is shown is the same for all.
+    let mut shown = Avatar::of(&photos[..1]);
+    shown.find_matte(finder)?;
     let mut painters = Vec::new();
     for &count in plan.photos {
         let photos = &photos[..count];
         let mut add = |way: &str, network: Option<PersonalNetwork>| -> Result<()> {
             let kind = if network.is_some() { RendererKind::Neural } else { RendererKind::Mesh };
-            let avatar = Avatar { network: network.map(Arc::new), ..Avatar::of(photos) };
+            let avatar =
+                Avatar { network: network.map(Arc::new), matte: shown.matte.clone(), ..Avatar::of(photos) };
             let framing = Framing::Full { longest_side: LONGEST_SIDE };
             let settings = PerformanceSettings::default().framing(framing).renderer(kind);
             let performance = Performance::new(&avatar, settings)?;

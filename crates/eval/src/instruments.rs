@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use gioconda_avatar::{PortraitWeights, RendererKind, portrait_network};
 use gioconda_face::{Blendshapes, FaceChoice, FaceFinder, Landmarks, Threads, Tracker};
-use image::RgbImage;
+use image::{GrayImage, RgbImage};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -124,6 +124,12 @@ impl FaceModels {
     pub(crate) fn landmarks(&mut self, picture: &RgbImage) -> Result<Option<Landmarks>> {
         let faces = self.finder.find_faces(picture)?;
         Ok(FaceChoice::Largest.choose(&faces)?.map(|face| face.landmarks.clone()))
+    }
+
+    /// How much of each pixel is the person's whose landmarks these are, 0..=255; `None` where that cannot be relied on.
+    pub(crate) fn matte(&mut self, picture: &RgbImage, landmarks: &Landmarks) -> Result<Option<GrayImage>> {
+        let matte = self.finder.matte(picture, landmarks, &[])?;
+        Ok(matte.is_usable().then_some(matte.alpha))
     }
 
     /// The largest face, measured.

@@ -3,6 +3,7 @@
 mod cache;
 mod clips;
 mod compare;
+mod detail;
 mod difference;
 mod error;
 mod face_measures;
@@ -16,6 +17,7 @@ mod instruments;
 mod measures;
 mod page;
 mod perceptual;
+mod person_regions;
 mod planes;
 mod plots;
 mod reenactment;

@@ -9,6 +9,8 @@ pub enum Better {
     Higher,
     /// The lower.
     Lower,
+    /// The nearer to 1.
+    One,
     /// Neither: a property of the driver, printed for comparison.
     Neither,
 }
@@ -48,21 +50,34 @@ macro_rules! measure {
 
 /// All measures, in the order of the tables.
 #[rustfmt::skip]
-pub const MEASURES: [MeasureInfo; 37] = [
+pub const MEASURES: [MeasureInfo; 50] = [
     measure!("psnr", "PSNR", "dB", Higher, 2, true, "peak signal-to-noise ratio, whole crop, at most 60"),
     measure!("psnr_face", "PSNR face", "dB", Higher, 2, true, "the same inside the face mask"),
-    measure!("psnr_mouth_eyes", "PSNR mouth+eyes", "dB", Higher, 2, true, "the same between the true frame's lips and lids"),
+    measure!("psnr_face_turned", "PSNR face turned", "dB", Higher, 2, true, "PSNR face over the frames whose head is turned by more than 15 degrees from the photo's"),
+    measure!("psnr_mouth_eyes", "PSNR mouth+eyes", "dB", Higher, 2, true, "PSNR between the true frame's lips and lids"),
     measure!("psnr_mouth", "PSNR mouth", "dB", Higher, 2, false, "the same between the lips, where they are apart"),
     measure!("psnr_eyes", "PSNR eyes", "dB", Higher, 2, false, "the same between the lids, where they are apart"),
+    measure!("psnr_hair", "PSNR hair", "dB", Higher, 2, true, "the same in the true frame's matte, outside the face, above the chin"),
+    measure!("psnr_neck", "PSNR neck", "dB", Higher, 2, true, "the same in the true frame's matte, outside the face, below the chin: neck and shoulders"),
+    measure!("psnr_background", "PSNR background", "dB", Higher, 2, true, "the same outside the mattes of photo and true frame"),
     measure!("l1", "L1", "", Lower, 4, false, "mean absolute difference, whole crop, colours in 0..1"),
     measure!("l1_face", "L1 face", "", Lower, 4, false, "the same inside the face mask"),
     measure!("l1_mouth", "L1 mouth", "", Lower, 4, false, "the same between the lips"),
     measure!("l1_eyes", "L1 eyes", "", Lower, 4, false, "the same between the lids"),
+    measure!("l1_hair", "L1 hair", "", Lower, 4, false, "the same in the hair"),
+    measure!("l1_neck", "L1 neck", "", Lower, 4, false, "the same in neck and shoulders"),
+    measure!("l1_background", "L1 background", "", Lower, 4, false, "the same in the background"),
     measure!("ssim", "SSIM", "", Higher, 3, true, "structural similarity (Wang et al. 2004), 11 x 11 Gaussian window, sigma 1.5, on 0..1"),
     measure!("ssim_face", "SSIM face", "", Higher, 3, false, "mean over the windows around pixels of the face"),
     measure!("ssim_mouth", "SSIM mouth", "", Higher, 3, false, "likewise between the lips"),
     measure!("ssim_eyes", "SSIM eyes", "", Higher, 3, false, "likewise between the lids"),
+    measure!("ssim_hair", "SSIM hair", "", Higher, 3, false, "likewise in the hair"),
+    measure!("ssim_neck", "SSIM neck", "", Higher, 3, false, "likewise in neck and shoulders"),
+    measure!("ssim_background", "SSIM background", "", Higher, 3, false, "likewise in the background"),
     measure!("ms_ssim", "MS-SSIM", "", Higher, 3, false, "multi-scale structural similarity (Wang et al. 2003)"),
+    measure!("detail_mouth", "detail mouth", "", One, 2, true, "energy of luma above a quarter of the sampling rate between the lips, output over true frame, each summed over the frames of a clip; a blur is below 1, noise above"),
+    measure!("detail_eyes", "detail eyes", "", One, 2, true, "the same between the lids"),
+    measure!("background_changed", "background changed", "%", Lower, 2, true, "share of background pixels in which a channel of the output is more than 2 levels of 255 from the photo"),
     measure!("perceptual", "perceptual", "", Lower, 3, true, "distance of VGG16-HED features normalised as in LPIPS; not LPIPS"),
     measure!("perceptual_face", "perceptual face", "", Lower, 3, false, "the same inside the face mask"),
     measure!("lpips", "LPIPS", "", Lower, 3, true, "LPIPS (VGG, v0.1); only with the original VGG16 weights at hand"),
@@ -99,35 +114,41 @@ pub type Values = BTreeMap<String, f64>;
 /// Means of measures over frames; a measure that a frame does not have is left out of its mean.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Means {
-    sums: BTreeMap<&'static str, (f64, u32)>,
+    /// What is divided, and by what: a sum of values and their number, or the two sums of a ratio.
+    sums: BTreeMap<&'static str, (f64, f64)>,
 }
 
 impl Means {
     /// Adds one frame's value.
     pub(crate) fn add(&mut self, name: &'static str, value: impl Into<Option<f64>>) {
+        if let Some(value) = value.into() {
+            self.add_ratio(name, [value, 1.0]);
+        }
+    }
+
+    /// Adds one frame's share of a ratio of sums, what is divided and by what: a frame in which there is little to measure
+    /// counts little. For each name either this or [`Self::add`].
+    pub(crate) fn add_ratio(&mut self, name: &'static str, ratio: impl Into<Option<[f64; 2]>>) {
         debug_assert!(measure(name).is_some(), "{name} stands in the table");
-        if let Some(value) = value.into().filter(|value| value.is_finite()) {
-            let (sum, count) = self.sums.entry(name).or_default();
-            *sum += value;
-            *count += 1;
+        if let Some([part, whole]) = ratio.into().filter(|[part, whole]| part.is_finite() && *whole > 0.0) {
+            let (sum, total) = self.sums.entry(name).or_default();
+            *sum += part;
+            *total += whole;
         }
     }
 
     /// Adds the frames of `other`.
     pub(crate) fn merge(&mut self, other: &Self) {
-        for (name, (sum, count)) in &other.sums {
-            let (own, total) = self.sums.entry(name).or_default();
-            *own += sum;
-            *total += count;
+        for (name, (part, whole)) in &other.sums {
+            let (sum, total) = self.sums.entry(name).or_default();
+            *sum += part;
+            *total += whole;
         }
     }
 
     /// The means.
     pub(crate) fn values(&self) -> Values {
-        self.sums
-            .iter()
-            .map(|(name, (sum, count))| ((*name).to_owned(), rounded(sum / f64::from(*count))))
-            .collect()
+        self.sums.iter().map(|(name, (sum, total))| ((*name).to_owned(), rounded(sum / total))).collect()
     }
 }
 
@@ -173,6 +194,16 @@ mod tests {
             means.add("psnr", value);
         }
         assert_eq!(means.values(), Values::from([("psnr".to_owned(), 2.0)]));
+    }
+
+    #[test]
+    fn ratios_are_of_sums_and_frames_without_a_whole_do_not_count() {
+        let (mut means, mut other) = (Means::default(), Means::default());
+        means.add_ratio("detail_mouth", [1.0, 2.0]);
+        means.add_ratio("detail_mouth", [1.0, 0.0]);
+        other.add_ratio("detail_mouth", [8.0, 4.0]);
+        means.merge(&other);
+        assert_eq!(means.values(), Values::from([("detail_mouth".to_owned(), 1.5)]));
     }
 
     #[test]

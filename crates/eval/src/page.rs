@@ -18,12 +18,33 @@ pub(crate) type Strips = Vec<Option<Vec<u8>>>;
 const MOST_STRIPS: usize = 60;
 
 /// Measures whose distribution over cases is plotted.
-const PLOTTED: [&str; 8] =
-    ["psnr_face", "psnr_mouth_eyes", "perceptual", "csim", "akd", "pose", "mouth_opening", "eye_opening"];
+const PLOTTED: [&str; 11] = [
+    "psnr_face",
+    "psnr_mouth_eyes",
+    "psnr_hair",
+    "detail_mouth",
+    "detail_eyes",
+    "perceptual",
+    "csim",
+    "akd",
+    "pose",
+    "mouth_opening",
+    "eye_opening",
+];
 
 /// Measures of each case beside its strip.
-const BESIDE: [&str; 7] =
-    ["psnr", "psnr_face", "psnr_mouth_eyes", "perceptual", "csim", "expression", "no_face"];
+const BESIDE: [&str; 10] = [
+    "psnr",
+    "psnr_face",
+    "psnr_mouth_eyes",
+    "psnr_hair",
+    "detail_mouth",
+    "background_changed",
+    "perceptual",
+    "csim",
+    "expression",
+    "no_face",
+];
 
 const STYLE: &str = "
 :root { --ink: #222; --soft: #666; --line: #e2e2e2; --tint: #f6f7f9; --accent: #0072b2 }
@@ -127,6 +148,7 @@ fn best(values: &[Option<&f64>], better: Better) -> usize {
     let best = match better {
         Better::Higher => painted.max_by(|a, b| a.1.total_cmp(&b.1)),
         Better::Lower => painted.min_by(|a, b| a.1.total_cmp(&b.1)),
+        Better::One => painted.min_by(|a, b| (a.1 - 1.0).abs().total_cmp(&(b.1 - 1.0).abs())),
         Better::Neither => None,
     };
     best.filter(|_| values.len() > 2).map_or(values.len(), |(index, _)| index)

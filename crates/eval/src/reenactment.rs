@@ -12,7 +12,7 @@ use gioconda_avatar::{
     choose_neutral,
 };
 use gioconda_dataset::Clip;
-use gioconda_face::Landmarks;
+use gioconda_face::{FaceFinder, Landmarks};
 use gioconda_warp::{MeshWarp, SourceMesh, View};
 use image::RgbImage;
 
@@ -59,6 +59,7 @@ impl Portrait {
         landmarks: Landmarks,
         networks: &Networks,
         kind: RendererKind,
+        finder: &mut FaceFinder,
     ) -> Result<Self> {
         let photo = Arc::new(photo);
         let reference = Reference { photo: Arc::clone(&photo), landmarks };
@@ -67,7 +68,8 @@ impl Portrait {
             .as_ref()
             .filter(|_| kind == RendererKind::Neural)
             .map(|weights| Arc::new(weights.feed_forward(std::slice::from_ref(&reference))));
-        let avatar = Avatar { network, ..Avatar::of(&[reference]) };
+        let mut avatar = Avatar { network, ..Avatar::of(&[reference]) };
+        avatar.find_matte(finder)?;
         let settings = PerformanceSettings::default().framing(Framing::Full { longest_side: SIDE });
         let mut performances = vec![Performance::new(&avatar, settings)?];
         if kind == RendererKind::Neural {
@@ -104,7 +106,7 @@ pub(crate) fn score_self(clip: &Clip, bench: Bench<'_>) -> std::result::Result<O
     let Bench { networks, models, renderer, frames, go_on } = bench;
     let tracked = TrackedClip::track(clip, frames, &mut models.tracker)?;
     let (photo, landmarks) = photo_of(&tracked)?;
-    let mut portrait = Portrait::new(photo.clone(), landmarks, networks, renderer)?;
+    let mut portrait = Portrait::new(photo.clone(), landmarks, networks, renderer, &mut models.finder)?;
     let mut scorer = Scorer::new(networks, models, &photo, &rows(renderer))?;
     let mut lost = tracked.lost;
     let mut stopped = false;
@@ -138,7 +140,8 @@ pub(crate) fn score_cross(
     let Some(photo_face) = models.face(&photo)? else {
         return Err(Unfit::Clip("no face in the crop of its photo".to_owned()));
     };
-    let mut portrait_picture = Portrait::new(photo.clone(), landmarks, networks, renderer)?;
+    let mut portrait_picture =
+        Portrait::new(photo.clone(), landmarks, networks, renderer, &mut models.finder)?;
     let neutral = neutral(&tracked, portrait_picture.mesh_performance().face());
     let neutral_face = Face::of(neutral.clone(), &models.blendshapes)?;
     let neutral = FaceState::new(&neutral);

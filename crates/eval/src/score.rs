@@ -1,18 +1,21 @@
 //! Scoring one clip, frame by frame: outputs of several renderers against what was wanted.
 
-use gioconda_face::Landmarks;
+use gioconda_face::{HeadPose, Landmarks, rotation_vector};
 use gioconda_warp::MeshWarp;
-use image::{Rgb, RgbImage};
+use image::{GrayImage, Rgb, RgbImage};
+use nalgebra::Rotation3;
 use serde::{Deserialize, Serialize};
 
 use crate::Result;
-use crate::difference::{l1, psnr};
+use crate::detail::Detail;
+use crate::difference::{changed, l1, psnr};
 use crate::face_measures::{Face, Openings, Wanted, second_difference};
 use crate::frechet::Moments;
 use crate::identity::cosine;
 use crate::instruments::{FaceModels, Networks};
 use crate::measures::{Means, Values, rounded};
 use crate::perceptual::Features;
+use crate::person_regions::PersonRegions;
 use crate::planes::{Planes, Weights};
 use crate::similarity::{SimilarityMap, ms_ssim};
 
@@ -54,7 +57,10 @@ pub(crate) struct Scored {
     pub(crate) strip: Option<RgbImage>,
 }
 
-/// The parts of a crop that are measured by themselves.
+/// A head that is turned so far from the photo's, degrees, shows what the photo hides.
+const TURNED: f32 = 15.0;
+
+/// The parts of a crop that are measured by themselves and follow from the face's mesh.
 pub(crate) struct Regions {
     whole: Weights,
     face: Weights,
@@ -87,6 +93,16 @@ pub(crate) struct Driving {
     pub(crate) regions: Option<Regions>,
 }
 
+/// The true frame, and how outputs are held against it.
+struct Truth<'a> {
+    planes: Planes,
+    detail: Detail,
+    regions: &'a Regions,
+    person: PersonRegions,
+    /// Whether its head is [`TURNED`] from the photo's.
+    turned: bool,
+}
+
 /// How thoroughly a picture is looked at; the networks take most of the time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Depth {
@@ -116,6 +132,8 @@ pub(crate) struct Scorer<'a> {
     models: &'a mut FaceModels,
     photo: RgbImage,
     photo_identity: Option<Vec<f32>>,
+    photo_matte: Option<GrayImage>,
+    photo_rotation: Option<Rotation3<f32>>,
     real: Moments,
     driver: Jitter,
     rows: Vec<Row>,
@@ -167,10 +185,15 @@ impl<'a> Scorer<'a> {
         rows: &[String],
     ) -> Result<Self> {
         let landmarks = models.landmarks(photo)?;
-        let photo_identity = match (&networks.identity, landmarks) {
-            (Some(network), Some(landmarks)) => Some(network.embedding(photo, &landmarks)?),
+        let photo_identity = match (&networks.identity, &landmarks) {
+            (Some(network), Some(landmarks)) => Some(network.embedding(photo, landmarks)?),
             _ => None,
         };
+        let photo_matte = match &landmarks {
+            Some(landmarks) => models.matte(photo, landmarks)?,
+            None => None,
+        };
+        let photo_rotation = landmarks.map(|landmarks| HeadPose::fit(&landmarks).rotation);
         let row = |name: &String| Row {
             name: name.clone(),
             means: Means::default(),
@@ -186,6 +209,8 @@ impl<'a> Scorer<'a> {
             models,
             photo: photo.clone(),
             photo_identity,
+            photo_matte,
+            photo_rotation,
             real: Moments::default(),
             driver: Jitter::default(),
             rows: rows.iter().map(row).collect(),
@@ -220,15 +245,19 @@ impl<'a> Scorer<'a> {
         if let Some(feature) = &real.frechet {
             self.real.add(feature);
         }
-        let truth = Planes::of(&driving.picture);
+        let truth = match &driving.regions {
+            Some(regions) => Some(self.truth(driving, regions)?),
+            None => None,
+        };
         let mut badness = 0.0;
         for (row, output) in self.rows.iter_mut().zip(outputs) {
             let examined = examine(output, row.last.take(), depth, self.networks, self.models)?;
             row.outputs += 1;
             let mut frame = Means::default();
-            if let Some(regions) = &driving.regions {
-                compare_pictures(output, &truth, regions, &mut frame);
-                compare_features(&examined, &real, regions, self.networks, &mut frame);
+            if let Some(truth) = &truth {
+                compare_pictures(output, truth, &mut frame);
+                frame.add_ratio("background_changed", changed(output, &self.photo, &truth.person.background));
+                compare_features(&examined, &real, truth.regions, self.networks, &mut frame);
             }
             if let (Some(own), Some(photo)) = (&examined.identity, &self.photo_identity) {
                 frame.add("csim", cosine(own, photo));
@@ -257,6 +286,20 @@ impl<'a> Scorer<'a> {
             self.worst = Some((badness, strip(&self.photo, driving, outputs)));
         }
         Ok(())
+    }
+
+    /// What the outputs of a frame are held against.
+    fn truth<'d>(&mut self, driving: &'d Driving, regions: &'d Regions) -> Result<Truth<'d>> {
+        let landmarks = &driving.landmarks;
+        let matte = self.models.matte(&driving.picture, landmarks)?;
+        let face = regions.face.or(&regions.mouth_eyes);
+        let person = PersonRegions::of(matte.as_ref(), self.photo_matte.as_ref(), &face, landmarks);
+        let rotation = HeadPose::fit(landmarks).rotation;
+        let angle =
+            |photo: Rotation3<f32>| rotation_vector(&(rotation * photo.inverse())).norm().to_degrees();
+        let turned = self.photo_rotation.is_some_and(|photo| angle(photo) > TURNED);
+        let planes = Planes::of(&driving.picture);
+        Ok(Truth { detail: Detail::of(&planes), planes, regions, person, turned })
     }
 
     /// What the case came to.
@@ -310,26 +353,36 @@ fn examine(
     Ok(Examined { picture: picture.clone(), face, depth, perceptual, lpips, identity, frechet })
 }
 
-fn compare_pictures(output: &RgbImage, truth: &Planes, regions: &Regions, frame: &mut Means) {
+fn compare_pictures(output: &RgbImage, truth: &Truth<'_>, frame: &mut Means) {
     let output = Planes::of(output);
-    let similarity = SimilarityMap::new(&output, truth);
+    let Truth { planes, regions, person, .. } = truth;
+    let similarity = SimilarityMap::new(&output, planes);
     let parts = [
         (&regions.whole, ["psnr", "l1", "ssim"]),
         (&regions.face, ["psnr_face", "l1_face", "ssim_face"]),
         (&regions.mouth, ["psnr_mouth", "l1_mouth", "ssim_mouth"]),
         (&regions.eyes, ["psnr_eyes", "l1_eyes", "ssim_eyes"]),
+        (&person.hair, ["psnr_hair", "l1_hair", "ssim_hair"]),
+        (&person.neck, ["psnr_neck", "l1_neck", "ssim_neck"]),
+        (&person.background, ["psnr_background", "l1_background", "ssim_background"]),
     ];
     for (weights, [psnr_name, l1_name, ssim_name]) in
         parts.into_iter().filter(|(part, _)| part.is_measurable())
     {
-        frame.add(psnr_name, psnr(&output, truth, weights));
-        frame.add(l1_name, l1(&output, truth, weights));
+        frame.add(psnr_name, psnr(&output, planes, weights));
+        frame.add(l1_name, l1(&output, planes, weights));
         frame.add(ssim_name, similarity.as_ref().and_then(|map| map.mean(weights)));
     }
     if regions.mouth_eyes.is_measurable() {
-        frame.add("psnr_mouth_eyes", psnr(&output, truth, &regions.mouth_eyes));
+        frame.add("psnr_mouth_eyes", psnr(&output, planes, &regions.mouth_eyes));
     }
-    frame.add("ms_ssim", ms_ssim(&output, truth));
+    if truth.turned && regions.face.is_measurable() {
+        frame.add("psnr_face_turned", psnr(&output, planes, &regions.face));
+    }
+    frame.add("ms_ssim", ms_ssim(&output, planes));
+    let detail = Detail::of(&output);
+    frame.add_ratio("detail_mouth", detail.against(&truth.detail, &regions.mouth));
+    frame.add_ratio("detail_eyes", detail.against(&truth.detail, &regions.eyes));
 }
 
 fn compare_features(

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use gioconda_avatar::{FaceState, Gains, MotionFrame, MotionTransfer, RendererKind};
 use gioconda_dataset::Clip;
-use gioconda_face::{FaceChoice, Threads, Tracker};
+use gioconda_face::{FaceChoice, FaceFinder, Threads, Tracker};
 use gioconda_media::{ClipReader, Frame, ReadOptions};
 
 use crate::Result;
@@ -26,14 +26,18 @@ const STAGES: [&str; 3] = ["decode", "track", "transfer"];
 /// Times the first clip that can be used; `None` where there is none.
 pub(crate) fn measure(clips: &[Clip], networks: &Networks, settings: &Settings) -> Result<Option<Speed>> {
     let mut tracker = Tracker::new(FaceChoice::Largest, Threads::Count(1))?;
+    let mut finder = FaceFinder::new(Threads::Count(1))?;
     for clip in clips {
         let Ok(tracked) = TrackedClip::track(clip, Some(CROP_FRAMES), &mut tracker) else { continue };
         let Ok((photo, landmarks)) = photo_of(&tracked) else { continue };
         let transfer = MotionTransfer::exact(&landmarks, Gains::default());
-        let mut mesh = Portrait::new(photo.clone(), landmarks.clone(), networks, RendererKind::Mesh)?;
+        let mut mesh =
+            Portrait::new(photo.clone(), landmarks.clone(), networks, RendererKind::Mesh, &mut finder)?;
         let judged = match settings.renderer {
             RendererKind::Mesh => None,
-            RendererKind::Neural => Some(Portrait::new(photo, landmarks, networks, RendererKind::Neural)?),
+            RendererKind::Neural => {
+                Some(Portrait::new(photo, landmarks, networks, RendererKind::Neural, &mut finder)?)
+            }
         };
         let mut times = Times { transfer, tracked, tracker, spent: [Duration::ZERO; 5], frames: 0 };
         times.run(&mut mesh, judged)?;

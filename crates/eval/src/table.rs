@@ -21,6 +21,7 @@ pub(crate) fn heading(info: &MeasureInfo) -> String {
     let arrow = match info.better {
         Better::Higher => " ↑",
         Better::Lower => " ↓",
+        Better::One => " → 1",
         Better::Neither => "",
     };
     format!("{}{unit}{arrow}", info.title)
