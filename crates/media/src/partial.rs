@@ -32,6 +32,11 @@ impl PartialFile {
         &mut self.file
     }
 
+    /// Where it is written until then.
+    pub(crate) fn path(&self) -> &Path {
+        self.file.get_ref().path()
+    }
+
     /// Moves the file into place, replacing an older one, and returns its size in bytes.
     pub(crate) fn finish(self) -> Result<u64, Error> {
         self.finish_sealed(&mut |_| Ok(()))

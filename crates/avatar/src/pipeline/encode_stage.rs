@@ -113,7 +113,7 @@ mod tests {
     fn an_encoder_that_dies_is_an_error_and_leaves_nothing() {
         let folder = tempfile::tempdir().unwrap();
         let output = folder.path().join("film.gif");
-        let options = WriteOptions { width: 64, height: 64, fps: 25.0, sound: None };
+        let options = WriteOptions { width: 64, height: 64, fps: 25.0, sound: None, alpha: false };
         let stage = EncodeStage::start(&output, &options, Box::new(|_| panic!("no mark"))).unwrap();
         while stage.write(stage.picture()) {}
         let message = stage.finish(&mut |_| Ok(())).unwrap_err().to_string();
