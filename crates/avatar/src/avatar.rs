@@ -3,9 +3,9 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use gioconda_face::{FaceChoice, FaceFinder, Landmarks, QualityWarning};
+use gioconda_face::{FaceChoice, FaceFinder, Landmarks, Matte, QualityWarning};
 use gioconda_model::{PersonalNetwork, Reference};
-use gioconda_warp::MeshRenderer;
+use gioconda_warp::{Background, MeshRenderer};
 use image::RgbImage;
 
 use crate::Error;
@@ -21,6 +21,8 @@ pub struct Avatar {
     pub photo: Arc<RgbImage>,
     /// The face, in pixels of the photo.
     pub landmarks: Landmarks,
+    /// How much of each pixel of the photo is the person; `None` where that cannot be told.
+    pub matte: Option<Arc<Matte>>,
     /// What may spoil the result, for the user to read.
     pub warnings: Vec<QualityWarning>,
     /// Further photos of the same person, whose faces are used where they are nearer to what is performed.
@@ -76,7 +78,7 @@ impl Avatar {
     pub fn of(photos: &[Reference]) -> Self {
         let (Reference { photo, landmarks }, others) = photos.split_first().expect("an avatar has a photo");
         let (photo, landmarks) = (Arc::clone(photo), landmarks.clone());
-        Self { photo, landmarks, warnings: Vec::new(), others: others.to_vec(), network: None }
+        Self { photo, landmarks, matte: None, warnings: Vec::new(), others: others.to_vec(), network: None }
     }
 
     /// All photos, the shown one first.
@@ -90,19 +92,31 @@ impl Avatar {
         if self.network.is_some() { RendererKind::Neural } else { RendererKind::Mesh }
     }
 
-    /// A renderer of `kind` for a canvas made of this avatar's photo.
+    /// A renderer of `kind` for a canvas made of this avatar's photo, which shows the person before `background`.
     ///
     /// # Errors
-    /// [`Error::NoNetwork`] where a network is asked for and there is none.
-    pub fn renderer(&self, kind: RendererKind, canvas: &Canvas) -> Result<Box<dyn Renderer>, Error> {
+    /// [`Error::NoNetwork`] where a network is asked for and there is none, [`Error::NoMatte`] where another background than
+    /// the photo's own is asked for and the avatar has no matte.
+    pub fn renderer(
+        &self,
+        kind: RendererKind,
+        background: Background,
+        canvas: &Canvas,
+    ) -> Result<Box<dyn Renderer>, Error> {
+        if background != Background::Keep && self.matte.is_none() {
+            return Err(Error::NoMatte);
+        }
         match kind {
-            RendererKind::Mesh => Ok(self.renderer_of((), canvas, |canvas, ()| MeshOnCanvas {
-                renderer: MeshRenderer::new(Arc::clone(&canvas.picture), &canvas.landmarks),
-                view: canvas.window.view(),
-            })),
+            RendererKind::Mesh => {
+                Ok(self.renderer_of((), background, canvas, |canvas, background, ()| MeshOnCanvas {
+                    renderer: MeshRenderer::new(Arc::clone(&canvas.picture), &canvas.landmarks)
+                        .with_background(background),
+                    view: canvas.window.view(),
+                }))
+            }
             RendererKind::Neural => {
                 let network = self.network.as_ref().ok_or(Error::NoNetwork)?;
-                Ok(self.renderer_of(network.prepared(), canvas, NeuralRenderer::new))
+                Ok(self.renderer_of(network.prepared(), background, canvas, NeuralRenderer::new))
             }
         }
     }
@@ -110,13 +124,14 @@ impl Avatar {
     fn renderer_of<S: Send + 'static, P: Painter<S> + 'static>(
         &self,
         shared: S,
+        background: Background,
         canvas: &Canvas,
-        prepare: impl Fn(&Canvas, &S) -> P,
+        prepare: impl Fn(&Canvas, Background, &S) -> P,
     ) -> Box<dyn Renderer> {
         if self.others.is_empty() {
-            let painter = prepare(canvas, &shared);
+            let painter = prepare(canvas, background, &shared);
             return Box::new(OnCanvas { shared, painter });
         }
-        Box::new(ReferenceRenderer::new(canvas, &self.others, shared, prepare))
+        Box::new(ReferenceRenderer::new(canvas, background, &self.others, shared, prepare))
     }
 }

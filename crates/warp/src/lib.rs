@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod aperture;
+mod background;
 mod colour;
 mod coverage;
 mod dental_arch;
@@ -19,6 +20,7 @@ mod surround;
 mod view;
 
 pub use aperture::Aperture;
+pub use background::Background;
 pub use colour::{Colour, patch};
 pub use dental_arch::{Bite, DentalArch};
 pub use grain::Grain;

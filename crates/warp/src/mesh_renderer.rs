@@ -17,6 +17,7 @@ use image::{Rgb, RgbImage};
 use nalgebra::Vector2;
 use rayon::prelude::*;
 
+use crate::background::Background;
 use crate::dental_arch::DentalArch;
 use crate::grain::Grain;
 use crate::mouth_paint::MouthPaint;
@@ -40,6 +41,10 @@ pub struct MeshRenderer {
     /// How much of each pixel that moves is the painted inside of the mouth, 0..255.
     painted: Vec<u8>,
     stage: Option<Stage>,
+    background: Background,
+    /// Of the view, 0..255: how much of each pixel of the frame drawn last is the person. Empty unless the background is
+    /// transparent.
+    alpha: Vec<u8>,
     /// Kept from frame to frame.
     touches: Vec<Touch>,
 }
@@ -47,7 +52,7 @@ pub struct MeshRenderer {
 /// What a view shows when nothing moves, and what is needed to move it.
 struct Stage {
     view: View,
-    background: Background,
+    still: Still,
     texture: Texture,
     /// The part of the view that can move: its first column and row, and the view of just that part.
     window: (usize, usize),
@@ -55,7 +60,7 @@ struct Stage {
 }
 
 /// A still picture of the view's size.
-enum Background {
+enum Still {
     /// The view is the photo.
     Photo,
     Resampled(RgbImage),
@@ -105,6 +110,8 @@ impl MeshRenderer {
             warp: MeshWarp::default(),
             painted: Vec::new(),
             stage: None,
+            background: Background::Keep,
+            alpha: Vec::new(),
             touches: Vec::new(),
         }
     }
@@ -113,6 +120,18 @@ impl MeshRenderer {
     #[must_use]
     pub fn without_painted_mouth(self) -> Self {
         Self { mouth: None, ..self }
+    }
+
+    /// The same before another background.
+    #[must_use]
+    pub fn with_background(self, background: Background) -> Self {
+        Self { background, ..self }
+    }
+
+    /// How much of each pixel of the frame drawn last is the person, `[height * width]` of the view, 0..255; `None` unless the
+    /// background is [`Background::Transparent`], which is drawn as black: colours are multiplied by this.
+    pub fn alpha(&self) -> Option<&[u8]> {
+        (self.background == Background::Transparent).then_some(&self.alpha)
     }
 
     /// The part of the photo that can change; outside it every frame equals the photo.
@@ -149,9 +168,9 @@ impl MeshRenderer {
         if out.dimensions() != (view.width as u32, view.height as u32) {
             *out = RgbImage::new(view.width as u32, view.height as u32);
         }
-        let still = match &stage.background {
-            Background::Photo => &self.photo,
-            Background::Resampled(picture) => picture,
+        let still = match &stage.still {
+            Still::Photo => &self.photo,
+            Still::Resampled(picture) => picture,
         };
         out.copy_from_slice(still);
         if stage.moves() {
@@ -160,7 +179,24 @@ impl MeshRenderer {
             self.compose(driving, &stage, out, &mut painted);
             self.painted = painted;
         }
+        if self.background == Background::Transparent {
+            self.cut_out(&stage, out);
+        }
         self.stage = Some(stage);
+    }
+
+    /// Makes everything transparent that cannot move.
+    fn cut_out(&mut self, stage: &Stage, out: &mut RgbImage) {
+        let ((left, top), part) = (stage.window, &stage.window_view);
+        let inside = |at: usize, first: usize, length: usize| (first..first + length).contains(&at);
+        self.alpha.clear();
+        for (x, y, pixel) in out.enumerate_pixels_mut() {
+            let person = inside(x as usize, left, part.width) && inside(y as usize, top, part.height);
+            self.alpha.push(if person { 255 } else { 0 });
+            if !person {
+                *pixel = Rgb([0; 3]);
+            }
+        }
     }
 
     /// Gives `out`, the frame that was drawn last, its last touches: skin without streaks, and mixed colours of what covers
@@ -270,11 +306,11 @@ impl Stage {
         let (left, top) = (region.left as f32, region.top as f32);
         let from = view.to_output(Vector2::new(left, top));
         let to = view.to_output(Vector2::new(left + region.width as f32, top + region.height as f32));
-        let background = if *view == View::whole(photo.width(), photo.height()) {
-            Background::Photo
+        let still = if *view == View::whole(photo.width(), photo.height()) {
+            Still::Photo
         } else {
             let whole = Grid { left: 0, top: 0, width: view.width, height: view.height };
-            Background::Resampled(resample(photo, view, whole))
+            Still::Resampled(resample(photo, view, whole))
         };
         let pixel = |edge: f32, size: usize| (edge.max(0.0) as usize).min(size);
         let (first_column, first_row) =
@@ -299,6 +335,6 @@ impl Stage {
             height: (to.y.ceil() as i64 - top).max(1) as usize,
         };
         let texture = Texture::new(photo, view, grid);
-        Self { view: *view, background, texture, window: (first_column, first_row), window_view }
+        Self { view: *view, still, texture, window: (first_column, first_row), window_view }
     }
 }

@@ -189,6 +189,7 @@ impl AvatarFile {
         let mut photos = photos.into_iter();
         let shown = photos.next().ok_or_else(|| refused(damaged("it holds no photo")))?;
         let avatar = Avatar {
+            matte: None,
             photo: shown.photo,
             landmarks: shown.landmarks,
             warnings: Vec::new(),

@@ -59,14 +59,14 @@ impl OutputFormat {
         !matches!(self, Self::Mp4 | Self::Gif)
     }
 
-    /// What users may choose from, for messages: `.mp4, .gif, ... or .mov, or a folder of PNGs`.
+    /// The extensions that users may choose from, for messages: `.mp4, .gif, ... or .mov`.
     pub fn choices(chosen: impl Fn(Self) -> bool) -> String {
         let files = Self::ALL.into_iter().filter(|format| chosen(*format)).filter_map(Self::extension);
         let files: Vec<String> = files.map(|extension| format!(".{extension}")).collect();
         match files.split_last() {
-            None => "a folder of PNGs".to_owned(),
-            Some((last, [])) => format!("{last}, or a folder of PNGs"),
-            Some((last, others)) => format!("{} or {last}, or a folder of PNGs", others.join(", ")),
+            None => String::new(),
+            Some((last, [])) => last.clone(),
+            Some((last, others)) => format!("{} or {last}", others.join(", ")),
         }
     }
 }
@@ -94,6 +94,6 @@ mod tests {
             assert_eq!(OutputFormat::of(Path::new(&name)), Some(format));
         }
         let with_alpha = OutputFormat::choices(OutputFormat::has_alpha);
-        assert_eq!(with_alpha, ".webp, .apng, .webm or .mov, or a folder of PNGs");
+        assert_eq!(with_alpha, ".webp, .apng, .webm or .mov");
     }
 }

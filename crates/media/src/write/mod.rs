@@ -85,7 +85,7 @@ pub struct Written {
 }
 
 /// What is done to a complete file before it gets its name, like signing it: the file at this path may be replaced by
-/// another. A refusal says why, in words that go behind the output's name.
+/// another, and a file `PATH.c2pa` that is put beside it keeps it company under its new name. A refusal says why, in words that go behind the output's name.
 pub type Seal<'a> = dyn FnMut(&Path) -> Result<(), String> + 'a;
 
 /// Writes one clip. Dropped before [`ClipWriter::finish`], it removes everything it wrote.
@@ -121,11 +121,11 @@ impl ClipWriter {
         let format = OutputFormat::of(path).ok_or_else(|| {
             let extension = path.extension().unwrap_or_default().display();
             let choices = OutputFormat::choices(|_| true);
-            Error::output(path, format!("outputs end in {choices}; .{extension} is none of them"))
+            Error::output(path, format!("outputs end in {choices}, or are a folder; .{extension} is none of them"))
         })?;
         if options.alpha && !format.has_alpha() {
             let choices = OutputFormat::choices(OutputFormat::has_alpha);
-            return Err(Error::output(path, format!("this format has no transparency; choose {choices}")));
+            return Err(Error::output(path, format!("this format has no transparency; choose {choices}, or a folder of PNGs")));
         }
         remove_leftovers(path, usize::MAX);
         let mut warnings = Vec::new();
