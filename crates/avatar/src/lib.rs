@@ -47,8 +47,8 @@ pub use file::builtin_motions;
 #[doc(hidden)]
 pub use file::motion_file::fuzz_motion;
 pub use file::motion_file::{MOTION_VERSION, Motion};
-pub use gioconda_warp::Background;
 pub use gioconda_model::{PersonalNetwork, PortraitWeights, Reference, Tuning, portrait_network};
+pub use gioconda_warp::Background;
 pub use models::model_cards;
 pub use motion::expression_basis;
 pub use motion::frame::{CLOSED_EYE, CLOSED_MOUTH, FaceState, MotionFrame};

@@ -197,7 +197,9 @@ fn weights_that_do_not_fit_are_refused() {
 fn without_a_network_the_neural_renderer_says_what_it_needs() {
     let avatar = mona_lisa();
     let canvas = Canvas::new(&avatar.photo, &avatar.landmarks, Framing::Head { side: 128 });
-    let Err(error) = avatar.renderer(RendererKind::Neural, Background::Keep, &canvas) else { panic!("no network was there") };
+    let Err(error) = avatar.renderer(RendererKind::Neural, Background::Keep, &canvas) else {
+        panic!("no network was there")
+    };
     assert!(error.to_string().contains("weight file"), "{error}");
     assert_eq!(avatar.best_renderer(), RendererKind::Mesh);
 }

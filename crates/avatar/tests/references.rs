@@ -40,7 +40,8 @@ fn turned(avatar: &Avatar) -> Reference {
 }
 
 fn rendered(avatar: &Avatar, canvas: &Canvas, driving: &Landmarks) -> RgbImage {
-    let mut renderer = avatar.renderer(RendererKind::Mesh, Background::Keep, canvas).expect("the mesh needs nothing");
+    let mut renderer =
+        avatar.renderer(RendererKind::Mesh, Background::Keep, canvas).expect("the mesh needs nothing");
     let mut frame = RgbImage::new(canvas.window.width, canvas.window.height);
     renderer.render(driving, &mut frame).expect("a frame");
     frame

@@ -61,7 +61,8 @@ impl NeuralRenderer {
         let tone = Tone::of(&photo);
         let landmarks = cropped_landmarks(&canvas.landmarks, &region, size as u32);
         let photo = NetworkPhoto::new(photo, &landmarks, painted_mouth);
-        let mesh = MeshRenderer::new(Arc::clone(&canvas.picture), &canvas.landmarks).with_background(background);
+        let mesh =
+            MeshRenderer::new(Arc::clone(&canvas.picture), &canvas.landmarks).with_background(background);
         Self {
             mesh: if painted_mouth { mesh } else { mesh.without_painted_mouth() },
             view: canvas.window.view(),

@@ -121,11 +121,17 @@ impl ClipWriter {
         let format = OutputFormat::of(path).ok_or_else(|| {
             let extension = path.extension().unwrap_or_default().display();
             let choices = OutputFormat::choices(|_| true);
-            Error::output(path, format!("outputs end in {choices}, or are a folder; .{extension} is none of them"))
+            Error::output(
+                path,
+                format!("outputs end in {choices}, or are a folder; .{extension} is none of them"),
+            )
         })?;
         if options.alpha && !format.has_alpha() {
             let choices = OutputFormat::choices(OutputFormat::has_alpha);
-            return Err(Error::output(path, format!("this format has no transparency; choose {choices}, or a folder of PNGs")));
+            return Err(Error::output(
+                path,
+                format!("this format has no transparency; choose {choices}, or a folder of PNGs"),
+            ));
         }
         remove_leftovers(path, usize::MAX);
         let mut warnings = Vec::new();
