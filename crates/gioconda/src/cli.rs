@@ -169,7 +169,7 @@ pub(crate) struct PictureOptions {
     ///
     /// Transparent outputs are .webp, .apng, .webm or .mov, or a folder of PNGs: mp4 has no transparency, and GIF would
     /// cut hair out with scissors. Quote the colour, '#00b140', or the shell takes it for a comment.
-    #[arg(long, value_name = "keep|blur|#RRGGBB|transparent", value_parser = Background::from_str, default_value_t)]
+    #[arg(long, value_name = "WHAT", value_parser = Background::from_str, default_value_t)]
     pub(crate) background: Background,
 
     /// Put the driver to the left of the portrait

@@ -186,7 +186,10 @@ impl FfmpegWriter {
 
 fn command_line<'a>(command: &'a mut Command, options: &WriteOptions, codec: Codec) -> &'a mut Command {
     let WriteOptions { width, height, fps, alpha, .. } = options;
-    let filter = format!("scale=out_color_matrix=bt709:out_range=tv,format={}", codec.pixel_format(*alpha));
+    // Of both the frames, which ProRes looks at, and the encoder, which VP9 does.
+    let tags = "setparams=colorspace=bt709:color_primaries=bt709:color_trc=bt709:range=tv";
+    let format = codec.pixel_format(*alpha);
+    let filter = format!("scale=out_color_matrix=bt709:out_range=tv,format={format},{tags}");
     command
         .args(["-f", "rawvideo", "-pixel_format", if *alpha { "rgba" } else { "rgb24" }])
         .args(["-video_size", &format!("{width}x{height}"), "-framerate", &format!("{fps:.9}")])
