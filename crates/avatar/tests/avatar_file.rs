@@ -46,7 +46,7 @@ fn network(preset: Preset) -> PersonalNetwork {
 fn avatar(network: Option<PersonalNetwork>) -> Avatar {
     let Reference { photo, landmarks } = reference(10);
     let others = vec![reference(20), reference(30)];
-    Avatar { photo, landmarks, warnings: Vec::new(), others, network: network.map(Arc::new) }
+    Avatar { photo, landmarks, matte: None, warnings: Vec::new(), others, network: network.map(Arc::new) }
 }
 
 /// Changes metadata and tensors of a file.

@@ -207,7 +207,12 @@ fn outputs_that_cannot_be_written() {
     }
     for output in ["-o out.mp4", "-o out.gif", "--format gif", ""] {
         let arguments = format!("animate mona.jpg -d nod.mp4 --background transparent {output} {BRIEF}");
-        refused(&scratch, &arguments, 2, &["transparent", ".webp, .apng, .webm or .mov, or a folder of PNGs"]);
+        refused(
+            &scratch,
+            &arguments,
+            2,
+            &["transparent", ".webp, .apng, .webm or .mov, or a folder of PNGs"],
+        );
     }
     if Path::new("/proc/self").exists() {
         refused(
