@@ -111,7 +111,9 @@ fn push_chunk(bytes: &mut Vec<u8>, kind: [u8; 4], parts: &[&[u8]]) {
     bytes.extend((length as u32).to_be_bytes());
     let checked = bytes.len();
     bytes.extend(kind);
-    parts.iter().for_each(|part| bytes.extend_from_slice(part));
+    for part in parts {
+        bytes.extend_from_slice(part);
+    }
     let checksum = crc32fast::hash(&bytes[checked..]);
     bytes.extend(checksum.to_be_bytes());
 }
