@@ -1,4 +1,4 @@
-//! What the built-in encoders do not know, through the `ffmpeg` program: VP9 in `WebM` and `ProRes` 4444 in mov, both with
+//! What the built-in encoders do not know, through the `ffmpeg` program: VP9 in `WebM` and ProRes 4444 in mov, both with
 //! alpha.
 //!
 //! ffmpeg runs as a child process, gets raw frames through its standard input and writes the partial file itself, since

@@ -15,7 +15,7 @@ pub enum OutputFormat {
     Apng,
     /// VP9 in `WebM`, with alpha where frames have any; made by the `ffmpeg` program.
     WebM,
-    /// `ProRes` 4444 in mov, with alpha where frames have any; made by the `ffmpeg` program.
+    /// ProRes 4444 in mov, with alpha where frames have any; made by the `ffmpeg` program.
     Mov,
     /// A folder of PNGs, with alpha where frames have any.
     Pictures,
