@@ -89,7 +89,7 @@ fn rendered_alone(avatar: &Avatar) -> Result<f64, Box<dyn Error>> {
 /// Writes `clip` to `target` at 512 x 512 and returns its length in seconds.
 fn square(clip: &Path, target: &Path) -> Result<f64, Box<dyn Error>> {
     let mut reader = ClipReader::open(clip, &ReadOptions::default())?;
-    let options = WriteOptions { width: SIDE, height: SIDE, fps: reader.fps(), sound: None };
+    let options = WriteOptions { width: SIDE, height: SIDE, fps: reader.fps(), sound: None, alpha: false };
     let mut writer = ClipWriter::create(target, &options)?;
     let mut frame = Frame::default();
     while reader.read(&mut frame)? {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use gioconda_face::{FaceChoice, FaceFinder, Landmarks, Matte, QualityWarning};
 use gioconda_model::{PersonalNetwork, Reference};
+use gioconda_warp::Background;
 use image::RgbImage;
 
 use crate::Error;
@@ -105,19 +106,30 @@ impl Avatar {
         if self.network.is_some() { RendererKind::Neural } else { RendererKind::Mesh }
     }
 
-    /// A renderer of `kind` for a canvas made of this avatar's photo.
+    /// A renderer of `kind` for a canvas made of this avatar's photo, which shows the person before `background`.
     ///
     /// # Errors
-    /// [`Error::NoNetwork`] where a network is asked for and there is none.
-    pub fn renderer(&self, kind: RendererKind, canvas: &Canvas) -> Result<Box<dyn Renderer>, Error> {
+    /// [`Error::NoNetwork`] where a network is asked for and there is none, [`Error::NoMatte`] where another background than
+    /// the photo's own is asked for and the avatar has no matte.
+    pub fn renderer(
+        &self,
+        kind: RendererKind,
+        background: Background,
+        canvas: &Canvas,
+    ) -> Result<Box<dyn Renderer>, Error> {
+        if background != Background::Keep && self.matte.is_none() {
+            return Err(Error::NoMatte);
+        }
         match kind {
-            RendererKind::Mesh => Ok(self.renderer_of((), canvas, |canvas, ()| MeshOnCanvas {
-                renderer: canvas.mesh_renderer(),
-                view: canvas.window.view(),
-            })),
+            RendererKind::Mesh => {
+                Ok(self.renderer_of((), background, canvas, |canvas, background, ()| MeshOnCanvas {
+                    renderer: canvas.mesh_renderer().with_background(background),
+                    view: canvas.window.view(),
+                }))
+            }
             RendererKind::Neural => {
                 let network = self.network.as_ref().ok_or(Error::NoNetwork)?;
-                Ok(self.renderer_of(network.prepared(), canvas, NeuralRenderer::new))
+                Ok(self.renderer_of(network.prepared(), background, canvas, NeuralRenderer::new))
             }
         }
     }
@@ -125,14 +137,15 @@ impl Avatar {
     fn renderer_of<S: Send + 'static, P: Painter<S> + 'static>(
         &self,
         shared: S,
+        background: Background,
         canvas: &Canvas,
-        prepare: impl Fn(&Canvas, &S) -> P,
+        prepare: impl Fn(&Canvas, Background, &S) -> P,
     ) -> Box<dyn Renderer> {
         if self.others.is_empty() {
-            let painter = prepare(canvas, &shared);
+            let painter = prepare(canvas, background, &shared);
             return Box::new(OnCanvas { shared, painter });
         }
-        Box::new(ReferenceRenderer::new(canvas, &self.others, shared, prepare))
+        Box::new(ReferenceRenderer::new(canvas, background, &self.others, shared, prepare))
     }
 }
 

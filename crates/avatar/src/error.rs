@@ -53,6 +53,11 @@ pub enum Error {
         "the neural renderer needs a network; name a weight file, or use an avatar that was learned with one"
     )]
     NoNetwork,
+    /// Another background was asked for, and it is not known which part of the photo is the person.
+    #[error(
+        "its background cannot be told from the person; keep the background, or use a PNG whose background is transparent"
+    )]
+    NoMatte,
     /// A person's network gives numbers that are not finite.
     #[error("the avatar's network gives numbers that are not finite; use another weight file")]
     NotFinite,

@@ -49,6 +49,7 @@ pub use file::builtin_motions;
 pub use file::motion_file::fuzz_motion;
 pub use file::motion_file::{MOTION_VERSION, Motion};
 pub use gioconda_model::{PersonalNetwork, PortraitWeights, Reference, Tuning, portrait_network};
+pub use gioconda_warp::Background;
 pub use matte::matte_of;
 pub use models::model_cards;
 pub use motion::expression_basis;

@@ -5,6 +5,7 @@
 //! where motion comes from and where frames go; what happens in between stands here, once.
 
 use gioconda_face::Landmarks;
+use gioconda_warp::Background;
 use image::RgbImage;
 
 use crate::Error;
@@ -34,6 +35,8 @@ pub struct PerformanceSettings {
     pub smoothing: f32,
     /// Which renderer makes the frames. By default the mesh.
     pub renderer: RendererKind,
+    /// What is seen behind the person. By default the photo's own background.
+    pub background: Background,
     /// Whether the head follows the motion wherever it goes, also out of the picture and beyond what one photo can show.
     /// For drivers that are the portrait's own person in the same frame. Off by default.
     pub exact: bool,
@@ -46,6 +49,7 @@ impl Default for PerformanceSettings {
             gains: Gains::default(),
             smoothing: 1.0,
             renderer: RendererKind::default(),
+            background: Background::Keep,
             exact: false,
         }
     }
@@ -76,6 +80,12 @@ impl PerformanceSettings {
         Self { renderer, ..self }
     }
 
+    /// Sets what is seen behind the person.
+    #[must_use]
+    pub fn background(self, background: Background) -> Self {
+        Self { background, ..self }
+    }
+
     /// Sets whether the head follows the motion wherever it goes.
     #[must_use]
     pub fn exact(self, exact: bool) -> Self {
@@ -97,11 +107,12 @@ impl Performance {
     /// Prepares `avatar`: some tens of milliseconds with the mesh, some hundred with the network.
     ///
     /// # Errors
-    /// [`Error::NoNetwork`] where the settings ask for a network and the avatar has none.
+    /// [`Error::NoNetwork`] where the settings ask for a network and the avatar has none, [`Error::NoMatte`] where they ask for
+    /// another background and the avatar has no matte.
     pub fn new(avatar: &Avatar, settings: PerformanceSettings) -> Result<Self, Error> {
         let canvas = Canvas::of(avatar, settings.framing);
         Ok(Self {
-            renderer: avatar.renderer(settings.renderer, &canvas)?,
+            renderer: avatar.renderer(settings.renderer, settings.background, &canvas)?,
             transfer: transfer(&canvas, &settings),
             continuity: Continuity::new(),
             smoother: MotionSmoother::new(settings.smoothing),
@@ -171,6 +182,13 @@ impl Performance {
             *frame = RgbImage::new(width, height);
         }
         self.renderer.render(landmarks, frame)
+    }
+
+    /// How much of each pixel of the frame rendered last is the person, `[height * width]`, 0..255, by which its colours are
+    /// multiplied; `None` unless the background is [`Background::Transparent`].
+    pub fn alpha(&self) -> Option<&[u8]> {
+        let transparent = self.settings.background == Background::Transparent;
+        self.renderer.alpha().filter(|_| transparent)
     }
 
     /// Width and height of the frames, pixels.

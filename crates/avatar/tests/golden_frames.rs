@@ -62,7 +62,7 @@ fn frames(avatar: &Avatar, settings: &Settings) -> Vec<RgbImage> {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let painted = Arc::new(Mutex::new(Vec::new()));
     let collected = Arc::clone(&painted);
-    let keep = move |frame: &mut RgbImage| {
+    let keep = move |frame: &mut RgbImage, _: &mut [u8]| {
         collected.lock().expect("no thread panics while it holds the lock").push(frame.clone());
     };
     let finish = Finish { frame: Box::new(keep), ..Finish::default() };

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use gioconda_avatar::{
-    Avatar, Canvas, Framing, Gains, MotionTransfer, PortraitWeights, RendererKind,
+    Avatar, Background, Canvas, Framing, Gains, MotionTransfer, PortraitWeights, RendererKind,
     builtin_motions::BuiltinMotion,
 };
 use gioconda_face::{FaceChoice, FaceFinder, Landmarks, Threads};
@@ -94,7 +94,7 @@ fn largest_difference(a: &RgbImage, b: &RgbImage) -> u8 {
 fn an_untrained_network_changes_nothing() {
     let avatar = with_network(mona_lisa(), false, false);
     let canvas = Canvas::new(&avatar.photo, &avatar.landmarks, Framing::Head { side: SIDE });
-    let mut neural = avatar.renderer(RendererKind::Neural, &canvas).expect("a network");
+    let mut neural = avatar.renderer(RendererKind::Neural, Background::Keep, &canvas).expect("a network");
     let mut mesh = MeshRenderer::new(Arc::clone(&canvas.picture), &canvas.landmarks).without_painted_mouth();
     let window = canvas.window;
     let view =
@@ -123,7 +123,7 @@ fn composes_as_it_was_trained(avatar: Avatar, painted_mouth: bool) {
     let landmarks = cropped_landmarks(&avatar.landmarks, &crop, size as u32);
     let canvas = Canvas::new(&photo, &landmarks, Framing::Full { longest_side: 4096 });
     let avatar = Avatar { photo: Arc::clone(&photo), landmarks: landmarks.clone(), ..avatar };
-    let mut renderer = avatar.renderer(RendererKind::Neural, &canvas).expect("a network");
+    let mut renderer = avatar.renderer(RendererKind::Neural, Background::Keep, &canvas).expect("a network");
     let mut frame = RgbImage::new(size as u32, size as u32);
     let driving = moments(&canvas).remove(1);
     renderer.render(&driving, &mut frame).expect("a frame");
@@ -197,7 +197,9 @@ fn weights_that_do_not_fit_are_refused() {
 fn without_a_network_the_neural_renderer_says_what_it_needs() {
     let avatar = mona_lisa();
     let canvas = Canvas::new(&avatar.photo, &avatar.landmarks, Framing::Head { side: 128 });
-    let Err(error) = avatar.renderer(RendererKind::Neural, &canvas) else { panic!("no network was there") };
+    let Err(error) = avatar.renderer(RendererKind::Neural, Background::Keep, &canvas) else {
+        panic!("no network was there")
+    };
     assert!(error.to_string().contains("weight file"), "{error}");
     assert_eq!(avatar.best_renderer(), RendererKind::Mesh);
 }

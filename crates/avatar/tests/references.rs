@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use gioconda_avatar::builtin_motions::BuiltinMotion;
 use gioconda_avatar::{
-    Avatar, Canvas, Framing, Gains, MotionTransfer, Reference, RendererKind, posture_distance,
+    Avatar, Background, Canvas, Framing, Gains, MotionTransfer, Reference, RendererKind, posture_distance,
 };
 use gioconda_face::{FaceChoice, FaceFinder, Landmarks, Threads};
 use gioconda_warp::{MeshRenderer, View};
@@ -40,7 +40,8 @@ fn turned(avatar: &Avatar) -> Reference {
 }
 
 fn rendered(avatar: &Avatar, canvas: &Canvas, driving: &Landmarks) -> RgbImage {
-    let mut renderer = avatar.renderer(RendererKind::Mesh, canvas).expect("the mesh needs nothing");
+    let mut renderer =
+        avatar.renderer(RendererKind::Mesh, Background::Keep, canvas).expect("the mesh needs nothing");
     let mut frame = RgbImage::new(canvas.window.width, canvas.window.height);
     renderer.render(driving, &mut frame).expect("a frame");
     frame

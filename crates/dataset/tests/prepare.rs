@@ -20,7 +20,7 @@ const FRAMES: u32 = 14;
 fn film(path: &Path, frames: u32, cut: u32, sway: f64) {
     fs::create_dir_all(path.parent().unwrap()).unwrap();
     let photo = photo::read(&repository("assets/mona_lisa.jpg")).unwrap().image;
-    let options = WriteOptions { width: 256, height: 256, fps: 25.0, sound: None };
+    let options = WriteOptions { width: 256, height: 256, fps: 25.0, sound: None, alpha: false };
     let mut writer = ClipWriter::create(path, &options).unwrap();
     for frame in 0..frames {
         let shift = (f64::from(frame) * 0.7).sin() * sway;
@@ -210,7 +210,7 @@ fn folders_that_do_not_fit_are_refused_in_one_line() {
 
     let blank = folder.path().join("blank");
     let wall = RgbImage::from_pixel(128, 128, image::Rgb([90, 90, 90]));
-    let options = WriteOptions { width: 128, height: 128, fps: 25.0, sound: None };
+    let options = WriteOptions { width: 128, height: 128, fps: 25.0, sound: None, alpha: false };
     let mut writer = ClipWriter::create(&empty.join("wall.mp4"), &options).unwrap();
     (0..12).for_each(|_| writer.write(&wall).unwrap());
     writer.finish().unwrap();

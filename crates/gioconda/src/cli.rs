@@ -6,13 +6,14 @@ mod networks;
 #[cfg(feature = "studio")]
 mod studio;
 
-use std::ffi::OsStr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+use std::str::FromStr as _;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
-use gioconda_avatar::builtin_motions;
+use gioconda_avatar::{Background, builtin_motions};
 use gioconda_face::FaceChoice;
+use gioconda_media::OutputFormat;
 use gioconda_provenance::Subject;
 
 #[cfg(feature = "train")]
@@ -109,8 +110,8 @@ pub(crate) struct AnimateArgs {
     #[arg(short, long, value_name = "CLIP|FOLDER|FILE.motion|NAME", default_value = builtin_motions::DEFAULT, value_hint = ValueHint::AnyPath)]
     pub(crate) drive: String,
 
-    /// Where to write: .mp4, .gif or .webp, or a folder of PNGs when there is no extension. For several photos, the
-    /// folder that receives them [default: the photo's name, in the current folder]
+    /// Where to write: .mp4, .gif, .webp or .apng, .webm or .mov by the ffmpeg program, or a folder of PNGs when there is
+    /// no extension. For several photos, the folder that receives them [default: the photo's name, in the current folder]
     #[arg(short, long, value_name = "OUT", value_hint = ValueHint::AnyPath)]
     pub(crate) output: Option<PathBuf>,
 
@@ -163,6 +164,13 @@ pub(crate) struct PictureOptions {
     /// In smaller frames the invisible watermark cannot be read again; they are made with --no-provenance only.
     #[arg(long, value_name = "PIXELS", value_parser = clap::value_parser!(u32).range(64..=4096))]
     pub(crate) size: Option<u32>,
+
+    /// What is behind the person: keep (the photo's background), blur, a colour as #rrggbb, or transparent
+    ///
+    /// Transparent outputs are .webp, .apng, .webm or .mov, or a folder of PNGs: mp4 has no transparency, and GIF would
+    /// cut hair out with scissors. Quote the colour, '#00b140', or the shell takes it for a comment.
+    #[arg(long, value_name = "WHAT", value_parser = Background::from_str, default_value_t)]
+    pub(crate) background: Background,
 
     /// Put the driver to the left of the portrait
     #[arg(long)]
@@ -417,31 +425,26 @@ pub(crate) enum Format {
     Gif,
     /// Animated WebP
     Webp,
+    /// Animated PNG, without loss
+    Apng,
+    /// VP9 video without sound, through ffmpeg
+    Webm,
+    /// ProRes 4444 video without sound, through ffmpeg
+    Mov,
     /// A folder of PNGs
     Png,
 }
 
-impl Format {
-    /// The extension of an output; a folder has none.
-    pub(crate) fn extension(self) -> Option<&'static str> {
-        match self {
-            Self::Mp4 => Some("mp4"),
-            Self::Gif => Some("gif"),
-            Self::Webp => Some("webp"),
-            Self::Png => None,
-        }
-    }
-
-    /// The format of an output of this name, in the sense of [`gioconda_media::ClipWriter::create`].
-    pub(crate) fn of(output: &Path) -> Option<Self> {
-        let is_folder = output.as_os_str().as_encoded_bytes().ends_with(b"/");
-        let extension = output.extension().filter(|_| !is_folder).map(OsStr::to_ascii_lowercase);
-        match extension.as_deref().map(OsStr::as_encoded_bytes) {
-            Some(b"mp4" | b"m4v") => Some(Self::Mp4),
-            Some(b"gif") => Some(Self::Gif),
-            Some(b"webp") => Some(Self::Webp),
-            None => Some(Self::Png),
-            Some(_) => None,
+impl From<Format> for OutputFormat {
+    fn from(format: Format) -> Self {
+        match format {
+            Format::Mp4 => Self::Mp4,
+            Format::Gif => Self::Gif,
+            Format::Webp => Self::WebP,
+            Format::Apng => Self::Apng,
+            Format::Webm => Self::WebM,
+            Format::Mov => Self::Mov,
+            Format::Png => Self::Pictures,
         }
     }
 }
@@ -519,6 +522,8 @@ mod tests {
             &["animate", "a.jpg", "--pose", "3"],
             &["animate", "a.jpg", "--pose", "NaN"],
             &["animate", "a.jpg", "--size", "0"],
+            &["animate", "a.jpg", "--background", "green"],
+            &["animate", "a.jpg", "--background", "#fff"],
             &["animate", "a.jpg", "--start", "-1"],
             &["animate", "a.jpg", "--duration", "0"],
             &["animate", "a.jpg", "--duration", "inf"],

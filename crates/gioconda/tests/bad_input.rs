@@ -205,6 +205,15 @@ fn outputs_that_cannot_be_written() {
     for (photos, output, code, told) in cases {
         refused(&scratch, &format!("animate {photos} -d nod.mp4 -o {output} {BRIEF}"), code, &[told]);
     }
+    for output in ["-o out.mp4", "-o out.gif", "--format gif", ""] {
+        let arguments = format!("animate mona.jpg -d nod.mp4 --background transparent {output} {BRIEF}");
+        refused(
+            &scratch,
+            &arguments,
+            2,
+            &["transparent", ".webp, .apng, .webm or .mov, or a folder of PNGs"],
+        );
+    }
     if Path::new("/proc/self").exists() {
         refused(
             &scratch,

@@ -126,7 +126,7 @@ fn inputs_are_never_outputs() {
     }
     for (arguments, told) in [
         ("export w.safetensors -o mona.jpg", "ends in .onnx or .safetensors"),
-        ("animate mona.jpg -o mona.jpg", "ends in .mp4, .gif or .webp"),
+        ("animate mona.jpg -o mona.jpg", "ends in .mp4, .gif, .webp"),
         ("record nod.mp4 -o nod.mp4", "ends in .motion"),
         ("learn mona.jpg -o mona.jpg", "ends in .avatar"),
     ] {

@@ -24,7 +24,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let folder = tempfile::tempdir()?;
     for name in ["clip.mp4", "clip.gif", "clip.webp", "clip"] {
         let path = folder.path().join(name);
-        let options = WriteOptions { width: SIDE, height: SIDE, fps, sound: None };
+        let options = WriteOptions { width: SIDE, height: SIDE, fps, sound: None, alpha: false };
         let started = Instant::now();
         let mut writer = ClipWriter::create(&path, &options)?;
         for image in &frames {

@@ -1,10 +1,10 @@
 //! Pictures, video and sound, in and out. Knows nothing of faces or networks.
 //!
 //! Everything is an [`image::RgbImage`]: rows from the top, sRGB, 8 bits. [`photo::read`] brings one photo upright;
-//! [`ClipReader`] turns any clip into frames at a constant rate; [`ClipWriter`] writes mp4, GIF, WebP or a folder of
-//! PNGs, whole or not at all. [`sniff()`] tells what a path holds by its content.
+//! [`ClipReader`] turns any clip into frames at a constant rate; [`ClipWriter`] writes every [`OutputFormat`], whole or not
+//! at all, with alpha where the format has it. [`sniff()`] tells what a path holds by its content.
 //!
-//! H.264 in mp4 and mov is decoded and encoded by the built-in openh264. Every other codec goes through the `ffmpeg`
+//! H.264 in mp4 and mov is decoded, and in mp4 encoded, by the built-in openh264. Every other codec goes through the `ffmpeg`
 //! program, when it is on PATH. All stages stream: memory does not grow with the length of a clip, except for the
 //! sample tables (some 30 bytes a frame). What one file may cost stands in [`Budget`], and every reader is under it.
 
@@ -34,7 +34,9 @@ pub use read::serve::serve_clip;
 pub use read::{AudioInfo, ClipInfo, ClipReader, ReadOptions, key_frames, pictures_in};
 pub use sniff::{InputKind, sniff};
 pub use unfinished::{Unfinished, remove_unfinished};
-pub use write::{ClipWriter, MP4_MAX_LONG_SIDE, MP4_MAX_SHORT_SIDE, Seal, Sound, WriteOptions, Written};
+pub use write::{
+    ClipWriter, MP4_MAX_LONG_SIDE, MP4_MAX_SHORT_SIDE, OutputFormat, Seal, Sound, WriteOptions, Written,
+};
 
 use fast_image_resize::images::{TypedImage, TypedImageRef};
 use fast_image_resize::pixels::{U8, U8x3};
@@ -108,7 +110,8 @@ fn resample<P: PixelTrait>(
 
 /// Writes `image` as a PNG at `path`, whole or not at all.
 pub fn save_png(path: &Path, image: &RgbImage) -> Result<(), Error> {
-    let png = encode_png(path, image, CompressionType::Default)?;
+    let colour = ExtendedColorType::Rgb8;
+    let png = encode_png(path, image.as_raw(), image.dimensions(), colour, CompressionType::Default)?;
     save_bytes(path, &png)
 }
 
@@ -122,10 +125,16 @@ pub fn save_bytes(path: &Path, bytes: &[u8]) -> Result<(), Error> {
 }
 
 /// Encodes in memory, so that a failing disk is reported by the operating system's own error.
-fn encode_png(path: &Path, image: &RgbImage, compression: CompressionType) -> Result<Vec<u8>, Error> {
+fn encode_png(
+    path: &Path,
+    samples: &[u8],
+    (width, height): (u32, u32),
+    colour: ExtendedColorType,
+    compression: CompressionType,
+) -> Result<Vec<u8>, Error> {
     let mut png = Vec::new();
     PngEncoder::new_with_quality(&mut png, compression, PngFilter::Adaptive)
-        .write_image(image.as_raw(), image.width(), image.height(), ExtendedColorType::Rgb8)
+        .write_image(samples, width, height, colour)
         .map_err(|error| Error::output(path, error.to_string()))?;
     Ok(png)
 }

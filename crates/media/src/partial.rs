@@ -32,6 +32,11 @@ impl PartialFile {
         &mut self.file
     }
 
+    /// Where it is written until then.
+    pub(crate) fn path(&self) -> &Path {
+        self.file.get_ref().path()
+    }
+
     /// Moves the file into place, replacing an older one, and returns its size in bytes.
     pub(crate) fn finish(self) -> Result<u64, Error> {
         self.finish_sealed(&mut |_| Ok(()))
@@ -41,15 +46,38 @@ impl PartialFile {
     pub(crate) fn finish_sealed(self, seal: &mut Seal<'_>) -> Result<u64, Error> {
         let target = self.target;
         let file = self.file.into_inner().map_err(|e| Error::write(&target)(e.into_error()))?;
+        let beside = Beside(statement_of(file.path()));
         seal(file.path()).map_err(|what| Error::output(&target, what))?;
         // By its name: sealing may have put another file in its place.
         let sealed = open_for_sync(file.path()).map_err(Error::write(&target))?;
         sealed.sync_all().map_err(Error::write(&target))?;
         let bytes = sealed.metadata().map_err(Error::write(&target))?.len();
+        // First, so that the file is never seen without it.
+        if beside.0.exists() {
+            sync_file(&beside.0).map_err(Error::write(&target))?;
+            fs::rename(&beside.0, statement_of(&target)).map_err(Error::write(&target))?;
+        }
         file.persist(&target).map_err(|e| Error::write(&target)(e.error))?;
         drop(self.unfinished);
         sync_folder(parent(&target));
         Ok(bytes)
+    }
+}
+
+/// Where sealing puts the statement of a file that cannot carry one.
+fn statement_of(file: &Path) -> PathBuf {
+    let mut name = file.as_os_str().to_owned();
+    name.push(".c2pa");
+    name.into()
+}
+
+/// A file that need not exist; removed with this.
+struct Beside(PathBuf);
+
+impl Drop for Beside {
+    fn drop(&mut self) {
+        // Mostly there is none, or it was moved into place.
+        let _ = fs::remove_file(&self.0);
     }
 }
 

@@ -274,7 +274,7 @@ fn sound_is_copied_bit_exact_and_in_sync() {
         let path = folder.path().join(format!("{name}.mp4"));
         let duration = (repeat > 1).then(|| Duration::from_secs(1));
         let sound = Sound { clip: clip.clone(), start: Duration::from_millis(start), duration, repeat };
-        let options = WriteOptions { width: 64, height: 64, fps: 25.0, sound: Some(sound) };
+        let options = WriteOptions { width: 64, height: 64, fps: 25.0, sound: Some(sound), alpha: false };
         let mut writer = ClipWriter::create(&path, &options).unwrap();
         for _ in 0..frames {
             writer.write(&frame).unwrap();
@@ -311,8 +311,11 @@ fn bad_clips_are_refused_in_one_line() {
     };
     fs::create_dir(folder.path().join("empty")).unwrap();
     let whole = folder.path().join("whole.mp4");
-    let mut writer =
-        ClipWriter::create(&whole, &WriteOptions { width: 64, height: 64, fps: 25.0, sound: None }).unwrap();
+    let mut writer = ClipWriter::create(
+        &whole,
+        &WriteOptions { width: 64, height: 64, fps: 25.0, sound: None, alpha: false },
+    )
+    .unwrap();
     for level in 0..30u8 {
         writer
             .write(&RgbImage::from_fn(64, 64, |x, y| image::Rgb([(x * 4) as u8, (y * 4) as u8, level])))

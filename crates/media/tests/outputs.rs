@@ -32,7 +32,8 @@ fn zoom(frames: u32, width: u32, height: u32) -> Vec<RgbImage> {
 
 fn write(path: &Path, fps: f64, frames: &[RgbImage]) -> gioconda_media::Written {
     let (width, height) = frames[0].dimensions();
-    let mut writer = ClipWriter::create(path, &WriteOptions { width, height, fps, sound: None }).unwrap();
+    let mut writer =
+        ClipWriter::create(path, &WriteOptions { width, height, fps, sound: None, alpha: false }).unwrap();
     for frame in frames {
         writer.write(frame).unwrap();
     }
@@ -140,7 +141,7 @@ fn a_dropped_writer_leaves_nothing_and_keeps_the_old_file() {
     let frames = zoom(3, 64, 64);
     fs::write(folder.path().join("kept.mp4"), b"old").unwrap();
     for name in ["kept.mp4", "a.gif", "a.webp", "frames"] {
-        let options = WriteOptions { width: 64, height: 64, fps: 25.0, sound: None };
+        let options = WriteOptions { width: 64, height: 64, fps: 25.0, sound: None, alpha: false };
         let mut writer = ClipWriter::create(&folder.path().join(name), &options).unwrap();
         for frame in &frames {
             writer.write(frame).unwrap();
@@ -167,11 +168,11 @@ fn outputs_that_cannot_be_are_refused_in_one_line() {
         ("taken.mp4", 64, 25.0, "not a regular file"),
     ];
     for (name, width, fps, expected) in cases {
-        let options = WriteOptions { width, height: 64, fps, sound: None };
+        let options = WriteOptions { width, height: 64, fps, sound: None, alpha: false };
         let message = ClipWriter::create(&folder.path().join(name), &options).err().unwrap().to_string();
         assert!(message.contains(expected) && !message.contains('\n'), "{name}: {message}");
     }
-    let options = WriteOptions { width: 64, height: 64, fps: 25.0, sound: None };
+    let options = WriteOptions { width: 64, height: 64, fps: 25.0, sound: None, alpha: false };
     assert!(ClipWriter::create(&folder.path().join("none.mp4"), &options).unwrap().finish().is_err());
     assert_eq!(entries(folder.path()), ["full", "taken.mp4"]);
 }
@@ -201,8 +202,10 @@ fn a_full_disk_is_one_clear_line_and_leaves_nothing() {
 
 fn fill(path: &Path) -> Result<(), Error> {
     let mut noise = 1u32;
-    let mut writer =
-        ClipWriter::create(path, &WriteOptions { width: 256, height: 256, fps: 25.0, sound: None })?;
+    let mut writer = ClipWriter::create(
+        path,
+        &WriteOptions { width: 256, height: 256, fps: 25.0, sound: None, alpha: false },
+    )?;
     for _ in 0..40 {
         writer.write(&RgbImage::from_fn(256, 256, |_, _| {
             noise = noise.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
@@ -229,7 +232,7 @@ fn outputs_are_sealed_before_they_get_their_names() {
     for (name, files) in [("a.mp4", 1), ("a.gif", 1), ("a.webp", 1), ("frames", 2)] {
         let target = folder.path().join(name);
         let begun = || {
-            let options = WriteOptions { width: 64, height: 64, fps: 10.0, sound: None };
+            let options = WriteOptions { width: 64, height: 64, fps: 10.0, sound: None, alpha: false };
             let mut writer = ClipWriter::create(&target, &options).unwrap();
             for frame in &frames {
                 writer.write(frame).unwrap();

@@ -44,6 +44,7 @@ impl Error {
             Self::Avatar(error) => match error {
                 Avatar::FaceChoice { .. } | Avatar::NoFace { .. } => ErrorKind::Face,
                 Avatar::NoNetwork
+                | Avatar::NoMatte
                 | Avatar::Model(gioconda_model::Error::NoPortraitNetwork)
                 | Avatar::UnknownDrive { .. }
                 | Avatar::StartsAfterEnd { .. }

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
-use gioconda_avatar::{Drive, Progress, Settings, Summary, animate};
+use gioconda_avatar::{Background, Drive, Progress, Settings, Summary, animate};
 use gioconda_provenance::{Identity, Language, Subject};
 
 use crate::Error;
@@ -76,8 +76,15 @@ impl<'a> Film<'a> {
         Self { cancel: Some(cancel), ..self }
     }
 
-    /// Makes the film and writes it to `output`, complete, marked and signed, or not at all: `.mp4`, `.gif`, `.webp`, or a
-    /// folder of PNGs where there is no extension. A file that is there is replaced.
+    /// Shows the person before another background than the photo's own. [`Background::Transparent`] needs an output with
+    /// alpha: `.webp`, `.apng`, `.webm`, `.mov`, or a folder of PNGs.
+    pub fn background(self, background: Background) -> Self {
+        self.settings(|settings| settings.background(background))
+    }
+
+    /// Makes the film and writes it to `output`, complete, marked and signed, or not at all: `.mp4`, `.gif`, `.webp`, `.apng`, or
+    /// a folder of PNGs where there is no extension; where the `ffmpeg` program is, `.webm`, whose statement stands in a file
+    /// `NAME.webm.c2pa` beside it, and `.mov`. A file that is there is replaced.
     ///
     /// # Errors
     /// When the driver cannot be read or shows no face, or the output cannot be written or signed.

@@ -46,8 +46,8 @@ pub mod verification;
 pub use error::{Error, ErrorKind};
 pub use film::Film;
 pub use gioconda_avatar::{
-    Avatar, AvatarFile, Declaration, Drive, FaceState, Finish, Framing, Gains, Motion, MotionFrame,
-    MotionMode, PortraitWeights, Progress, RendererKind, Settings, Summary,
+    Avatar, AvatarFile, Background, Declaration, Drive, FaceState, Finish, Framing, Gains, Motion,
+    MotionFrame, MotionMode, PortraitWeights, Progress, RendererKind, Settings, Summary,
 };
 pub use gioconda_face::{FaceChoice, LANDMARKS};
 pub use gioconda_provenance::watermark::Payload;

@@ -89,5 +89,6 @@ pub fn finish<'a>(
     sign: impl FnMut(&Path) -> Result<(), String> + 'a,
 ) -> Finish<'a> {
     let mut finisher = Finisher::new(label, mark);
-    Finish { frame: Box::new(move |frame| finisher.finish(frame)), file: Box::new(sign) }
+    let frame = move |frame: &mut RgbImage, alpha: &mut [u8]| finisher.finish_with_alpha(frame, alpha);
+    Finish { frame: Box::new(frame), file: Box::new(sign) }
 }

@@ -1,16 +1,18 @@
 //! The library as a program uses it: a photo becomes a film, and follows somebody live.
 
-use std::sync::Mutex;
+use std::process::Command;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use gioconda_face::{FaceChoice, FaceFinder, Threads};
+use gioconda_face::{FaceChoice, FaceFinder, Matte, Threads};
 use gioconda_portrait::verification::{Search, Verdict, verify};
 use gioconda_portrait::{
-    Drive, ErrorKind, Framing, Identity, LANDMARKS, Live, Look, Opener, Portrait, Settings, Subject,
+    Background, Drive, ErrorKind, Framing, Identity, LANDMARKS, Live, Look, Opener, Portrait, Settings,
+    Subject,
 };
 use gioconda_testkit::repository;
-use image::RgbImage;
+use image::{GrayImage, Luma, RgbImage};
 
 const STEP: f32 = 0.04;
 
@@ -46,6 +48,50 @@ fn a_photo_becomes_a_film_that_says_what_it_is() {
     assert_eq!(found.verdict, Verdict::Marked);
     let told = serde_json::to_string(&found).expect("JSON");
     assert!(told.contains("artwork") && told.contains("the Louvre"), "{told}");
+}
+
+/// The mark and the statement outlive the hole behind the person, wherever the statement stands.
+#[test]
+fn transparent_films_say_what_they_are() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| folder.path().join(name);
+    let identity = Identity::in_folder(folder.path()).expect("a key");
+    let mut portrait = mona_lisa();
+    let (width, height) = portrait.avatar.photo.dimensions();
+    let (across, down) = (width as f32 / 2.0, height as f32 / 2.0);
+    let person = |x: u32, y: u32| {
+        let from_middle = ((x as f32 - across) / across).hypot((y as f32 - down) / down);
+        Luma([((1.0 - from_middle) * 1000.0).clamp(0.0, 255.0) as u8])
+    };
+    portrait.avatar.matte = Some(Arc::new(Matte::of_alpha(GrayImage::from_fn(width, height, person))));
+    let film = |name: &str, background| {
+        let film = portrait.film(Drive::find("nod").expect("a built-in motion")).settings(short);
+        film.background(background).subject(Subject::Artwork).signed_by(&identity).write(path(name))
+    };
+    let ffmpeg = Command::new("ffmpeg").arg("-version").output().is_ok();
+    for name in ["a.webp", "a.apng", "a.webm", "a.mov"] {
+        if !ffmpeg && ["a.webm", "a.mov"].contains(&name) {
+            println!("skipped: {name}: ffmpeg is not on PATH");
+            continue;
+        }
+        film(name, Background::Transparent).expect("a film");
+        let found = verify(&path(name), name, Search::Sampled).expect("readable");
+        let told = serde_json::to_string(&found).expect("JSON");
+        assert_eq!(found.verdict, Verdict::Marked, "{name}: {told}");
+        assert!(told.contains("\"artwork\"") && told.contains("\"found\""), "{name}: {told}");
+        assert_eq!(path(&format!("{name}.c2pa")).exists(), name == "a.webm", "{name}");
+    }
+    let webp = std::fs::read(path("a.webp")).expect("written");
+    assert!(webp.windows(4).any(|kind| kind == b"ALPH"));
+    let kind = |made: Result<_, gioconda_portrait::Error>| made.map(drop).map_err(|error| error.kind());
+    assert_eq!(kind(film("b.mp4", Background::Transparent)), Err(ErrorKind::Output));
+    portrait.avatar.matte = None;
+    for background in [Background::Transparent, Background::Blur, Background::Colour([0, 177, 64])] {
+        let film = portrait.film(Drive::find("nod").expect("a built-in motion")).settings(short);
+        let made = film.background(background).signed_by(&identity).write(path("b.webp"));
+        assert_eq!(kind(made), Err(ErrorKind::Settings), "{background}");
+    }
+    assert!(!path("b.webp").exists() && !path("b.mp4").exists());
 }
 
 #[test]

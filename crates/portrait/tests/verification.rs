@@ -15,7 +15,7 @@ const FPS: f64 = 25.0;
 fn film(file: &Path, frames: u32, shown: u32, marked: Range<u32>) {
     let payload = Payload::today(AvatarId::of(b"her"));
     let mut marker = Marker::new(&payload);
-    let options = WriteOptions { width: SIDE, height: SIDE, fps: FPS, sound: None };
+    let options = WriteOptions { width: SIDE, height: SIDE, fps: FPS, sound: None, alpha: false };
     let mut writer = ClipWriter::create(file, &options).expect("a clip is begun");
     for number in 0..frames {
         let mut picture = RgbImage::from_fn(SIDE, SIDE, |x, y| {

@@ -125,7 +125,8 @@ fn read(clip: &Path) -> Outcome<Vec<RgbImage>> {
 
 fn write(path: &Path, frames: &[RgbImage]) -> Outcome<()> {
     let (width, height) = frames.first().ok_or("a clip without frames")?.dimensions();
-    let mut writer = ClipWriter::create(path, &WriteOptions { width, height, fps: FPS, sound: None })?;
+    let mut writer =
+        ClipWriter::create(path, &WriteOptions { width, height, fps: FPS, sound: None, alpha: false })?;
     frames.iter().try_for_each(|frame| writer.write(frame))?;
     writer.finish()?;
     Ok(())

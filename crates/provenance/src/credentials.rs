@@ -430,6 +430,29 @@ mod tests {
         }
     }
 
+    /// `WebM` has no place for a statement.
+    #[test]
+    fn statements_beside_a_file_are_read_and_changes_noticed() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let picture = RgbImage::from_fn(160, 120, |x, y| image::Rgb([x as u8, y as u8, 90]));
+        let (photo, film) = (folder.path().join("photo.png"), folder.path().join("film.webm"));
+        picture.save(&photo).expect("a picture");
+        let content = [&[0x1a, 0x45, 0xdf, 0xa3][..], &b"webm".repeat(1000)].concat();
+        fs::write(&film, &content).expect("written");
+        let identity = Identity::in_folder(&folder.path().join("config")).expect("an identity");
+        statement(&photo, &picture).sign(&film, &identity).expect("signed");
+        assert_eq!(fs::read(&film).expect("bytes"), content, "the film itself is left alone");
+        let (credentials, sidecar) = Credentials::read_with_sidecar(&film).expect("readable");
+        let Credentials::Valid(claims) = credentials else { panic!("{credentials:?}") };
+        assert!(claims.says_synthetic() && claims.subject == Some(Subject::Artwork));
+        let file = "film.webm.c2pa".to_owned();
+        assert_eq!(sidecar, Some(Sidecar { file, outcome: SidecarOutcome::Used }));
+
+        fs::write(&film, [&content[..], b"more"].concat()).expect("written");
+        let credentials = Credentials::read(&film).expect("readable");
+        assert!(matches!(credentials, Credentials::Tampered { .. }), "{credentials:?}");
+    }
+
     /// Every box, hash and certificate is in reach of these changes. (Some pass: a signature is padded with bytes that
     /// mean nothing.)
     #[test]

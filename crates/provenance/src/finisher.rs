@@ -24,8 +24,14 @@ impl Finisher {
 
     /// Labels and marks `picture` in place.
     pub fn finish(&mut self, picture: &mut RgbImage) {
+        self.finish_with_alpha(picture, &mut []);
+    }
+
+    /// As [`Finisher::finish`], of a picture with alpha, `[height * width]`, by which its colours are not multiplied: the label
+    /// is to be seen where the picture is transparent too. An empty plane is an opaque picture.
+    pub fn finish_with_alpha(&mut self, picture: &mut RgbImage, alpha: &mut [u8]) {
         if let Some(label) = &mut self.label {
-            label.draw(picture);
+            label.draw(picture, alpha);
         }
         if let Some(marker) = &mut self.marker {
             marker.mark(picture);

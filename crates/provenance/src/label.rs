@@ -36,8 +36,9 @@ impl Label {
         Self { language, made: None }
     }
 
-    /// Puts the label on a frame. Frames too small for it get none.
-    pub fn draw(&mut self, frame: &mut RgbImage) {
+    /// Puts the label on a frame, and makes the frame's alpha (`[height * width]`, empty where it is opaque) opaque there.
+    /// Frames too small for it get none.
+    pub fn draw(&mut self, frame: &mut RgbImage, alpha: &mut [u8]) {
         let size = frame.dimensions();
         if self.made.as_ref().is_none_or(|(made_for, _)| *made_for != size) {
             self.made = Some((size, letters(self.language, size)));
@@ -49,6 +50,10 @@ impl Label {
             return;
         }
         let (left, top) = (size.0 - margin - width, size.1 - margin - height);
+        let row_length = size.0 as usize;
+        for row in alpha.chunks_exact_mut(row_length).skip(top as usize).take(height as usize) {
+            row[left as usize..(left + width) as usize].fill(255);
+        }
         for y in 0..height {
             for x in 0..width {
                 let inside = x.checked_sub(margin).zip(y.checked_sub(margin));
@@ -85,12 +90,15 @@ mod tests {
         for language in [Language::English, Language::Italian, Language::Spanish] {
             for shade in [0, 255] {
                 let mut frame = RgbImage::from_pixel(512, 512, image::Rgb([shade; 3]));
-                Label::new(language).draw(&mut frame);
+                let mut alpha = vec![0; 512 * 512];
+                Label::new(language).draw(&mut frame, &mut alpha);
                 let corner = image::imageops::crop_imm(&frame, 340, 460, 172, 52).to_image();
                 let bright = corner.pixels().filter(|pixel| pixel[0] > 240).count();
                 let dark = corner.pixels().filter(|pixel| pixel[0] < 90).count();
                 assert!(bright > 300 && dark > 1500, "{language:?} on {shade}: {bright} bright, {dark} dark");
                 assert_eq!(frame.get_pixel(20, 20)[0], shade, "the rest is left alone");
+                let opaque = |x: usize, y: usize| alpha[y * 512 + x] == 255;
+                assert!(opaque(470, 490) && !opaque(20, 20) && !opaque(511, 511), "{language:?}");
             }
         }
     }
@@ -98,7 +106,7 @@ mod tests {
     #[test]
     fn frames_too_small_are_left_alone() {
         let mut frame = RgbImage::new(32, 32);
-        Label::new(Language::English).draw(&mut frame);
+        Label::new(Language::English).draw(&mut frame, &mut []);
         assert_eq!(frame, RgbImage::new(32, 32));
     }
 }

@@ -6,6 +6,7 @@ use std::io::{BufRead as _, BufReader, Cursor, Read, Seek as _};
 use std::path::{Path, PathBuf};
 
 use c2pa::Builder;
+use c2pa::assertions::DataHash;
 use image::RgbImage;
 use image::codecs::jpeg::JpegEncoder;
 use serde::Serialize;
@@ -22,6 +23,11 @@ pub(crate) const ASSERTION: &str = "org.gioconda.portrait";
 const CREATED: &str = "c2pa.created";
 const TRAINED: &str = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia";
 const COMPOSITE: &str = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia";
+
+/// First bytes of Matroska, of which `WebM` is a part.
+const WEBM: &[u8] = &[0x1a, 0x45, 0xdf, 0xa3];
+/// The media type of a statement by itself.
+const MANIFEST: &str = "application/c2pa";
 
 /// Longest side of an ingredient's thumbnail, pixels.
 const THUMBNAIL_SIDE: u32 = 192;
@@ -136,7 +142,7 @@ fn thumbnail(picture: &RgbImage) -> Option<Vec<u8>> {
 
 impl Statement {
     /// Embeds the signed statement into the file at `path`, which is replaced once the signed one is complete. Formats:
-    /// mp4, JPEG, PNG, WebP, GIF.
+    /// mp4, mov, JPEG, PNG, WebP, GIF. `WebM` cannot carry one: it is written beside the file, as [`beside`](Self::beside) says.
     ///
     /// # Errors
     /// When the file cannot be read, is of another format, or cannot be replaced.
@@ -144,9 +150,12 @@ impl Statement {
         let failed = || Error::signing(path);
         let mut source = BufReader::new(File::open(path).map_err(Error::read(path))?);
         let head = source.fill_buf().map_err(Error::read(path))?;
+        if head.starts_with(WEBM) {
+            return self.sign_beside(path, &mut source, identity);
+        }
         let format = format_of(head).ok_or_else(|| Error::Signing {
             path: path.to_owned(),
-            what: "only mp4, JPEG, PNG, WebP and GIF can carry a statement".to_owned(),
+            what: "only mp4, mov, JPEG, PNG, WebP, GIF and WebM can be signed".to_owned(),
         })?;
         let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let hidden = tempfile::Builder::new().prefix(&hidden_name(path)).tempfile_in(folder);
@@ -159,6 +168,31 @@ impl Statement {
         target.rewind().map_err(Error::write(path))?;
         signed.persist(path).map_err(|error| Error::write(path)(error.error))?;
         Ok(())
+    }
+
+    /// Where the statement of a file stands that cannot carry one: `NAME.EXT.c2pa`, where C2PA looks for it.
+    pub fn beside(path: &Path) -> PathBuf {
+        let mut name = path.as_os_str().to_owned();
+        name.push(".c2pa");
+        name.into()
+    }
+
+    /// Writes the statement of a file that cannot carry one; it holds the hash of the whole file.
+    fn sign_beside(
+        &self,
+        path: &Path,
+        source: &mut BufReader<File>,
+        identity: &Identity,
+    ) -> Result<(), Error> {
+        let failed = || Error::signing(path);
+        let signer = identity.signer.as_ref();
+        let mut builder = self.builder(MANIFEST).map_err(failed())?;
+        builder.data_hashed_placeholder(signer.reserve_size(), MANIFEST).map_err(failed())?;
+        let mut whole = DataHash::new("whole file", "sha256");
+        source.rewind().map_err(Error::read(path))?;
+        whole.gen_hash_from_stream(source).map_err(failed())?;
+        let manifest = builder.sign_data_hashed_embeddable(signer, &whole, MANIFEST).map_err(failed())?;
+        std::fs::write(Self::beside(path), manifest).map_err(Error::write(path))
     }
 
     fn builder(&self, format: &str) -> c2pa::Result<Builder> {

@@ -1,10 +1,11 @@
 //! What is wanted, as requests say it: whose face, moved by what, how strongly.
 
-use gioconda_avatar::{DEFAULT_HEAD_SIDE, Framing, Gains};
+use gioconda_avatar::{Background, DEFAULT_HEAD_SIDE, Framing, Gains};
 use gioconda_http::{ApiError, Id};
 use gioconda_provenance::watermark::READABLE_SIDE;
 use gioconda_provenance::{Language, Subject};
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use utoipa::ToSchema;
 
 use crate::limits;
@@ -93,6 +94,23 @@ impl Format {
     }
 }
 
+/// What is behind the person, as the command line says it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Behind(pub(crate) Background);
+
+impl<'de> Deserialize<'de> for Behind {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        text.parse().map(Self).map_err(|fault: String| D::Error::custom(format!("background: {fault}")))
+    }
+}
+
+impl Serialize for Behind {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&self.0)
+    }
+}
+
 /// Languages of figures and of labels.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Deserialize, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
@@ -157,6 +175,10 @@ pub(crate) struct Options {
     pub(crate) size: Option<u32>,
     /// Whether to show a square around the head instead of the whole picture.
     pub(crate) crop: bool,
+    /// What is behind the person in a film: `keep` (the photo's background), `blur`, `transparent` (with the format `webp`), or a
+    /// colour as `#rrggbb`.
+    #[schema(value_type = String, pattern = "^(keep|blur|transparent|#[0-9A-Fa-f]{6})$")]
+    pub(crate) background: Behind,
     /// Kind of file.
     pub(crate) format: Format,
     /// Whether the picture says visibly that it is made by AI.
@@ -180,6 +202,7 @@ impl Default for Options {
             smoothing: 1.0,
             size: None,
             crop: false,
+            background: Behind::default(),
             format: Format::default(),
             label: false,
             language: LanguageCode::default(),
@@ -210,6 +233,9 @@ impl Options {
             let most = limits::LARGEST_SIDE;
             let line = format!("size goes from {SMALLEST_SIDE} to {most} pixels, not {size}");
             return Err(ApiError::unusable(line));
+        }
+        if self.background.0 == Background::Transparent && self.format != Format::Webp {
+            return Err(ApiError::unusable("a transparent background needs the format webp"));
         }
         check_text("consent", self.consent.as_deref())
     }
@@ -244,4 +270,23 @@ pub(crate) fn check_text(name: &str, text: Option<&str>) -> Result<(), ApiError>
         return Err(ApiError::unusable(format!("{name} may have {} characters at most", limits::TEXT)));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn backgrounds_are_read_and_transparency_needs_webp() {
+        let options = |json: &str| serde_json::from_str::<Options>(json);
+        let green = options(r##"{"background": "#00b140"}"##).expect("options");
+        assert_eq!(green.background.0, Background::Colour([0, 0xb1, 0x40]));
+        assert!(green.check().is_ok());
+        let message = options(r#"{"background": "green"}"#).expect_err("no colour").to_string();
+        assert!(message.contains("background: not keep, blur, transparent or a colour"), "{message}");
+        for (format, fits) in [("webp", true), ("mp4", false), ("gif", false)] {
+            let text = format!(r#"{{"background": "transparent", "format": "{format}"}}"#);
+            assert_eq!(options(&text).expect("options").check().is_ok(), fits, "{format}");
+        }
+    }
 }

@@ -371,6 +371,12 @@ export interface components {
         /** @description How it is shown. Everything may be left out. */
         Options: {
             /**
+             * @description What is behind the person in a film: `keep` (the photo's background), `blur`, `transparent` (with the format `webp`), or a
+             *     colour as `#rrggbb`.
+             * @default keep
+             */
+            background?: string;
+            /**
              * @description Who agreed to what, in free words.
              * @default null
              */

@@ -8,6 +8,7 @@ import { useKept } from "../flow/kept";
 import { useJob } from "../flow/use_job";
 import { useLanguage, useText } from "../text/language";
 import { Adjust, NORMAL } from "../ui/adjust";
+import { Background } from "../ui/background";
 import { Choice } from "../ui/choice";
 import { type Declared, Declaration, UNDECLARED } from "../ui/declaration";
 import { type ChosenDrive, DrivePicker } from "../ui/drive_picker";
@@ -23,9 +24,13 @@ interface Output {
   crop: boolean;
   label: boolean;
   format: Format;
+  /** What is behind the person, as the server takes it. */
+  background?: string;
 }
 
 const FORMATS: Format[] = ["mp4", "webp", "gif"];
+/** The one of them that can be transparent. */
+const WITH_ALPHA: Format = "webp";
 
 export function Animate({ info, search }: { info: Info; search: URLSearchParams }) {
   const t = useText();
@@ -54,11 +59,16 @@ export function Animate({ info, search }: { info: Info; search: URLSearchParams 
     ...(portrait?.photo && declared.subject === "consented" && declared.consent && { consent: declared.consent }),
   };
 
+  const background = output.background ?? "keep";
+  const transparent = background === "transparent";
+  const formats = transparent ? [WITH_ALPHA] : FORMATS;
+  const format = transparent ? WITH_ALPHA : output.format;
+
   const render = async () => {
     if (!portrait || !drive) return;
     setError(undefined);
     try {
-      start((await api.animate(portrait.id, drive.drive, { ...options, format: output.format })).job);
+      start((await api.animate(portrait.id, drive.drive, { ...options, format, background })).job);
     } catch (refused) {
       setError(refused);
     }
@@ -136,10 +146,11 @@ export function Animate({ info, search }: { info: Info; search: URLSearchParams 
               <h2>{t.animate.output}</h2>
               <Switch label={t.animate.crop} on={output.crop} onChange={(crop) => setOutput({ ...output, crop })} />
               <Switch label={t.animate.label} on={output.label} onChange={(label) => setOutput({ ...output, label })} />
+              <Background background={background} onChange={(background) => setOutput({ ...output, background })} />
               <Choice<Format>
                 legend={t.animate.format}
-                value={output.format}
-                options={FORMATS.map((format) => ({ value: format, label: t.animate.formats[format] }))}
+                value={format}
+                options={formats.map((format) => ({ value: format, label: t.animate.formats[format] }))}
                 onChange={(format) => setOutput({ ...output, format })}
               />
             </section>

@@ -117,6 +117,14 @@ export const en = {
     needPortrait: "First choose a portrait.",
     needMotion: "Choose a motion.",
   },
+  background: {
+    title: "Background",
+    keep: "The photo’s own",
+    blur: "Blurred",
+    colour: "One colour",
+    transparent: "Transparent",
+    transparentHint: "Transparent films are animated pictures (WebP).",
+  },
   recorder: {
     open: "Open the camera",
     start: "Start recording",

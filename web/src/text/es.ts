@@ -119,6 +119,14 @@ export const es: Texts = {
     needPortrait: "Primero elige un retrato.",
     needMotion: "Elige un movimiento.",
   },
+  background: {
+    title: "Fondo",
+    keep: "El de la foto",
+    blur: "Desenfocado",
+    colour: "Un color",
+    transparent: "Transparente",
+    transparentHint: "Las películas transparentes son imágenes animadas (WebP).",
+  },
   recorder: {
     open: "Abrir la cámara",
     start: "Empezar a grabar",

@@ -119,6 +119,14 @@ export const it: Texts = {
     needPortrait: "Prima scegli un ritratto.",
     needMotion: "Scegli un movimento.",
   },
+  background: {
+    title: "Sfondo",
+    keep: "Quello della foto",
+    blur: "Sfocato",
+    colour: "Un colore",
+    transparent: "Trasparente",
+    transparentHint: "I filmati trasparenti sono immagini animate (WebP).",
+  },
   recorder: {
     open: "Apri la fotocamera",
     start: "Inizia a riprendere",

@@ -6,6 +6,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use gioconda_media::{Sound, WriteOptions};
+use gioconda_warp::Background;
 use image::RgbImage;
 use serde::Serialize;
 
@@ -13,7 +14,7 @@ use crate::Error;
 use crate::avatar::Avatar;
 use crate::performance::Performance;
 use crate::pipeline::driver::{ClipDriver, Driver, MotionDriver, no_face_in_clip, stop_if};
-use crate::pipeline::encode_stage::{EncodeStage, Finish};
+use crate::pipeline::encode_stage::{EncodeStage, Finish, Painted};
 use crate::pipeline::settings::{Drive, Progress, Settings};
 use crate::pipeline::side_by_side::SideBySide;
 use crate::pipeline::stopwatch::Stopwatch;
@@ -76,7 +77,13 @@ pub fn animate(
     let sound = if settings.mute { None } else { sound(settings, driver.as_ref()) };
     let encode = EncodeStage::start(
         output,
-        &WriteOptions { width: size.0, height: size.1, fps, sound },
+        &WriteOptions {
+            width: size.0,
+            height: size.1,
+            fps,
+            sound,
+            alpha: settings.background == Background::Transparent,
+        },
         finish.frame,
     )?;
     let mut stage = RenderStage {
@@ -92,11 +99,11 @@ pub fn animate(
     let (mut frames, mut first_frame) = (0, None);
     while let Some(driven) = driver.next(cancel)? {
         stop_if(cancel)?;
-        let mut picture = encode.picture();
-        stage.render(driven.motion, driven.picture.as_ref(), &mut picture)?;
+        let mut painted = encode.painted();
+        stage.render(driven.motion, driven.picture.as_ref(), &mut painted)?;
         driver.recycle(driven.picture);
         first_frame.get_or_insert_with(|| started.elapsed());
-        if !encode.write(picture) {
+        if !encode.write(painted) {
             break;
         }
         frames += 1;
@@ -149,17 +156,22 @@ impl RenderStage {
         &mut self,
         found: Option<crate::MotionFrame>,
         driver: Option<&RgbImage>,
-        picture: &mut RgbImage,
+        painted: &mut Painted,
     ) -> Result<(), Error> {
         let landmarks = self.transferring.time(|| {
             let motion = self.performance.advance(found, self.step);
             self.performance.landmarks(&motion)
         });
         self.rendering.time(|| match &mut self.side_by_side {
-            None => self.performance.render(&landmarks, picture),
+            None => {
+                self.performance.render(&landmarks, &mut painted.picture)?;
+                painted.alpha.extend_from_slice(self.performance.alpha().unwrap_or_default());
+                Ok(())
+            }
             Some(layout) => {
                 self.performance.render(&landmarks, &mut self.portrait)?;
-                layout.compose(driver, &landmarks, &self.portrait, picture);
+                layout.compose(driver, &landmarks, &self.portrait, &mut painted.picture);
+                layout.compose_alpha(self.performance.alpha().unwrap_or_default(), &mut painted.alpha);
                 Ok(())
             }
         })

@@ -10,12 +10,21 @@ use image::RgbImage;
 
 use crate::Error;
 use crate::pipeline::stopwatch::Stopwatch;
+use crate::render::straight::Straight;
 
 /// Frames that may wait; fewer where they are large.
 const QUEUE: usize = 3;
 
-/// What is done to every frame before it is encoded.
-pub type FrameFinish = Box<dyn FnMut(&mut RgbImage) + Send>;
+/// What is done to every frame before it is encoded: to its picture, and to its alpha, `[height * width]`, which is empty
+/// where the frame is opaque. Colours are not multiplied by it.
+pub type FrameFinish = Box<dyn FnMut(&mut RgbImage, &mut [u8]) + Send>;
+
+/// A frame on its way to the encoder.
+pub(crate) struct Painted {
+    pub(crate) picture: RgbImage,
+    /// `[height * width]`, by which colours are multiplied; empty where the frame is opaque.
+    pub(crate) alpha: Vec<u8>,
+}
 
 /// What is done to an output last. The default is nothing.
 pub struct Finish<'a> {
@@ -29,15 +38,15 @@ pub struct Finish<'a> {
 
 impl Default for Finish<'_> {
     fn default() -> Self {
-        Self { frame: Box::new(|_| {}), file: Box::new(|_| Ok(())) }
+        Self { frame: Box::new(|_, _| {}), file: Box::new(|_| Ok(())) }
     }
 }
 
 /// Takes frames and writes them; dropped before [`EncodeStage::finish`] it leaves no file.
 pub(crate) struct EncodeStage {
     /// `None` once no more frames will come.
-    frames: Option<SyncSender<RgbImage>>,
-    used: Receiver<RgbImage>,
+    frames: Option<SyncSender<Painted>>,
+    used: Receiver<Painted>,
     /// `None` once it has been waited for.
     thread: Option<JoinHandle<Result<ClipWriter, Error>>>,
     pub(crate) watch: Arc<Stopwatch>,
@@ -49,18 +58,25 @@ impl EncodeStage {
     pub(crate) fn start(path: &Path, options: &WriteOptions, mut finish: FrameFinish) -> Result<Self, Error> {
         let mut writer = ClipWriter::create(path, options)?;
         let queue = Budget::default().queue(options.width, options.height, QUEUE);
-        let (frames, waiting) = sync_channel::<RgbImage>(queue);
+        let (frames, waiting) = sync_channel::<Painted>(queue);
         let (give_back, used) = sync_channel(2 * queue);
         let watch = Arc::new(Stopwatch::default());
         let clock = Arc::clone(&watch);
         let encode = move || {
-            for mut frame in waiting {
+            let mut straight = Straight::default();
+            for mut painted in waiting {
+                let Painted { picture, alpha } = &mut painted;
                 clock.time(|| {
-                    finish(&mut frame);
-                    writer.write(&frame)
+                    if alpha.is_empty() {
+                        finish(picture, alpha);
+                        return writer.write(picture);
+                    }
+                    straight.apply(picture, alpha);
+                    finish(picture, alpha);
+                    writer.write_with_alpha(picture, alpha)
                 })?;
                 // A full queue needs no more pictures.
-                let _ = give_back.try_send(frame);
+                let _ = give_back.try_send(painted);
             }
             Ok(writer)
         };
@@ -70,13 +86,18 @@ impl EncodeStage {
         Ok(Self { frames: Some(frames), used, thread: Some(thread), watch, path, size })
     }
 
-    /// A picture of the output's size to fill; what it shows is unspecified.
-    pub(crate) fn picture(&self) -> RgbImage {
-        self.used.try_recv().unwrap_or_else(|_| RgbImage::new(self.size.0, self.size.1))
+    /// A frame of the output's size to fill; what its picture shows is unspecified, its alpha is empty.
+    pub(crate) fn painted(&self) -> Painted {
+        let mut painted = self.used.try_recv().unwrap_or_else(|_| {
+            let picture = RgbImage::new(self.size.0, self.size.1);
+            Painted { picture, alpha: Vec::new() }
+        });
+        painted.alpha.clear();
+        painted
     }
 
     /// Hands a frame over; `false` when encoding has failed and [`EncodeStage::finish`] will say why.
-    pub(crate) fn write(&self, frame: RgbImage) -> bool {
+    pub(crate) fn write(&self, frame: Painted) -> bool {
         self.frames.as_ref().is_some_and(|frames| frames.send(frame).is_ok())
     }
 
@@ -113,14 +134,14 @@ mod tests {
     fn an_encoder_that_dies_is_an_error_and_leaves_nothing() {
         let folder = tempfile::tempdir().unwrap();
         let output = folder.path().join("film.gif");
-        let options = WriteOptions { width: 64, height: 64, fps: 25.0, sound: None };
-        let stage = EncodeStage::start(&output, &options, Box::new(|_| panic!("no mark"))).unwrap();
-        while stage.write(stage.picture()) {}
+        let options = WriteOptions { width: 64, height: 64, fps: 25.0, sound: None, alpha: false };
+        let stage = EncodeStage::start(&output, &options, Box::new(|_, _| panic!("no mark"))).unwrap();
+        while stage.write(stage.painted()) {}
         let message = stage.finish(&mut |_| Ok(())).unwrap_err().to_string();
         assert!(message.contains("film.gif: encoding died (no mark)"), "{message}");
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
-        let stage = EncodeStage::start(&output, &options, Box::new(|_| panic!("no mark"))).unwrap();
-        while stage.write(stage.picture()) {}
+        let stage = EncodeStage::start(&output, &options, Box::new(|_, _| panic!("no mark"))).unwrap();
+        while stage.write(stage.painted()) {}
         drop(stage);
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
     }

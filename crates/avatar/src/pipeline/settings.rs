@@ -14,6 +14,7 @@ use crate::motion::transfer::Gains;
 use crate::performance::PerformanceSettings;
 use crate::render::canvas::{DEFAULT_LONGEST_SIDE, Framing};
 use crate::render::renderer::RendererKind;
+use gioconda_warp::Background;
 
 /// What moves the portrait.
 #[derive(Clone, Debug)]
@@ -89,6 +90,9 @@ pub struct Settings {
     pub smooth: f32,
     /// What is shown.
     pub framing: Framing,
+    /// What is seen behind the person. [`Background::Transparent`] needs an output with alpha
+    /// ([`gioconda_media::OutputFormat::has_alpha`]).
+    pub background: Background,
     /// Whether the driver is shown to the left of the portrait.
     pub side_by_side: bool,
     /// Frames a second of the output; `None` takes the driver's.
@@ -126,6 +130,7 @@ impl Settings {
             gains: Gains::default(),
             smooth: 1.0,
             framing: Framing::Full { longest_side: DEFAULT_LONGEST_SIDE },
+            background: Background::Keep,
             side_by_side: false,
             fps: None,
             start: Duration::ZERO,
@@ -197,6 +202,12 @@ impl Settings {
         Self { mute, ..self }
     }
 
+    /// Sets what is seen behind the person.
+    #[must_use]
+    pub fn background(self, background: Background) -> Self {
+        Self { background, ..self }
+    }
+
     /// Sets the renderer.
     #[must_use]
     pub fn renderer(self, renderer: RendererKind) -> Self {
@@ -216,6 +227,7 @@ impl Settings {
             gains: self.gains,
             smoothing: self.smooth,
             renderer: self.renderer,
+            background: self.background,
             exact: self.mode == MotionMode::Absolute,
         }
     }

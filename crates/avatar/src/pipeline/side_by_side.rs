@@ -42,6 +42,15 @@ impl SideBySide {
         replace(picture, portrait, i64::from(self.window.width), 0);
     }
 
+    /// The alpha of both pictures: the driver's is opaque, the portrait's is `portrait`, `[height * width]` of the window.
+    pub(crate) fn compose_alpha(&self, portrait: &[u8], alpha: &mut Vec<u8>) {
+        let width = self.window.width as usize;
+        for row in portrait.chunks_exact(width) {
+            alpha.resize(alpha.len() + width, 255);
+            alpha.extend_from_slice(row);
+        }
+    }
+
     fn place_driver(&self, driver: &RgbImage, picture: &mut RgbImage) {
         let Window { width, height, .. } = self.window;
         let (w, h) = (f64::from(driver.width()), f64::from(driver.height()));

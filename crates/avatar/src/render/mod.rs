@@ -4,3 +4,4 @@ pub(crate) mod canvas;
 pub(crate) mod neural_renderer;
 pub(crate) mod references;
 pub(crate) mod renderer;
+pub(crate) mod straight;

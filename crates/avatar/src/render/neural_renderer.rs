@@ -15,12 +15,11 @@ mod blend;
 mod confinement;
 mod tone;
 
-
 use gioconda_face::{HeadPose, Landmarks, Region};
 use gioconda_kernels::simd::{SimdOp, tanh};
 use gioconda_model::PreparedGenerator;
 use gioconda_model::network_input::{NetworkInput, NetworkPhoto, cropped, cropped_landmarks, network_crop};
-use gioconda_warp::{MeshRenderer, MovingRow, View};
+use gioconda_warp::{Background, MeshRenderer, MovingRow, View};
 use image::RgbImage;
 use nalgebra::Vector2;
 
@@ -55,14 +54,14 @@ struct Crop {
 
 impl NeuralRenderer {
     /// Prepares a canvas for a person's network.
-    pub(crate) fn new(canvas: &Canvas, network: &PreparedGenerator) -> Self {
+    pub(crate) fn new(canvas: &Canvas, background: Background, network: &PreparedGenerator) -> Self {
         let (size, painted_mouth) = (network.config().resolution, network.config().painted_mouth);
         let region = network_crop(&canvas.landmarks, canvas.picture.dimensions());
         let photo = cropped(&canvas.picture, &region, size as u32);
         let tone = Tone::of(&photo);
         let landmarks = cropped_landmarks(&canvas.landmarks, &region, size as u32);
         let photo = NetworkPhoto::new(photo, &landmarks, painted_mouth);
-        let mesh = canvas.mesh_renderer();
+        let mesh = canvas.mesh_renderer().with_background(background);
         Self {
             mesh: if painted_mouth { mesh } else { mesh.without_painted_mouth() },
             view: canvas.window.view(),
@@ -83,6 +82,10 @@ impl Painter<PreparedGenerator> for NeuralRenderer {
     ) -> Result<(), Error> {
         // A frame is a hundred short parallel loops: from inside the pool they start without waking a thread each.
         rayon::scope(|_| self.paint_within_pool(network, driving, frame))
+    }
+
+    fn alpha(&self) -> Option<&[u8]> {
+        self.mesh.alpha()
     }
 }
 

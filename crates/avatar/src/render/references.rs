@@ -10,7 +10,7 @@ mod oval;
 
 use gioconda_face::topology::STILL_SKIN;
 use gioconda_face::{HeadPose, Landmarks};
-use gioconda_warp::{Colour, patch};
+use gioconda_warp::{Background, Colour, patch};
 use image::RgbImage;
 use nalgebra::Vector2;
 
@@ -58,12 +58,14 @@ struct Prepared<P> {
 }
 
 impl<S, P> ReferenceRenderer<S, P> {
-    /// Paints `canvas` with `prepare`'s painters, of the canvas itself and of one for each of `others`.
+    /// Paints `canvas` with `prepare`'s painters, of the canvas itself before `background` and of one for each of `others`,
+    /// of which nothing but the face is seen.
     pub(crate) fn new(
         canvas: &Canvas,
+        background: Background,
         others: &[Reference],
         shared: S,
-        prepare: impl Fn(&Canvas, &S) -> P,
+        prepare: impl Fn(&Canvas, Background, &S) -> P,
     ) -> Self {
         let head = HeadPose::fit(&canvas.landmarks).scale;
         let skin = skin_colour(&canvas.picture, &canvas.landmarks);
@@ -73,14 +75,14 @@ impl<S, P> ReferenceRenderer<S, P> {
             let own = own_canvas(reference, head);
             postures.push(Posture::of(&own.landmarks));
             prepared.push(Prepared {
-                painter: prepare(&own, &shared),
+                painter: prepare(&own, Background::Keep, &shared),
                 centre: centre(&own.landmarks),
                 colours: colour_table(skin, skin_colour(&own.picture, &own.landmarks)),
                 picture: RgbImage::new(own.window.width, own.window.height),
             });
         }
         let (window, choice) = (canvas.window, Choice::new(postures));
-        let shown = prepare(canvas, &shared);
+        let shown = prepare(canvas, background, &shared);
         Self { shared, shown, window, choice, others: prepared, oval: Oval::default() }
     }
 }
@@ -105,6 +107,10 @@ impl<S: Send, P: Painter<S>> Renderer for ReferenceRenderer<S, P> {
             self.oval.blend(frame, &other.picture, offset, &other.colours, share);
         }
         Ok(())
+    }
+
+    fn alpha(&self) -> Option<&[u8]> {
+        self.shown.alpha()
     }
 
     fn restart(&mut self) {

@@ -13,6 +13,12 @@ pub trait Renderer: Send {
     /// (pixels of the canvas' picture).
     fn render(&mut self, driving: &Landmarks, frame: &mut RgbImage) -> Result<(), Error>;
 
+    /// How much of each pixel of the frame painted last is the person, `[height * width]`, 0..255, by which its colours are
+    /// multiplied; `None` where all of it is to be seen.
+    fn alpha(&self) -> Option<&[u8]> {
+        None
+    }
+
     /// The next frame does not follow the last one: nothing fades from one to the other.
     fn restart(&mut self) {}
 }
@@ -32,6 +38,9 @@ pub enum RendererKind {
 pub(crate) trait Painter<S>: Send {
     /// As [`Renderer::render`].
     fn paint(&mut self, shared: &mut S, driving: &Landmarks, frame: &mut RgbImage) -> Result<(), Error>;
+
+    /// As [`Renderer::alpha`].
+    fn alpha(&self) -> Option<&[u8]>;
 }
 
 /// The renderer of a single canvas.
@@ -43,6 +52,10 @@ pub(crate) struct OnCanvas<S, P> {
 impl<S: Send, P: Painter<S>> Renderer for OnCanvas<S, P> {
     fn render(&mut self, driving: &Landmarks, frame: &mut RgbImage) -> Result<(), Error> {
         self.painter.paint(&mut self.shared, driving, frame)
+    }
+
+    fn alpha(&self) -> Option<&[u8]> {
+        self.painter.alpha()
     }
 }
 
@@ -56,5 +69,9 @@ impl Painter<()> for MeshOnCanvas {
     fn paint(&mut self, (): &mut (), driving: &Landmarks, frame: &mut RgbImage) -> Result<(), Error> {
         self.renderer.render(driving, &self.view, frame);
         Ok(())
+    }
+
+    fn alpha(&self) -> Option<&[u8]> {
+        self.renderer.alpha()
     }
 }

@@ -4,13 +4,14 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use gioconda_avatar::{
-    DEFAULT_HEAD_SIDE, DEFAULT_LONGEST_SIDE, Drive, Framing, Gains, MotionMode, PortraitWeights,
+    DEFAULT_HEAD_SIDE, DEFAULT_LONGEST_SIDE, Drive, Error, Framing, Gains, MotionMode, PortraitWeights,
     RendererKind, Settings, Summary, portrait_network,
 };
+use gioconda_media::OutputFormat;
 use gioconda_portrait::{Opener, WeightsFor};
 use serde::Serialize;
 
-use crate::cli::{AnimateArgs, Format, MotionArg, RendererArg};
+use crate::cli::{AnimateArgs, MotionArg, RendererArg};
 use crate::commands::outputs::{self, Inputs};
 use crate::commands::provenance::Provenance;
 use crate::interrupt;
@@ -36,12 +37,13 @@ enum OutcomeResult {
 pub(crate) fn run(arguments: &AnimateArgs, terminal: &Terminal) -> Result<(), Failure> {
     let photos = photos(&arguments.photos)?;
     let many = photos.len() > 1 || arguments.photos.iter().any(|path| path.is_dir());
-    let outputs = outputs::plan(&photos, many, arguments.output.as_deref(), arguments.format)?;
+    let outputs = outputs::plan(&photos, many, arguments.output.as_deref(), arguments.format.into())?;
     let settings = settings(arguments)?;
     let inputs = inputs(arguments);
     for output in &outputs {
-        match Format::of(output) {
-            Some(Format::Png) => inputs.check_output_folder(output)?,
+        outputs::check_alpha(output, arguments.picture.background)?;
+        match OutputFormat::of(output) {
+            Some(OutputFormat::Pictures) => inputs.check_output_folder(output)?,
             _ => inputs.check_output(output)?,
         }
     }
@@ -139,7 +141,13 @@ impl Run<'_> {
         let progress = |progress| bar.update(progress);
         let summary = gioconda_avatar::animate(avatar, &settings, output, finish, &progress, cancel);
         drop(bar);
-        let summary = summary.map_err(|error| report::in_words(&error.into(), "--driver-face"))?;
+        let summary = summary.map_err(|error| match error {
+            Error::NoMatte => format!(
+                "{}: its background cannot be told from the person; use --background keep, or a PNG whose background is transparent",
+                photo.display()
+            ),
+            error => report::in_words(&error.into(), "--driver-face"),
+        })?;
         for warning in &summary.warnings {
             terminal.warn(warning);
         }
@@ -219,6 +227,7 @@ fn settings(arguments: &AnimateArgs) -> Result<Settings, Failure> {
         .gains(gains)
         .smooth(motion.smooth as f32)
         .framing(framing)
+        .background(picture.background)
         .side_by_side(picture.side_by_side)
         .fps(arguments.time.fps)
         .part(arguments.time.start, arguments.time.duration)

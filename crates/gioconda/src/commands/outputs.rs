@@ -3,7 +3,9 @@
 use std::collections::HashSet;
 use std::path::{Component, Path, PathBuf};
 
-use crate::cli::Format;
+use gioconda_avatar::Background;
+use gioconda_media::OutputFormat;
+
 use crate::report::Failure;
 
 /// The output of each photo. One photo may name its output; `many` (several, or all of a folder, be it one) share a
@@ -12,13 +14,14 @@ pub(crate) fn plan(
     photos: &[PathBuf],
     many: bool,
     output: Option<&Path>,
-    format: Format,
+    format: OutputFormat,
 ) -> Result<Vec<PathBuf>, Failure> {
     if let (Some(output), false) = (output, many) {
         return named(output).map(|output| vec![output]);
     }
     let folder = output.unwrap_or(Path::new(""));
-    if output.is_some() && !folder.is_dir() && (folder.exists() || Format::of(folder) != Some(Format::Png)) {
+    let names_folder = OutputFormat::of(folder) == Some(OutputFormat::Pictures);
+    if output.is_some() && !folder.is_dir() && (folder.exists() || !names_folder) {
         let line = format!("{}: several photos cannot share a file; choose a folder", folder.display());
         return Err(Failure::Usage(line));
     }
@@ -38,11 +41,24 @@ pub(crate) fn plan(
 
 /// An output the user named; refused at once when its extension is that of no format.
 fn named(output: &Path) -> Result<PathBuf, Failure> {
-    if Format::of(output).is_some() {
+    if OutputFormat::of(output).is_some() {
         return Ok(output.to_owned());
     }
-    let line = format!("{}: an output ends in .mp4, .gif or .webp, or is a folder of PNGs", output.display());
-    Err(Failure::Usage(line))
+    let choices = OutputFormat::choices(|_| true);
+    Err(Failure::Usage(format!("{}: an output ends in {choices}, or is a folder of PNGs", output.display())))
+}
+
+/// Refuses a transparent background in an output that would fill it with black.
+pub(crate) fn check_alpha(output: &Path, background: Background) -> Result<(), Failure> {
+    let has_alpha = OutputFormat::of(output).is_none_or(OutputFormat::has_alpha);
+    if background != Background::Transparent || has_alpha {
+        return Ok(());
+    }
+    let choices = OutputFormat::choices(OutputFormat::has_alpha);
+    Err(Failure::Usage(format!(
+        "{}: --background transparent needs an output with transparency; choose {choices}, or a folder of PNGs",
+        output.display()
+    )))
 }
 
 /// Creates the folder that receives several outputs.
@@ -163,7 +179,7 @@ fn refusal(output: &Path, fault: &str) -> Failure {
 mod tests {
     use super::*;
 
-    fn planned(photos: &[&str], output: Option<&str>, format: Format) -> Vec<String> {
+    fn planned(photos: &[&str], output: Option<&str>, format: OutputFormat) -> Vec<String> {
         let photos: Vec<PathBuf> = photos.iter().map(PathBuf::from).collect();
         let planned = plan(&photos, photos.len() > 1, output.map(Path::new), format).expect("a plan");
         planned.iter().map(|path| path.to_string_lossy().into_owned()).collect()
@@ -171,11 +187,11 @@ mod tests {
 
     #[test]
     fn outputs_are_named_after_photos() {
-        assert_eq!(planned(&["a/mona.jpg"], None, Format::Mp4), ["mona.mp4"]);
-        assert_eq!(planned(&["a/mona.jpg"], Some("b.gif"), Format::Mp4), ["b.gif"]);
-        assert_eq!(planned(&["a/mona.jpg"], None, Format::Png), ["mona"]);
+        assert_eq!(planned(&["a/mona.jpg"], None, OutputFormat::Mp4), ["mona.mp4"]);
+        assert_eq!(planned(&["a/mona.jpg"], Some("b.gif"), OutputFormat::Mp4), ["b.gif"]);
+        assert_eq!(planned(&["a/mona.jpg"], None, OutputFormat::Pictures), ["mona"]);
         assert_eq!(
-            planned(&["a/x.jpg", "b/x.png", "y.jpg"], None, Format::Webp),
+            planned(&["a/x.jpg", "b/x.png", "y.jpg"], None, OutputFormat::WebP),
             ["x.webp", "x-2.webp", "y.webp"]
         );
     }
@@ -184,8 +200,24 @@ mod tests {
     fn outputs_of_no_format_and_files_for_many_are_refused() {
         let photos = [PathBuf::from("a.jpg")];
         for (many, output) in [(false, "b.avi"), (false, "b.mp4.txt"), (true, "b.mp4"), (true, "b.avi")] {
-            let plan = plan(&photos, many, Some(Path::new(output)), Format::Mp4);
+            let plan = plan(&photos, many, Some(Path::new(output)), OutputFormat::Mp4);
             assert!(matches!(plan, Err(Failure::Usage(_))), "{many} {output}: {plan:?}");
+        }
+    }
+
+    #[test]
+    fn transparency_needs_a_format_that_has_it() {
+        let transparent = Background::Transparent;
+        for (output, background, fits) in [
+            ("a.mp4", transparent, false),
+            ("a.gif", transparent, false),
+            ("a.webp", transparent, true),
+            ("a.webm", transparent, true),
+            ("a", transparent, true),
+            ("a.mp4", Background::Blur, true),
+        ] {
+            let checked = check_alpha(Path::new(output), background);
+            assert_eq!(checked.is_ok(), fits, "{output} {background}");
         }
     }
 

@@ -95,7 +95,8 @@ impl Scratch {
     /// Writes a clip of `frames` frames: its head sways from side to side, and is gone from frame `until` on.
     pub(crate) fn film(&self, name: &str, frames: u32, until: u32) {
         let photo = self.photo();
-        let options = WriteOptions { width: CLIP_SIDE, height: CLIP_SIDE, fps: CLIP_FPS, sound: None };
+        let options =
+            WriteOptions { width: CLIP_SIDE, height: CLIP_SIDE, fps: CLIP_FPS, sound: None, alpha: false };
         let mut writer = ClipWriter::create(&self.path(name), &options).expect("a clip is begun");
         for frame in 0..frames {
             let sway = (f64::from(frame) * 0.4).sin() * 20.0;

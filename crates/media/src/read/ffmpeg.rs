@@ -106,6 +106,13 @@ impl Ffmpeg {
         Process::start(command, clip, timeouts)?.watch()
     }
 
+    /// ffmpeg, to be given what comes through its standard input.
+    pub(crate) fn encoder(&self) -> Command {
+        let mut command = Command::new(&self.ffmpeg);
+        command.args(["-nostdin", "-v", "error", "-protocol_whitelist", "file,pipe"]);
+        command
+    }
+
     fn ffmpeg(&self, container: Container, budget: &Budget) -> Command {
         let mut command = Command::new(&self.ffmpeg);
         command.args(["-nostdin", "-v", "error", "-protocol_whitelist", "file,pipe"]);
@@ -144,7 +151,7 @@ fn demuxers(container: Container) -> &'static str {
 }
 
 /// With the scheme spelled out, a name with a colon is not taken for one.
-fn file_url(path: &Path) -> OsString {
+pub(crate) fn file_url(path: &Path) -> OsString {
     let mut url = OsString::from("file:");
     url.push(path);
     url

@@ -30,10 +30,11 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 pub(crate) use animation::fuzz as fuzz_animation;
-pub(crate) use ffmpeg::Ffmpeg as FfmpegProgram;
+pub(crate) use ffmpeg::{Ffmpeg as FfmpegProgram, file_url};
 pub use key_frames::key_frames;
 pub(crate) use mp4::{Movie, Track};
 pub use pictures::pictures_in;
+pub(crate) use process::{keep_last, last_line};
 pub(crate) use sample_table::Sample;
 pub use source::{AudioInfo, ClipInfo, ReadOptions};
 pub(crate) use sps::SequenceParameters;

@@ -165,11 +165,7 @@ impl Process {
         if status.success() {
             return Ok(());
         }
-        let said = self.said.recv_timeout(Duration::from_secs(1)).unwrap_or_default();
-        let said = String::from_utf8_lossy(&said);
-        let message =
-            said.lines().map(str::trim).rfind(|line| !line.is_empty()).unwrap_or("it gave no reason");
-        Err(Error::Ffmpeg { path: self.path.clone(), message: message.into() })
+        Err(Error::Ffmpeg { path: self.path.clone(), message: last_line(&self.said) })
     }
 
     fn kill(&mut self) {
@@ -183,6 +179,13 @@ impl Drop for Process {
     fn drop(&mut self) {
         self.kill();
     }
+}
+
+/// The last line of what [`keep_last`] has sent.
+pub(crate) fn last_line(said: &Receiver<Vec<u8>>) -> String {
+    let said = said.recv_timeout(Duration::from_secs(1)).unwrap_or_default();
+    let said = String::from_utf8_lossy(&said);
+    said.lines().map(str::trim).rfind(|line| !line.is_empty()).unwrap_or("it gave no reason").to_owned()
 }
 
 /// Ends with the pipe, or when nobody receives any more.
@@ -203,7 +206,7 @@ fn pass_on(mut pipe: impl Read, chunks: &SyncSender<Vec<u8>>) {
 }
 
 /// Reads to the end, however much it is, and sends the last of it.
-fn keep_last(mut pipe: impl Read, last_words: &SyncSender<Vec<u8>>) {
+pub(crate) fn keep_last(mut pipe: impl Read, last_words: &SyncSender<Vec<u8>>) {
     let mut said = Vec::new();
     let mut chunk = [0; 4096];
     loop {

@@ -16,7 +16,7 @@ impl Film {
     pub(crate) fn new(frames: u8) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("film.mp4");
-        let options = WriteOptions { width: 64, height: 64, fps: 25.0, sound: None };
+        let options = WriteOptions { width: 64, height: 64, fps: 25.0, sound: None, alpha: false };
         let mut writer = ClipWriter::create(&path, &options).unwrap();
         for level in 0..frames {
             let picture = RgbImage::from_fn(64, 64, |x, y| Rgb([x as u8 * 4, y as u8 * 4, level * 8]));

@@ -131,7 +131,7 @@ fn count(path: &Path, options: &ReadOptions) -> Result<String> {
 fn write_with_sound(path: &Path) -> Result<String> {
     let folder = tempfile::tempdir().unwrap();
     let sound = Sound { clip: path.into(), start: Duration::ZERO, duration: None, repeat: 1 };
-    let options = WriteOptions { width: 64, height: 64, fps: 25.0, sound: Some(sound) };
+    let options = WriteOptions { width: 64, height: 64, fps: 25.0, sound: Some(sound), alpha: false };
     let mut writer = ClipWriter::create(&folder.path().join("film.mp4"), &options)?;
     for _ in 0..25 {
         writer.write(&RgbImage::new(64, 64))?;
@@ -268,7 +268,7 @@ fn damaged_animations_are_whole_or_refused() {
     let folder = tempfile::tempdir().unwrap();
     for name in ["film.gif", "film.webp"] {
         let path = folder.path().join(name);
-        let options = WriteOptions { width: 96, height: 80, fps: 10.0, sound: None };
+        let options = WriteOptions { width: 96, height: 80, fps: 10.0, sound: None, alpha: false };
         let mut writer = ClipWriter::create(&path, &options).unwrap();
         for frame in 0..8u8 {
             writer

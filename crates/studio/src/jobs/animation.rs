@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use gioconda_avatar::builtin_motions::BuiltinMotion;
-use gioconda_avatar::{Drive, Error, Settings};
+use gioconda_avatar::{Background, Drive, Error, Settings};
 use gioconda_face::FaceChoice;
 use gioconda_http::{ApiError, Id};
 use gioconda_portrait::Portrait;
@@ -42,6 +42,10 @@ impl Animation {
     ) -> Result<Self, ApiError> {
         options.check()?;
         let portrait = studio.portrait(owner, portrait_id).await?;
+        let background = options.background.0;
+        if background != Background::Keep && portrait.avatar.matte.is_none() {
+            return Err(ApiError::unusable(Error::NoMatte.to_string()));
+        }
         let (drive, name, clip, fps) = match drive {
             DriveId::Motion { motion } => (Drive::built_in(builtin(motion)?), motion.clone(), None, None),
             DriveId::Clip { clip } => {
@@ -67,6 +71,7 @@ impl Animation {
             .framing(options.framing(LARGEST_SIDE))
             .fps(fps)
             .renderer(renderer)
+            .background(background)
             .budget(gioconda_media::Budget::for_uploads());
         let finish = (studio.label(portrait_id, options), statement);
         Ok(Self { portrait, settings, finish, format: options.format, name, clip })
