@@ -13,7 +13,7 @@ use gioconda_avatar::{
 };
 use gioconda_dataset::Clip;
 use gioconda_face::{FaceFinder, Landmarks};
-use gioconda_warp::{MeshWarp, SourceMesh, View};
+use gioconda_warp::{MeshRenderer, MeshWarp, SourceMesh, View};
 use image::RgbImage;
 
 use crate::Result;
@@ -28,8 +28,8 @@ const PORTRAIT_FRAMES: usize = 8;
 /// The renderers that are always there, and the one that is judged.
 pub(crate) fn rows(kind: RendererKind) -> Vec<String> {
     let names: &[&str] = match kind {
-        RendererKind::Mesh => &["copy", "mesh"],
-        RendererKind::Neural => &["copy", "mesh", "neural"],
+        RendererKind::Mesh => &["copy", "warp", "mesh"],
+        RendererKind::Neural => &["copy", "warp", "mesh", "neural"],
     };
     names.iter().map(|&name| name.to_owned()).collect()
 }
@@ -47,6 +47,8 @@ pub(crate) struct Bench<'a> {
 /// A photo's crop, ready to be driven.
 pub(crate) struct Portrait {
     photo: Arc<RgbImage>,
+    /// What networks see: the face mesh alone, without layers, teeth and eyes.
+    plain: MeshRenderer,
     /// The mesh renderer's first.
     performances: Vec<Performance>,
     mesh: SourceMesh,
@@ -76,12 +78,15 @@ impl Portrait {
             performances.push(Performance::new(&avatar, settings.renderer(kind))?);
         }
         let mesh = SourceMesh::new(photo.dimensions(), &avatar.landmarks);
-        Ok(Self { photo, performances, mesh, warp: MeshWarp::default() })
+        let plain = MeshRenderer::new(Arc::clone(&photo), &avatar.landmarks).as_networks_see();
+        Ok(Self { photo, plain, performances, mesh, warp: MeshWarp::default() })
     }
 
-    /// The copy, then each renderer's picture.
+    /// The copy, the plain warp, then each renderer's picture.
     pub(crate) fn render(&mut self, driving: &Landmarks) -> Result<Vec<RgbImage>> {
-        let mut outputs = vec![(*self.photo).clone()];
+        let mut warped = RgbImage::default();
+        self.plain.render(driving, &View::whole(SIDE, SIDE), &mut warped);
+        let mut outputs = vec![(*self.photo).clone(), warped];
         for performance in &mut self.performances {
             let mut frame = RgbImage::default();
             performance.render(driving, &mut frame)?;

@@ -185,7 +185,7 @@ fn the_renderers_on_real_clips() {
         );
     }
     for (measure, at_least) in [("psnr", 0.3), ("psnr_face", 0.3), ("psnr_mouth_eyes", 0.5)] {
-        let gain = value(&report, 0, "neural", measure) - value(&report, 0, "mesh", measure);
+        let gain = value(&report, 0, "neural", measure) - value(&report, 0, "warp", measure);
         assert!(gain > at_least, "{measure}: {gain}");
     }
     assert!(

@@ -9,7 +9,7 @@ use image::{GrayImage, RgbImage};
 use rayon::prelude::*;
 
 /// Background this close to the person, in face widths, may still be coloured by hair that the matte has missed.
-const COLOURED: f32 = 0.03;
+const COLOURED: f32 = 0.05;
 /// Cells of the smooth field, per face width.
 const CELLS: f32 = 24.0;
 /// Ways to the background are averaged over twice this, face widths.
@@ -17,7 +17,7 @@ const SMOOTH: f32 = 0.08;
 /// Detail stronger than so many of its median absolute values is an edge of something: its mirror image would be seen as one.
 const EDGES: f32 = 4.0;
 /// The plate is filled up to this far from the person, face widths, and less and less up to twice as far.
-const FILLED: f32 = 0.008;
+const FILLED: f32 = 0.015;
 
 /// The photo with the person whose matte is `alpha` (of the photo's size) painted over, and with them what their hair may have
 /// coloured around; background farther away stays as it is to the last bit. `face_width`: pixels. A matte that leaves no
