@@ -18,6 +18,7 @@ use nalgebra::Vector2;
 use rayon::prelude::*;
 
 use crate::dental_arch::DentalArch;
+use crate::eye_paint::{Drawn, EyePaint};
 use crate::grain::Grain;
 use crate::mouth_paint::MouthPaint;
 use crate::source_mesh::{MeshWarp, SourceMesh};
@@ -34,6 +35,7 @@ pub struct MeshRenderer {
     /// `None`: the mouth is left as the mesh makes it.
     mouth: Option<MouthPaint>,
     teeth: DentalArch,
+    eyes: EyePaint,
     /// What is made up gets as much grain as the photo's skin has.
     grain: Grain,
     warp: MeshWarp,
@@ -95,12 +97,14 @@ impl MeshRenderer {
         let mesh = SourceMesh::new(photo.dimensions(), landmarks);
         let mouth = Some(MouthPaint::new(&photo, mesh.landmarks()));
         let teeth = DentalArch::new(mesh.landmarks(), mesh.pose());
+        let eyes = EyePaint::new(&photo, mesh.landmarks(), mesh.pose().scale);
         let grain = Grain::of_face(&photo, mesh.landmarks());
         Self {
             photo,
             mesh,
             mouth,
             teeth,
+            eyes,
             grain,
             warp: MeshWarp::default(),
             painted: Vec::new(),
@@ -217,6 +221,7 @@ impl MeshRenderer {
         painted.resize(warp.mouth.len(), 0);
         let pixel = stage.view.scale().max();
         let bite = warp.pose.as_ref().map(|pose| self.teeth.bite(pose, driving, pixel));
+        let eyes = warp.pose.as_ref().filter(|_| crate::eye_paint::tune(0, 1.0) > 0.0).map(|pose| self.eyes.drive(self.mesh.drawn(driving), pose.scale));
         let (column, row) = stage.window;
         let line = 3 * stage.view.width;
         let per_photo_pixel = stage.view.scale().map(f32::recip);
@@ -229,8 +234,21 @@ impl MeshRenderer {
                     Vector2::new(x - stage.view.left, y - stage.view.top).component_mul(&per_photo_pixel)
                 });
                 stage.texture.sample(positions, pixels);
-                let (Some(opening), Some(mouth)) = (&warp.opening, &self.mouth) else { return };
                 let sample = |at| stage.texture.sample_one(stage.view.to_output(at));
+                for eye in eyes.iter().flatten() {
+                    for x in eye.columns(&stage.window_view, y, warp.width) {
+                        let pixel = at.start + x;
+                        let drawn = Drawn {
+                            position: stage.window_view.to_photo(Vector2::new(x as f32 + 0.5, y as f32 + 0.5)),
+                            source: warp.flow[pixel].into(),
+                            between: f32::from(warp.eyes[pixel]) / 255.0,
+                            face: f32::from(warp.face[pixel]) / 255.0,
+                        };
+                        let lighter = 1.0 + 0.7 * self.grain.at(drawn.position);
+                        eye.paint(&drawn, &mut pixels[x], lighter);
+                    }
+                }
+                let (Some(opening), Some(mouth)) = (&warp.opening, &self.mouth) else { return };
                 for (x, &covered) in warp.mouth[at].iter().enumerate().filter(|(_, covered)| **covered > 0) {
                     let position = stage.window_view.to_photo(Vector2::new(x as f32 + 0.5, y as f32 + 0.5));
                     let share = f32::from(covered) / 255.0;

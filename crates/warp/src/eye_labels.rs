@@ -1,0 +1,77 @@
+//! What is what around an eye: iris, white, and the lid's skin when it shuts. Rendering and training read the same.
+
+use gioconda_face::Landmarks;
+use gioconda_kernels::smoothstep;
+use nalgebra::Vector2;
+
+use crate::aperture::Aperture;
+use crate::look::{Iris, Look};
+use crate::share::ratio;
+
+/// A lid counts as unrolled from where it is higher than in the photo by this, centimetres, and wholly at the second.
+const UNROLLED: (f32, f32) = (0.04, 0.3);
+
+/// What is seen in a place, shares in 0..=1 that add up to at most 1.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct EyeLabel {
+    /// The iris with its pupil.
+    pub iris: f32,
+    /// The white.
+    pub white: f32,
+    /// Skin of the upper lid that the photo's open eye does not show: 0 for an eye that is as open as the photo's.
+    pub lid: f32,
+}
+
+/// One driven eye of a photo, in its own coordinates.
+#[derive(Clone, Debug)]
+pub struct EyeLabels {
+    /// The driving opening.
+    pub(crate) opening: Aperture,
+    /// The driving lid, between its edge and its crease.
+    pub(crate) lid: Aperture,
+    /// The photo's.
+    lid_photo: Aperture,
+    pub(crate) iris: Iris,
+}
+
+impl EyeLabels {
+    /// The right and the left eye of the face at `photo`, driven to `driving`; both in pixels of the photo's frame, with the
+    /// pixels per centimetre of their heads ([`gioconda_face::HeadPose::scale`]).
+    pub fn of_eyes((photo, scale_photo): (&Landmarks, f32), (driving, scale): (&Landmarks, f32)) -> [Self; 2] {
+        let eye = |opening: fn(&Landmarks, f32) -> Aperture, lid: fn(&Landmarks, f32) -> Aperture| {
+            Self::new(&opening(photo, scale_photo), lid(photo, scale_photo), opening(driving, scale), lid(driving, scale))
+        };
+        [eye(Aperture::right_eye, Aperture::right_lid), eye(Aperture::left_eye, Aperture::left_lid)]
+    }
+
+    pub(crate) fn new(photo: &Aperture, lid_photo: Aperture, opening: Aperture, lid: Aperture) -> Self {
+        let iris = *Look::new(photo, &opening).iris();
+        Self { opening, lid, lid_photo, iris }
+    }
+
+    /// The label at `position`, pixels; `between` is how much of the pixel lies between the lids, 0..=1, as in
+    /// [`crate::MeshWarp::eyes`].
+    pub fn at(&self, position: Vector2<f32>, between: f32) -> EyeLabel {
+        let (along, above) = self.opening.coordinates(position);
+        let place = self.iris.place(self.iris.driving, along, above);
+        // The iris's edge is as soft as a pixel of a small eye.
+        let iris = smoothstep(((1.04 - place.norm()) / 0.08).clamp(0.0, 1.0)) * between;
+        let lid = self.unrolled(along) * self.on_lid(along, above) * (1.0 - between);
+        EyeLabel { iris, white: between - iris, lid }
+    }
+
+    /// How far the lid is unrolled at `along`, 0..=1.
+    pub(crate) fn unrolled(&self, along: f32) -> f32 {
+        let higher = self.lid.opening(along) - self.lid_photo.opening(along);
+        smoothstep(((higher - UNROLLED.0) / (UNROLLED.1 - UNROLLED.0)).clamp(0.0, 1.0))
+    }
+
+    /// Whether a place lies between the lid's edge and its crease: 1 there, falling off beyond.
+    fn on_lid(&self, along: f32, above: f32) -> f32 {
+        let (edge, crease) = self.lid.edges(along);
+        let corner = ((0.5 - along.abs()) / 0.05).clamp(0.0, 1.0);
+        let below = ((above - edge) / 0.04).clamp(0.0, 1.0);
+        let over = ratio((crease - above).max(0.0), 0.06);
+        corner * below.min(over)
+    }
+}
