@@ -57,8 +57,8 @@ struct PhotoEye {
     opening: Aperture,
     shade: LidShade,
     skin: LidSkin,
-    white: Option<White>,
-    iris: Option<WholeIris>,
+    white: White,
+    iris: WholeIris,
     highlight: Option<Highlight>,
 }
 
@@ -72,10 +72,10 @@ impl EyePaint {
             let look = Look::new(&opening, &opening);
             let shade = LidShade::of_photo(photo, &opening);
             let lid = lids.next().expect("each eye has a lid");
-            let iris = WholeIris::of_photo(photo, &opening, look.iris(), &shade);
-            let white = White::of_photo(photo, &opening, look.iris(), &shade);
             let skin = LidSkin::of_photo(photo, &opening, lid);
-            let highlight = iris.as_ref().and_then(|iris| Highlight::of_photo(photo, &opening, look.iris(), iris, &shade));
+            let iris = WholeIris::of_photo(photo, &opening, look.iris(), &shade, skin.mean());
+            let white = White::of_photo(photo, &opening, look.iris(), &shade, skin.mean());
+            let highlight = Highlight::of_photo(photo, &opening, look.iris(), &iris, &shade);
             PhotoEye { opening, shade, skin, white, iris, highlight }
         });
         Self { eyes }
@@ -165,7 +165,7 @@ impl<'a> DrivenEye<'a> {
         let (lower_photo, upper_photo) = photo.opening.edges(along_photo);
         let (below_photo, over_photo) = (upper_photo - above_photo, above_photo - lower_photo);
         let place = iris.place(iris.driving, along, above);
-        let iris_share = step(1.03, 0.93, place.norm());
+        let iris_share = step(tune(4, 1.03), tune(5, 0.93), place.norm());
         let inside = step(1.0, 0.85, place.norm());
         if let Some(highlight) = &photo.highlight {
             let off = highlight.at(drawn.source);
@@ -174,23 +174,19 @@ impl<'a> DrivenEye<'a> {
             }
         }
         let shade = photo.shade.at(below);
-        let change = (shade / photo.shade.at(below_photo)).clamp(SHADE_CHANGE.0, SHADE_CHANGE.1);
+        let change = (shade / photo.shade.at(below_photo)).clamp(tune(13, SHADE_CHANGE.0), tune(18, SHADE_CHANGE.1));
         *colour = colour.map(|v| v * change);
         // What lay at the photo's lids and does not lie at the driving ones, and what they hid.
         let at_lid = |near: f32, from: f32, to: f32| step(near, 0.4 * near, from) * step(0.0, 0.08, to - from);
-        let moved = at_lid(LASHES, below_photo, below).max(at_lid(RIM, over_photo, over));
+        let moved = at_lid(tune(16, LASHES), below_photo, below).max(at_lid(tune(17, RIM), over_photo, over));
         // White that is not where it was.
         let way = ((along_photo - along) * photo.opening.width()).hypot(above_photo - above);
-        let strayed = step(STRAYED.0, STRAYED.1, way) * (1.0 - iris_share);
-        let hidden = step(FILLED.0, FILLED.1, self.hidden(along, above)) * iris_share;
+        let strayed = step(tune(6, STRAYED.0), tune(7, STRAYED.1), way) * (1.0 - iris_share);
+        let hidden = step(tune(14, FILLED.0), tune(15, FILLED.1), self.hidden(along, above)) * iris_share;
         let filled = moved.max(hidden).max(strayed);
         if filled > 0.0 {
-            let mut model = photo.white.as_ref().map_or(*colour, |white| white.at(along).map(|v| v * shade));
-            if let Some(whole) = &photo.iris {
-                blend(&mut model, whole.at(place).map(|v| v * shade * grain), iris_share);
-            } else {
-                blend(&mut model, *colour, iris_share);
-            }
+            let mut model = photo.white.at(along).map(|v| v * shade);
+            blend(&mut model, photo.iris.at(place).map(|v| v * shade * grain), iris_share);
             blend(colour, model, filled);
         }
         if let Some(highlight) = &photo.highlight {

@@ -44,10 +44,16 @@ impl LidSkin {
         Self { lid, above: smooth(&above), under: smooth(&under) }
     }
 
+    /// The skin under the eye.
+    pub(super) fn mean(&self) -> Colour {
+        mean(self.under.iter().copied())
+    }
+
     /// The colour at `along`, `share` of the way from the lid's edge to its crease.
     pub(super) fn colour(&self, along: f32, share: f32) -> Colour {
         let (above, under) = (at(&self.above, along), at(&self.under, along));
-        let upper = AT_EDGE + (1.0 - AT_EDGE) * share;
+        let edge = super::tune(9, AT_EDGE);
+        let upper = edge + (1.0 - edge) * share;
         std::array::from_fn(|c| under[c] + (above[c] - under[c]) * upper)
     }
 }

@@ -20,6 +20,14 @@ const CLEAR: f32 = 1.15;
 const SMOOTH: usize = 2;
 /// How much of every column is the colour of the lighter half of them: the corners are in shade and partly flesh.
 const LIT: f32 = 0.5;
+/// The opening, centimetres, from which on the photo is believed, and believed in full.
+const SHOWN: (f32, f32) = (0.3, 0.6);
+
+/// What white is beside `skin` in the same light: as light, and nearly grey.
+fn usual(skin: Colour) -> Colour {
+    let grey = super::tune(19, 1.05) * luma(REC_709, skin);
+    skin.map(|v| (0.75 * grey + 0.25 * v).min(255.0))
+}
 
 /// Its colour from corner to corner.
 pub(super) struct White {
@@ -27,8 +35,8 @@ pub(super) struct White {
 }
 
 impl White {
-    /// `None` where the photo shows none.
-    pub(super) fn of_photo(photo: &RgbImage, eye: &Aperture, iris: &Iris, shade: &LidShade) -> Option<Self> {
+    /// Where the photo shows little or none of it, it is made up from the skin around the eye.
+    pub(super) fn of_photo(photo: &RgbImage, eye: &Aperture, iris: &Iris, shade: &LidShade, skin: Colour) -> Self {
         let along = |column: usize| column as f32 / (COLUMNS - 1) as f32 - 0.5;
         let seen: [Option<Colour>; COLUMNS] = std::array::from_fn(|column| {
             let along = along(column);
@@ -50,8 +58,9 @@ impl White {
             (!colours.is_empty()).then(|| colours[colours.len() / 2])
         });
         let known: Vec<usize> = (0..COLUMNS).filter(|&column| seen[column].is_some()).collect();
+        let usual = usual(skin);
         if known.is_empty() {
-            return None;
+            return Self { columns: [usual; COLUMNS] };
         }
         // Behind the iris: between its neighbours.
         let filled: [Colour; COLUMNS] = std::array::from_fn(|column| {
@@ -71,9 +80,11 @@ impl White {
         let columns = std::array::from_fn(|column| {
             let near = column.saturating_sub(SMOOTH)..(column + SMOOTH + 1).min(COLUMNS);
             let own = mean(near.map(|other| filled[other]));
-            std::array::from_fn(|c| own[c] + (lit[c] - own[c]) * LIT)
+            std::array::from_fn(|c| own[c] + (lit[c] - own[c]) * super::tune(8, LIT))
         });
-        Some(Self { columns })
+        let shown = ((eye.widest() - SHOWN.0) / (SHOWN.1 - SHOWN.0)).clamp(0.0, 1.0);
+        let columns = columns.map(|own: Colour| std::array::from_fn(|c| usual[c] + (own[c] - usual[c]) * shown));
+        Self { columns }
     }
 
     /// Its colour at `along`.

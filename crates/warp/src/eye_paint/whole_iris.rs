@@ -14,6 +14,8 @@ use crate::look::Iris;
 
 const RADII: usize = 12;
 const ANGLES: usize = 48;
+/// Rings of it that are the pupil of an iris that is made up.
+const PUPIL: usize = 4;
 /// As far from the lids' edges as this, centimetres, no iris is taken: lashes above, a bright rim below.
 const LASHES: f32 = 0.12;
 const RIM: f32 = 0.06;
@@ -31,8 +33,8 @@ pub(super) struct WholeIris {
 }
 
 impl WholeIris {
-    /// `None` where the photo shows too little of it.
-    pub(super) fn of_photo(photo: &RgbImage, eye: &Aperture, iris: &Iris, shade: &LidShade) -> Option<Self> {
+    /// Where the photo shows too little of it, a dark one is made up beside `skin`.
+    pub(super) fn of_photo(photo: &RgbImage, eye: &Aperture, iris: &Iris, shade: &LidShade, skin: Colour) -> Self {
         let width = eye.width();
         let seen = |radius: usize, angle: usize| {
             let (sin, cos) = (TAU * angle as f32 / ANGLES as f32).sin_cos();
@@ -60,9 +62,9 @@ impl WholeIris {
             }
         }
         if (found as f32) < LEAST * (RADII * ANGLES) as f32 {
-            return None;
+            return Self { colours: usual(skin) };
         }
-        Some(Self { colours: filled(&colours) })
+        Self { colours: filled(&colours) }
     }
 
     /// The colour at `place`, from the middle in radii of the iris.
@@ -79,6 +81,12 @@ impl WholeIris {
             outwards,
         )
     }
+}
+
+/// An iris in the light that `skin` is in.
+fn usual(skin: Colour) -> Vec<Colour> {
+    let ring = |radius: usize| skin.map(|v| v * if radius < PUPIL { 0.12 } else { super::tune(20, 0.32) });
+    (0..RADII * ANGLES).map(|i| ring(i / ANGLES)).collect()
 }
 
 /// With each gap filled by the mean of its radius, what lies in its own direction weighing most; radii of which nothing is seen
