@@ -43,7 +43,9 @@ const FILLED: (f32, f32) = (0.0, 0.06);
 const LASHES: f32 = 0.16;
 const RIM: f32 = 0.08;
 /// White that comes from as far away as this, centimetres, is not taken from the photo any more; wholly not at the second.
-const STRAYED: (f32, f32) = (0.04, 0.14);
+const STRAYED: (f32, f32) = (0.05, 0.18);
+/// From this far from the middle of an iris that moves, radii, white is not taken from the photo either; wholly not at the second.
+const BESIDE: (f32, f32) = (1.6, 1.1);
 /// Beyond an eye's landmarks, centimetres: as far as lashes and lids are painted.
 const MARGIN: f32 = 0.3;
 
@@ -165,7 +167,7 @@ impl<'a> DrivenEye<'a> {
         let (lower_photo, upper_photo) = photo.opening.edges(along_photo);
         let (below_photo, over_photo) = (upper_photo - above_photo, above_photo - lower_photo);
         let place = iris.place(iris.driving, along, above);
-        let iris_share = step(tune(4, 1.03), tune(5, 0.93), place.norm());
+        let iris_share = step(1.03, 0.93, place.norm());
         let inside = step(1.0, 0.85, place.norm());
         if let Some(highlight) = &photo.highlight {
             let off = highlight.at(drawn.source);
@@ -174,15 +176,21 @@ impl<'a> DrivenEye<'a> {
             }
         }
         let shade = photo.shade.at(below);
-        let change = (shade / photo.shade.at(below_photo)).clamp(tune(13, SHADE_CHANGE.0), tune(18, SHADE_CHANGE.1));
+        let change = (shade / photo.shade.at(below_photo)).clamp(SHADE_CHANGE.0, SHADE_CHANGE.1);
+        let shut = self.shut(along);
+        let shutting = photo.shade.lashes(below, shut) / photo.shade.lashes(below, 0.0);
+        let shade = shade * shutting;
+        let change = change * shutting;
         *colour = colour.map(|v| v * change);
         // What lay at the photo's lids and does not lie at the driving ones, and what they hid.
         let at_lid = |near: f32, from: f32, to: f32| step(near, 0.4 * near, from) * step(0.0, 0.08, to - from);
-        let moved = at_lid(tune(16, LASHES), below_photo, below).max(at_lid(tune(17, RIM), over_photo, over));
+        let moved = at_lid(LASHES, below_photo, below).max(at_lid(RIM, over_photo, over));
         // White that is not where it was.
         let way = ((along_photo - along) * photo.opening.width()).hypot(above_photo - above);
-        let strayed = step(tune(6, STRAYED.0), tune(7, STRAYED.1), way) * (1.0 - iris_share);
-        let hidden = step(tune(14, FILLED.0), tune(15, FILLED.1), self.hidden(along, above)) * iris_share;
+        let turned = (iris.driving.x - iris.photo.x) * photo.opening.width();
+        let turned = turned.hypot(iris.driving.y - iris.photo.y) * step(BESIDE.0, BESIDE.1, place.norm());
+        let strayed = step(STRAYED.0, STRAYED.1, way.max(turned)) * (1.0 - iris_share);
+        let hidden = step(FILLED.0, FILLED.1, self.hidden(along, above)) * iris_share;
         let filled = moved.max(hidden).max(strayed);
         if filled > 0.0 {
             let mut model = photo.white.at(along).map(|v| v * shade);
@@ -202,10 +210,19 @@ impl<'a> DrivenEye<'a> {
     fn hidden(&self, along: f32, above: f32) -> f32 {
         let Self { photo, labels, .. } = self;
         let moved = labels.iris.photo - labels.iris.driving;
-        let (along, above) = (along + moved.x, above + moved.y);
-        let (lower, upper) = photo.opening.edges(along);
-        let out = (above - upper).max(lower - above).max((along.abs() - 0.48) * photo.opening.width());
-        out.max(0.0)
+        let (hidden_along, hidden_above) = (along + moved.x, above + moved.y);
+        let (lower, upper) = photo.opening.edges(hidden_along);
+        // Places that the driving corner hides alike are no gap.
+        let beyond_corner = (hidden_along.abs() - 0.48).min(hidden_along.abs() - along.abs()) * photo.opening.width();
+        (hidden_above - upper).max(lower - hidden_above).max(beyond_corner).max(0.0)
+    }
+
+    /// How near the lids are to meeting at `along`: 0 where they are half as far apart as in the photo.
+    fn shut(&self, along: f32) -> f32 {
+        let half = (0.5 * self.photo.opening.opening(along)).max(0.1);
+        let open = self.labels.opening.opening(along);
+        let closes = step(0.0, 0.05, self.photo.opening.opening(along) - open);
+        (1.0 - open / half).max(0.0) * closes
     }
 
     /// The skin around the eye.
@@ -215,21 +232,22 @@ impl<'a> DrivenEye<'a> {
         let over = above - upper;
         let ends = step(0.5, 0.3, along.abs()) * drawn.face;
         let unrolled = labels.unrolled(along) * ends;
+        let open = (upper - lower).max(0.0);
+        let shut = self.shut(along);
         if over > 0.0 && unrolled > 0.0 {
             let height = labels.lid.opening(along);
-            let share = unrolled * step(height, 0.75 * height, over);
+            let share = tune(24, 0.75) * unrolled * step(height, 0.75 * height, over);
             if share > 0.0 {
-                let light = grain * photo.shade.lashes(-over);
+                let light = grain * photo.shade.lashes(-over, shut);
                 let skin = photo.skin.colour(along, over / height).map(|v| v * light);
                 blend(colour, skin, share);
             }
         }
         // Lashes over the lower lid.
-        let open = (upper - lower).max(0.0);
         let closed = photo.opening.opening(along) - open;
         if over < 0.0 && closed > 0.0 {
             let below = -over;
-            let change = photo.shade.lashes(below) / photo.shade.lashes(below + closed);
+            let change = photo.shade.lashes(below, shut) / photo.shade.lashes(below + closed, 0.0);
             *colour = colour.map(|v| v * (1.0 + (change - 1.0) * ends));
         }
     }

@@ -70,9 +70,12 @@ impl LidShade {
     }
 
     /// Only that of the lashes, which also fall over a lower lid, and of their roots on the lid itself, where `below` is negative.
-    pub(crate) fn lashes(&self, below: f32) -> f32 {
+    pub(crate) fn lashes(&self, below: f32, shut: f32) -> f32 {
+        let own = 1.0 - self.light[0];
+        let rest = own.max(super::tune(3, 0.4));
+        let strength = rest + shut * (super::tune(21, 0.5) + super::tune(22, 0.4) * own - rest).max(0.0);
         let width = if below > 0.0 { super::tune(1, 0.13) } else { super::tune(2, 0.07) };
-        let strength = 1.0 - self.light[0].min(super::tune(3, 0.6));
+        let width = width * (1.0 + shut * (super::tune(23, 0.5) + super::tune(25, 1.0) * own));
         1.0 - strength * (-(below / width).powi(2)).exp()
     }
 

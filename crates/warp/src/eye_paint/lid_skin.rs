@@ -17,7 +17,7 @@ const UNDER: [f32; 3] = [0.16, 0.24, 0.32];
 /// Neighbours that are mixed, columns to each side.
 const SMOOTH: usize = 3;
 /// How much of the colour at the lid's edge is that of the skin above.
-const AT_EDGE: f32 = 0.4;
+const AT_EDGE: f32 = 0.1;
 
 /// The skin around one eye of the photo.
 #[derive(Clone, Debug)]
