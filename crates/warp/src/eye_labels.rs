@@ -63,7 +63,7 @@ impl EyeLabels {
     /// How far the lid is unrolled at `along`, 0..=1.
     pub(crate) fn unrolled(&self, along: f32) -> f32 {
         let higher = self.lid.opening(along) - self.lid_photo.opening(along);
-        smoothstep(((higher - crate::eye_paint::tune(11, UNROLLED.0)) / (crate::eye_paint::tune(10, UNROLLED.1) - crate::eye_paint::tune(11, UNROLLED.0))).clamp(0.0, 1.0))
+        smoothstep(((higher - UNROLLED.0) / (UNROLLED.1 - UNROLLED.0)).clamp(0.0, 1.0))
     }
 
     /// Whether a place lies between the lid's edge and its crease: 1 there, falling off beyond.

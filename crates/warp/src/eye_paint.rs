@@ -1,12 +1,14 @@
 //! Eyes painted over what the warp makes of them: what lids, light and the eyeball do that a moved photo does not.
 //!
-//! - Whatever lies under the upper lid is darker towards it: lashes and the lid's shadow. How much, a photo tells
-//!   ([`LidShade`]); a lid that moves takes it along, over the eyeball, and over the lower lid when the eye shuts.
-//! - The part of the iris that the photo's lids hide is filled from the rest, radius by radius ([`WholeIris`]).
+//! - Whatever lies under the upper lid is darker towards it: the lid's shadow and its lashes. How much, the photo tells
+//!   ([`LidShade`]); a lid that moves takes it along, over the eyeball and, when the eye shuts, over the lower lid.
+//! - What the photo's lids hide of the iris is filled from the rest, radius by radius ([`WholeIris`]).
+//! - White that lids, lashes or the iris covered is painted in the colour of the rest ([`White`]).
 //! - A highlight is where the light is mirrored: it follows the iris half of the way ([`Highlight`]).
-//! - The skin of a lid that shuts unrolls from the crease instead of being drawn out; its lashes keep their width.
+//! - A lid that shuts unrolls skin which the photo does not show ([`LidSkin`]).
 //!
-//! All of it vanishes where nothing moves: the photo's own eyes stay as they are, to the last bit.
+//! All of it vanishes where nothing moves: the photo's own eyes stay as they are, to the last bit. Lengths are centimetres
+//! where nothing else is said, places are (along, above) as in [`Aperture`].
 
 mod highlight;
 mod lid_shade;
@@ -32,21 +34,31 @@ use lid_skin::LidSkin;
 use white::White;
 use whole_iris::WholeIris;
 
-/// What of the highlight's way lies between the light's mirror image on a still eye and the iris: the cornea's centre is about
-/// half as far from the eye's centre as the iris is (5.6 and 10.4 mm in Gullstrand's eye).
+/// How much of the iris's way a highlight makes: the cornea's centre is about half as far from the eye's centre of rotation as
+/// the iris is (5.6 and 10.4 mm in Gullstrand's eye).
 const CORNEA: f32 = 0.53;
-/// Shade that the photo shows is taken off, and the driving lid's laid on, within these factors.
+/// The photo's shade is taken off and the driving lid's laid on within these factors.
 const SHADE_CHANGE: (f32, f32) = (0.35, 1.35);
-/// An iris that is hidden by as little as this, centimetres, is not filled yet; by as much as the second, it is wholly.
+/// An iris that is hidden by as little as this is not filled yet; by as much as the second, it is wholly.
 const FILLED: (f32, f32) = (0.0, 0.06);
-/// Lashes at the upper lid and the rim of the lower one, centimetres from the lids' edges: they stay with the lids.
+/// Lashes at the upper lid and the rim of the lower one, from the lids' edges: they stay with the lids.
 const LASHES: f32 = 0.16;
 const RIM: f32 = 0.08;
-/// White that comes from as far away as this, centimetres, is not taken from the photo any more; wholly not at the second.
+/// White that comes from as far away as this is not taken from the photo any more; wholly not at the second.
 const STRAYED: (f32, f32) = (0.05, 0.18);
 /// From this far from the middle of an iris that moves, radii, white is not taken from the photo either; wholly not at the second.
 const BESIDE: (f32, f32) = (1.6, 1.1);
-/// Beyond an eye's landmarks, centimetres: as far as lashes and lids are painted.
+/// The edge of the iris, radii, from outside to inside.
+const IRIS_EDGE: (f32, f32) = (1.03, 0.93);
+/// A highlight is not seen on the white: from where on, radii.
+const HIGHLIGHT_EDGE: (f32, f32) = (1.0, 0.85);
+/// How much of an unrolled lid is painted; the rest is the photo's few rows of it, drawn out: their colour, without their detail.
+const UNROLLED: f32 = 0.75;
+/// Towards the eye's corners lids are painted less: from this `along` on, and not at all at the second.
+const CORNERS: (f32, f32) = (0.3, 0.5);
+/// The photo's grain on what is painted: some of it remains in what lies under the paint.
+const GRAIN: f32 = 0.7;
+/// Beyond an eye's landmarks: as far as lashes are painted.
 const MARGIN: f32 = 0.3;
 
 /// The eyes of one photo.
@@ -57,6 +69,8 @@ pub(crate) struct EyePaint {
 
 struct PhotoEye {
     opening: Aperture,
+    /// Between the upper lid's edge and its crease.
+    lid: Aperture,
     shade: LidShade,
     skin: LidSkin,
     white: White,
@@ -64,36 +78,33 @@ struct PhotoEye {
     highlight: Option<Highlight>,
 }
 
+impl PhotoEye {
+    fn new(photo: &RgbImage, opening: Aperture, lid: Aperture) -> Self {
+        let iris = *Look::new(&opening, &opening).iris();
+        let shade = LidShade::of_photo(photo, &opening);
+        let skin = LidSkin::of_photo(photo, &opening, &lid);
+        let white = White::of_photo(photo, &opening, &iris, &shade, skin.mean());
+        let whole = WholeIris::of_photo(photo, &opening, &iris, &shade, skin.mean());
+        let highlight = Highlight::of_photo(photo, &opening, &iris, &whole, &shade);
+        Self { opening, lid, shade, skin, white, iris: whole, highlight }
+    }
+}
+
 impl EyePaint {
     /// The eyes of the face at `landmarks`, photo pixels; `scale` as for [`Aperture`].
     pub(crate) fn new(photo: &RgbImage, landmarks: &Landmarks, scale: f32) -> Self {
-        let openings = [Aperture::right_eye(landmarks, scale), Aperture::left_eye(landmarks, scale)];
-        let lids = [Aperture::right_lid(landmarks, scale), Aperture::left_lid(landmarks, scale)];
-        let mut lids = lids.into_iter();
-        let eyes = openings.map(|opening| {
-            let look = Look::new(&opening, &opening);
-            let shade = LidShade::of_photo(photo, &opening);
-            let lid = lids.next().expect("each eye has a lid");
-            let skin = LidSkin::of_photo(photo, &opening, lid);
-            let iris = WholeIris::of_photo(photo, &opening, look.iris(), &shade, skin.mean());
-            let white = White::of_photo(photo, &opening, look.iris(), &shade, skin.mean());
-            let highlight = Highlight::of_photo(photo, &opening, look.iris(), &iris, &shade);
-            PhotoEye { opening, shade, skin, white, iris, highlight }
-        });
-        Self { eyes }
+        let right = (Aperture::right_eye(landmarks, scale), Aperture::right_lid(landmarks, scale));
+        let left = (Aperture::left_eye(landmarks, scale), Aperture::left_lid(landmarks, scale));
+        Self { eyes: [right, left].map(|(opening, lid)| PhotoEye::new(photo, opening, lid)) }
     }
 
     /// The eyes in a frame whose face is at `driving`.
     pub(crate) fn drive(&self, driving: &Landmarks, scale: f32) -> [DrivenEye<'_>; 2] {
-        let openings = [Aperture::right_eye(driving, scale), Aperture::left_eye(driving, scale)];
-        let lids = [Aperture::right_lid(driving, scale), Aperture::left_lid(driving, scale)];
-        let mut lids = lids.into_iter();
-        let mut eyes = self.eyes.iter();
-        openings.map(|opening| {
-            let photo = eyes.next().expect("as many as openings");
-            let lid = lids.next().expect("each eye has a lid");
-            DrivenEye::new(photo, opening, lid)
-        })
+        let [right, left] = &self.eyes;
+        [
+            DrivenEye::new(right, Aperture::right_eye(driving, scale), Aperture::right_lid(driving, scale)),
+            DrivenEye::new(left, Aperture::left_eye(driving, scale), Aperture::left_lid(driving, scale)),
+        ]
     }
 }
 
@@ -101,9 +112,11 @@ impl EyePaint {
 pub(crate) struct DrivenEye<'a> {
     photo: &'a PhotoEye,
     labels: EyeLabels,
-    /// The corners of the box that it is painted in, driving positions.
+    /// The corners of the box that it is painted in, photo pixels.
     low: Vector2<f32>,
     high: Vector2<f32>,
+    /// Nothing moved.
+    same: bool,
 }
 
 /// What a pixel around an eye is drawn with.
@@ -112,9 +125,12 @@ pub(crate) struct Drawn {
     pub(crate) position: Vector2<f32>,
     /// Where in the photo it comes from.
     pub(crate) source: Vector2<f32>,
-    /// How much of it lies between the lids, and how much on the face, 0..=1.
+    /// How much of it lies between the lids, 0..=1.
     pub(crate) between: f32,
+    /// How much of it lies on the face, 0..=1.
     pub(crate) face: f32,
+    /// By which share of its brightness the photo's grain makes it lighter.
+    pub(crate) grain: f32,
 }
 
 impl<'a> DrivenEye<'a> {
@@ -124,15 +140,16 @@ impl<'a> DrivenEye<'a> {
         let low = corners.iter().fold(Vector2::repeat(f32::MAX), |low, corner| low.inf(corner));
         let high = corners.iter().fold(Vector2::repeat(f32::MIN), |high, corner| high.sup(corner));
         let margin = Vector2::repeat(opening.centimetres(MARGIN));
-        let labels = EyeLabels::new(&photo.opening, photo.skin.lid.clone(), opening, lid);
-        Self { photo, labels, low: low - margin, high: high + margin }
+        let same = photo.opening == opening && photo.lid == lid;
+        let labels = EyeLabels::new(&photo.opening, photo.lid.clone(), opening, lid);
+        Self { photo, labels, low: low - margin, high: high + margin, same }
     }
 
     /// The columns of a row of the view that it is painted in, within `width`.
     pub(crate) fn columns(&self, view: &View, row: usize, width: usize) -> Range<usize> {
         let (low, high) = (view.to_output(self.low), view.to_output(self.high));
         let row = row as f32 + 0.5;
-        if row < low.y || row > high.y {
+        if self.same || row < low.y || row > high.y {
             return 0..0;
         }
         let end = (high.x.ceil().max(0.0) as usize).min(width);
@@ -140,25 +157,25 @@ impl<'a> DrivenEye<'a> {
     }
 
     /// Paints over `pixel`.
-    pub(crate) fn paint(&self, drawn: &Drawn, pixel: &mut [u8; 3], grain: f32) {
+    pub(crate) fn paint(&self, drawn: &Drawn, pixel: &mut [u8; 3]) {
         let (along, above) = self.labels.opening.coordinates(drawn.position);
-        if along.abs() > 0.5 {
+        if along.abs() > CORNERS.1 {
             return;
         }
         let mut colour = pixel.map(f32::from);
-        if drawn.between < 1.0 {
-            self.paint_lids(drawn, along, above, grain, &mut colour);
+        if drawn.between < 1.0 && drawn.face > 0.0 {
+            self.paint_lids(drawn, along, above, &mut colour);
         }
         if drawn.between > 0.0 {
             let mut eye = colour;
-            self.paint_eye(drawn, along, above, grain, &mut eye);
+            self.paint_eye(drawn, along, above, &mut eye);
             blend(&mut colour, eye, drawn.between);
         }
         *pixel = colour.map(|v| (v + 0.5).clamp(0.0, 255.0) as u8);
     }
 
     /// What lies between the lids.
-    fn paint_eye(&self, drawn: &Drawn, along: f32, above: f32, grain: f32, colour: &mut Colour) {
+    fn paint_eye(&self, drawn: &Drawn, along: f32, above: f32, colour: &mut Colour) {
         let Self { photo, labels, .. } = self;
         let iris = &labels.iris;
         let (lower, upper) = labels.opening.edges(along);
@@ -166,89 +183,85 @@ impl<'a> DrivenEye<'a> {
         let (along_photo, above_photo) = photo.opening.coordinates(drawn.source);
         let (lower_photo, upper_photo) = photo.opening.edges(along_photo);
         let (below_photo, over_photo) = (upper_photo - above_photo, above_photo - lower_photo);
-        let place = iris.place(iris.driving, along, above);
-        let iris_share = step(1.03, 0.93, place.norm());
-        let inside = step(1.0, 0.85, place.norm());
-        if let Some(highlight) = &photo.highlight {
-            let off = highlight.at(drawn.source);
-            for (value, off) in colour.iter_mut().zip(off) {
-                *value -= off * inside;
-            }
+        let width = photo.opening.width();
+        let way = iris.driving - iris.photo;
+        let from_middle = iris.place(iris.driving, along, above);
+        let distance = from_middle.norm();
+        let in_iris = step(IRIS_EDGE, distance);
+        let highlight = |at: Vector2<f32>| {
+            let light = photo.highlight.as_ref().map(|highlight| highlight.at(at));
+            light.map(|light| light.map(|v| v * step(HIGHLIGHT_EDGE, distance)))
+        };
+        if let Some(moved) = highlight(drawn.source) {
+            *colour = std::array::from_fn(|c| colour[c] - moved[c]);
         }
+
+        let shut = self.shut(along);
+        let lashes = photo.shade.lashes(below, shut) / photo.shade.lashes(below, 0.0);
         let shade = photo.shade.at(below);
         let change = (shade / photo.shade.at(below_photo)).clamp(SHADE_CHANGE.0, SHADE_CHANGE.1);
-        let shut = self.shut(along);
-        let shutting = photo.shade.lashes(below, shut) / photo.shade.lashes(below, 0.0);
-        let shade = shade * shutting;
-        let change = change * shutting;
-        *colour = colour.map(|v| v * change);
-        // What lay at the photo's lids and does not lie at the driving ones, and what they hid.
-        let at_lid = |near: f32, from: f32, to: f32| step(near, 0.4 * near, from) * step(0.0, 0.08, to - from);
-        let moved = at_lid(LASHES, below_photo, below).max(at_lid(RIM, over_photo, over));
-        // White that is not where it was.
-        let way = ((along_photo - along) * photo.opening.width()).hypot(above_photo - above);
-        let turned = (iris.driving.x - iris.photo.x) * photo.opening.width();
-        let turned = turned.hypot(iris.driving.y - iris.photo.y) * step(BESIDE.0, BESIDE.1, place.norm());
-        let strayed = step(STRAYED.0, STRAYED.1, way.max(turned)) * (1.0 - iris_share);
-        let hidden = step(FILLED.0, FILLED.1, self.hidden(along, above)) * iris_share;
-        let filled = moved.max(hidden).max(strayed);
+        *colour = colour.map(|v| v * change * lashes);
+
+        // What lay at the photo's lids and does not lie at the driving ones, what lids hid, and white that was elsewhere.
+        let at_lid = |near: f32, from: f32, to: f32| step((near, 0.4 * near), from) * step((0.0, 0.08), to - from);
+        let left_lid = at_lid(LASHES, below_photo, below).max(at_lid(RIM, over_photo, over));
+        let hidden = step(FILLED, self.hidden(along, above)) * in_iris;
+        let beside = (way.x * width).hypot(way.y) * step(BESIDE, distance);
+        let moved = ((along_photo - along) * width).hypot(above_photo - above).max(beside);
+        let filled = left_lid.max(hidden).max(step(STRAYED, moved) * (1.0 - in_iris));
         if filled > 0.0 {
-            let mut model = photo.white.at(along).map(|v| v * shade);
-            blend(&mut model, photo.iris.at(place).map(|v| v * shade * grain), iris_share);
+            let light = shade * lashes;
+            let mut model = photo.white.at(along).map(|v| v * light);
+            let iris = photo.iris.at(from_middle);
+            blend(&mut model, iris.map(|v| v * light * (1.0 + GRAIN * drawn.grain)), in_iris);
             blend(colour, model, filled);
         }
-        if let Some(highlight) = &photo.highlight {
-            let way = (iris.driving - iris.photo) * CORNEA;
-            let on = highlight.at(photo.opening.position(along - way.x, above - way.y));
-            for (value, on) in colour.iter_mut().zip(on) {
-                *value += on * inside;
-            }
+
+        let rest = Vector2::new(along, above) - CORNEA * way;
+        if let Some(resting) = highlight(photo.opening.position(rest.x, rest.y)) {
+            *colour = std::array::from_fn(|c| colour[c] + resting[c]);
         }
     }
 
-    /// How far, in centimetres, a place of the driving iris lies behind the photo's lids; 0 where the photo shows it.
+    /// How far a place of the driving iris lies behind the photo's lids, beyond what the driving ones hide alike; 0 where the
+    /// photo shows it.
     fn hidden(&self, along: f32, above: f32) -> f32 {
         let Self { photo, labels, .. } = self;
-        let moved = labels.iris.photo - labels.iris.driving;
-        let (hidden_along, hidden_above) = (along + moved.x, above + moved.y);
-        let (lower, upper) = photo.opening.edges(hidden_along);
-        // Places that the driving corner hides alike are no gap.
-        let beyond_corner = (hidden_along.abs() - 0.48).min(hidden_along.abs() - along.abs()) * photo.opening.width();
-        (hidden_above - upper).max(lower - hidden_above).max(beyond_corner).max(0.0)
+        let way = labels.iris.driving - labels.iris.photo;
+        let (lower, upper) = labels.opening.edges(along);
+        let (along_photo, above_photo) = (along - way.x, above - way.y);
+        let (lower_photo, upper_photo) = photo.opening.edges(along_photo);
+        let upwards = (above_photo - upper_photo).max(0.0) - (above - upper).max(0.0);
+        let downwards = (lower_photo - above_photo).max(0.0) - (lower - above).max(0.0);
+        let corner = (along_photo.abs() - 0.48).min(along_photo.abs() - along.abs());
+        upwards.max(downwards).max(corner * photo.opening.width()).max(0.0)
     }
 
-    /// How near the lids are to meeting at `along`: 0 where they are half as far apart as in the photo.
+    /// How near the lids are to meeting at `along`: 0 from half the photo's opening on, 1 where they meet.
     fn shut(&self, along: f32) -> f32 {
-        let half = (0.5 * self.photo.opening.opening(along)).max(0.1);
-        let open = self.labels.opening.opening(along);
-        let closes = step(0.0, 0.05, self.photo.opening.opening(along) - open);
-        (1.0 - open / half).max(0.0) * closes
+        let (open, open_photo) = (self.labels.opening.opening(along), self.photo.opening.opening(along));
+        let closes = step((0.0, 0.05), open_photo - open);
+        (1.0 - open / (0.5 * open_photo).max(0.1)).max(0.0) * closes
     }
 
-    /// The skin around the eye.
-    fn paint_lids(&self, drawn: &Drawn, along: f32, above: f32, grain: f32, colour: &mut Colour) {
+    /// The skin around the eye: the upper lid where it unrolls, lashes over the lower one.
+    fn paint_lids(&self, drawn: &Drawn, along: f32, above: f32, colour: &mut Colour) {
         let Self { photo, labels, .. } = self;
         let (lower, upper) = labels.opening.edges(along);
         let over = above - upper;
-        let ends = step(0.5, 0.3, along.abs()) * drawn.face;
-        let unrolled = labels.unrolled(along) * ends;
-        let open = (upper - lower).max(0.0);
-        let shut = self.shut(along);
-        if over > 0.0 && unrolled > 0.0 {
+        let shown = step((CORNERS.1, CORNERS.0), along.abs()) * drawn.face;
+        let closed = photo.opening.opening(along) - (upper - lower).max(0.0);
+        if over > 0.0 {
             let height = labels.lid.opening(along);
-            let share = tune(24, 0.75) * unrolled * step(height, 0.75 * height, over);
+            let share = UNROLLED * labels.unrolled(along) * shown * step((height, 0.75 * height), over);
             if share > 0.0 {
-                let light = grain * photo.shade.lashes(-over, shut);
-                let skin = photo.skin.colour(along, over / height).map(|v| v * light);
-                blend(colour, skin, share);
+                let light = photo.shade.lashes(-over, self.shut(along)) * (1.0 + GRAIN * drawn.grain);
+                let skin = photo.skin.colour(along, over / height);
+                blend(colour, skin.map(|v| v * light), share);
             }
-        }
-        // Lashes over the lower lid.
-        let closed = photo.opening.opening(along) - open;
-        if over < 0.0 && closed > 0.0 {
-            let below = -over;
-            let change = photo.shade.lashes(below, shut) / photo.shade.lashes(below + closed, 0.0);
-            *colour = colour.map(|v| v * (1.0 + (change - 1.0) * ends));
+        } else if closed > 0.0 {
+            let shade = photo.shade.lashes(-over, self.shut(along)) / photo.shade.lashes(closed - over, 0.0);
+            *colour = colour.map(|v| v * (1.0 + (shade - 1.0) * shown));
         }
     }
 }
@@ -259,15 +272,7 @@ fn blend(colour: &mut Colour, over: Colour, share: f32) {
     }
 }
 
-/// From 0 at `from` to 1 at `to`, which may be the lesser.
-fn step(from: f32, to: f32, value: f32) -> f32 {
-    smoothstep(((value - from) / (to - from)).clamp(0.0, 1.0))
-}
-
-// DEV
-pub(crate) fn tune(index: usize, default: f32) -> f32 {
-    static T: std::sync::LazyLock<Vec<Option<f32>>> = std::sync::LazyLock::new(|| {
-        (0..40).map(|i| std::env::var(format!("E{i}")).ok().and_then(|v| v.parse().ok())).collect()
-    });
-    T[index].unwrap_or(default)
+/// How far `value` is on the way from the first bound, 0, to the second, 1, gently; the second may be the lesser.
+fn step((none, all): (f32, f32), value: f32) -> f32 {
+    smoothstep(((value - none) / (all - none)).clamp(0.0, 1.0))
 }

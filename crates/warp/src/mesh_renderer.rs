@@ -221,7 +221,7 @@ impl MeshRenderer {
         painted.resize(warp.mouth.len(), 0);
         let pixel = stage.view.scale().max();
         let bite = warp.pose.as_ref().map(|pose| self.teeth.bite(pose, driving, pixel));
-        let eyes = warp.pose.as_ref().filter(|_| crate::eye_paint::tune(0, 1.0) > 0.0).map(|pose| self.eyes.drive(self.mesh.drawn(driving), pose.scale));
+        let eyes = warp.pose.as_ref().map(|pose| self.eyes.drive(self.mesh.drawn(driving), pose.scale));
         let (column, row) = stage.window;
         let line = 3 * stage.view.width;
         let per_photo_pixel = stage.view.scale().map(f32::recip);
@@ -238,14 +238,15 @@ impl MeshRenderer {
                 for eye in eyes.iter().flatten() {
                     for x in eye.columns(&stage.window_view, y, warp.width) {
                         let pixel = at.start + x;
+                        let position = stage.window_view.to_photo(Vector2::new(x as f32 + 0.5, y as f32 + 0.5));
                         let drawn = Drawn {
-                            position: stage.window_view.to_photo(Vector2::new(x as f32 + 0.5, y as f32 + 0.5)),
+                            position,
                             source: warp.flow[pixel].into(),
                             between: f32::from(warp.eyes[pixel]) / 255.0,
                             face: f32::from(warp.face[pixel]) / 255.0,
+                            grain: self.grain.at(position),
                         };
-                        let lighter = 1.0 + 0.7 * self.grain.at(drawn.position);
-                        eye.paint(&drawn, &mut pixels[x], lighter);
+                        eye.paint(&drawn, &mut pixels[x]);
                     }
                 }
                 let (Some(opening), Some(mouth)) = (&warp.opening, &self.mouth) else { return };

@@ -19,10 +19,18 @@ const REACH: f32 = 0.36;
 const DARKEST: f32 = 0.25;
 /// What an eye is darkened by whose photo is too small or too narrow to tell.
 const USUAL: f32 = 0.6;
+/// How much light lashes take away at least.
+const LEAST_LASHES: f32 = 0.4;
+/// How far they reach over the eye and, at their roots, over the lid, centimetres.
+const LENGTH: f32 = 0.13;
+const ROOTS: f32 = 0.07;
+/// What shut lids take away, and by how much their lashes are longer: for any eye, and for one whose lid takes all light away.
+const SHUT: (f32, f32) = (0.5, 0.3);
+const SHUT_LONGER: (f32, f32) = (0.8, 1.0);
 
 /// Light under an upper lid, over the distance from its edge.
 #[derive(Clone, Debug)]
-pub(crate) struct LidShade {
+pub(super) struct LidShade {
     /// 0..=1, never falling, 1 at the end.
     light: [f32; STEPS],
 }
@@ -69,18 +77,19 @@ impl LidShade {
         Self { light }
     }
 
-    /// Only that of the lashes, which also fall over a lower lid, and of their roots on the lid itself, where `below` is negative.
-    pub(crate) fn lashes(&self, below: f32, shut: f32) -> f32 {
+    /// Only that of the lashes, `below` centimetres under the lid's edge; negative: of their roots, on the lid. They are darker and
+    /// longer the more the eye is `shut`, 0..=1: upper and lower ones then lie on each other and on the lower lid.
+    pub(super) fn lashes(&self, below: f32, shut: f32) -> f32 {
         let own = 1.0 - self.light[0];
-        let rest = own.max(super::tune(3, 0.4));
-        let strength = rest + shut * (super::tune(21, 0.5) + super::tune(22, 0.4) * own - rest).max(0.0);
-        let width = if below > 0.0 { super::tune(1, 0.13) } else { super::tune(2, 0.07) };
-        let width = width * (1.0 + shut * (super::tune(23, 0.5) + super::tune(25, 1.0) * own));
-        1.0 - strength * (-(below / width).powi(2)).exp()
+        let open = own.max(LEAST_LASHES);
+        let strength = open + shut * (SHUT.0 + SHUT.1 * own - open).max(0.0);
+        let reach = if below > 0.0 { LENGTH } else { ROOTS };
+        let reach = reach * (1.0 + shut * (SHUT_LONGER.0 + SHUT_LONGER.1 * own));
+        1.0 - strength * (-(below / reach).powi(2)).exp()
     }
 
     /// `below`: centimetres under the lid's edge.
-    pub(crate) fn at(&self, below: f32) -> f32 {
+    pub(super) fn at(&self, below: f32) -> f32 {
         let at = (below / STEP).clamp(0.0, (STEPS - 1) as f32);
         let first = (at as usize).min(STEPS - 2);
         self.light[first] + (self.light[first + 1] - self.light[first]) * (at - first as f32)

@@ -22,14 +22,12 @@ const AT_EDGE: f32 = 0.1;
 /// The skin around one eye of the photo.
 #[derive(Clone, Debug)]
 pub(super) struct LidSkin {
-    /// Between its edge and its crease.
-    pub(super) lid: Aperture,
     above: [Colour; COLUMNS],
     under: [Colour; COLUMNS],
 }
 
 impl LidSkin {
-    pub(super) fn of_photo(photo: &RgbImage, eye: &Aperture, lid: Aperture) -> Self {
+    pub(super) fn of_photo(photo: &RgbImage, eye: &Aperture, lid: &Aperture) -> Self {
         let along = |column: usize| column as f32 / (COLUMNS - 1) as f32 - 0.5;
         let colour =
             |along: f32, above: f32| bilinear(photo, eye.position(along, above), Border::Replicate);
@@ -41,7 +39,7 @@ impl LidSkin {
             let lower = eye.edges(along(column)).0;
             mean(UNDER.iter().map(|&below| colour(along(column), lower - below)))
         });
-        Self { lid, above: smooth(&above), under: smooth(&under) }
+        Self { above: smooth(&above), under: smooth(&under) }
     }
 
     /// The skin under the eye.
@@ -52,8 +50,7 @@ impl LidSkin {
     /// The colour at `along`, `share` of the way from the lid's edge to its crease.
     pub(super) fn colour(&self, along: f32, share: f32) -> Colour {
         let (above, under) = (at(&self.above, along), at(&self.under, along));
-        let edge = super::tune(9, AT_EDGE);
-        let upper = edge + (1.0 - edge) * share;
+        let upper = AT_EDGE + (1.0 - AT_EDGE) * share;
         std::array::from_fn(|c| under[c] + (above[c] - under[c]) * upper)
     }
 }

@@ -20,12 +20,14 @@ const CLEAR: f32 = 1.15;
 const SMOOTH: usize = 2;
 /// How much of every column is the colour of the lighter half of them: the corners are in shade and partly flesh.
 const LIT: f32 = 0.5;
+/// White that the photo does not show is so light, in lightnesses of the skin around it.
+const LIGHT: f32 = 1.05;
 /// The opening, centimetres, from which on the photo is believed, and believed in full.
 const SHOWN: (f32, f32) = (0.3, 0.6);
 
 /// What white is beside `skin` in the same light: as light, and nearly grey.
 fn usual(skin: Colour) -> Colour {
-    let grey = super::tune(19, 1.05) * luma(REC_709, skin);
+    let grey = LIGHT * luma(REC_709, skin);
     skin.map(|v| (0.75 * grey + 0.25 * v).min(255.0))
 }
 
@@ -80,7 +82,7 @@ impl White {
         let columns = std::array::from_fn(|column| {
             let near = column.saturating_sub(SMOOTH)..(column + SMOOTH + 1).min(COLUMNS);
             let own = mean(near.map(|other| filled[other]));
-            std::array::from_fn(|c| own[c] + (lit[c] - own[c]) * super::tune(8, LIT))
+            std::array::from_fn(|c| own[c] + (lit[c] - own[c]) * LIT)
         });
         let shown = ((eye.widest() - SHOWN.0) / (SHOWN.1 - SHOWN.0)).clamp(0.0, 1.0);
         let columns = columns.map(|own: Colour| std::array::from_fn(|c| usual[c] + (own[c] - usual[c]) * shown));

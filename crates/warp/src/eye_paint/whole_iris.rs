@@ -16,6 +16,8 @@ const RADII: usize = 12;
 const ANGLES: usize = 48;
 /// Rings of it that are the pupil of an iris that is made up.
 const PUPIL: usize = 4;
+/// Its pupil and its iris are so light, in lightnesses of the skin around.
+const DARK: (f32, f32) = (0.12, 0.4);
 /// As far from the lids' edges as this, centimetres, no iris is taken: lashes above, a bright rim below.
 const LASHES: f32 = 0.12;
 const RIM: f32 = 0.06;
@@ -85,7 +87,7 @@ impl WholeIris {
 
 /// An iris in the light that `skin` is in.
 fn usual(skin: Colour) -> Vec<Colour> {
-    let ring = |radius: usize| skin.map(|v| v * if radius < PUPIL { 0.12 } else { super::tune(20, 0.32) });
+    let ring = |radius: usize| skin.map(|v| v * if radius < PUPIL { DARK.0 } else { DARK.1 });
     (0..RADII * ANGLES).map(|i| ring(i / ANGLES)).collect()
 }
 
