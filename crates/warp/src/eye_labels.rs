@@ -37,9 +37,17 @@ pub struct EyeLabels {
 impl EyeLabels {
     /// The right and the left eye of the face at `photo`, driven to `driving`; both in pixels of the photo's frame, with the
     /// pixels per centimetre of their heads ([`gioconda_face::HeadPose::scale`]).
-    pub fn of_eyes((photo, scale_photo): (&Landmarks, f32), (driving, scale): (&Landmarks, f32)) -> [Self; 2] {
+    pub fn of_eyes(
+        (photo, scale_photo): (&Landmarks, f32),
+        (driving, scale): (&Landmarks, f32),
+    ) -> [Self; 2] {
         let eye = |opening: fn(&Landmarks, f32) -> Aperture, lid: fn(&Landmarks, f32) -> Aperture| {
-            Self::new(&opening(photo, scale_photo), lid(photo, scale_photo), opening(driving, scale), lid(driving, scale))
+            Self::new(
+                &opening(photo, scale_photo),
+                lid(photo, scale_photo),
+                opening(driving, scale),
+                lid(driving, scale),
+            )
         };
         [eye(Aperture::right_eye, Aperture::right_lid), eye(Aperture::left_eye, Aperture::left_lid)]
     }
@@ -73,5 +81,52 @@ impl EyeLabels {
         let below = ((above - edge) / 0.04).clamp(0.0, 1.0);
         let over = ratio((crease - above).max(0.0), 0.06);
         corner * below.min(over)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use gioconda_face::topology::{RIGHT_LID_COLUMNS, point};
+
+    use super::*;
+    use crate::eye_paint::tests::face;
+
+    const SCALE: f32 = 22.0;
+
+    #[test]
+    fn an_open_eye_is_iris_and_white() {
+        let rest = face((0.0, 0.0), 0.0);
+        let driving = face((0.2, 0.0), 0.0);
+        let [right, _] = EyeLabels::of_eyes((&rest, SCALE), (&driving, SCALE));
+        let iris = right.at(driving.xy(point::RIGHT_IRIS), 1.0);
+        assert_eq!(iris, EyeLabel { iris: 1.0, white: 0.0, lid: 0.0 });
+        let corner = driving.xy(point::RIGHT_EYE_OUTER) * 0.9 + driving.xy(point::RIGHT_EYE_INNER) * 0.1;
+        assert_eq!(right.at(corner, 0.5), EyeLabel { iris: 0.0, white: 0.5, lid: 0.0 });
+    }
+
+    #[test]
+    fn a_lid_is_labelled_as_it_shuts() {
+        let rest = face((0.0, 0.0), 0.0);
+        let lid = |shut: f32| {
+            let driving = face((0.0, 0.0), shut);
+            let [right, _] = EyeLabels::of_eyes((&rest, SCALE), (&driving, SCALE));
+            let (upper, _) = RIGHT_LID_COLUMNS[3];
+            right.at(driving.xy(upper) - Vector2::new(0.0, 0.2 * SCALE), 0.0).lid
+        };
+        let steps: Vec<f32> = (0..=4).map(|i| lid(i as f32 / 4.0)).collect();
+        assert!(steps[0] == 0.0 && steps[4] > 0.9 && steps.is_sorted(), "{steps:?}");
+    }
+
+    #[test]
+    fn shares_never_exceed_a_pixel() {
+        let rest = face((0.0, 0.0), 0.0);
+        let [right, _] = EyeLabels::of_eyes((&rest, SCALE), (&face((0.1, 0.1), 0.6), SCALE));
+        let middle = rest.xy(point::RIGHT_IRIS);
+        for (x, y) in (-40..40).flat_map(|x| (-30..30).map(move |y| (x as f32, y as f32))) {
+            for between in [0.0, 0.3, 1.0] {
+                let EyeLabel { iris, white, lid } = right.at(middle + Vector2::new(x, y), between);
+                assert!(iris >= 0.0 && white >= 0.0 && lid >= 0.0 && iris + white + lid <= 1.001);
+            }
+        }
     }
 }

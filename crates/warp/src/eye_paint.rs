@@ -203,7 +203,8 @@ impl<'a> DrivenEye<'a> {
         *colour = colour.map(|v| v * change * lashes);
 
         // What lay at the photo's lids and does not lie at the driving ones, what lids hid, and white that was elsewhere.
-        let at_lid = |near: f32, from: f32, to: f32| step((near, 0.4 * near), from) * step((0.0, 0.08), to - from);
+        let at_lid =
+            |near: f32, from: f32, to: f32| step((near, 0.4 * near), from) * step((0.0, 0.08), to - from);
         let left_lid = at_lid(LASHES, below_photo, below).max(at_lid(RIM, over_photo, over));
         let hidden = step(FILLED, self.hidden(along, above)) * in_iris;
         let beside = (way.x * width).hypot(way.y) * step(BESIDE, distance);
@@ -275,4 +276,163 @@ fn blend(colour: &mut Colour, over: Colour, share: f32) {
 /// How far `value` is on the way from the first bound, 0, to the second, 1, gently; the second may be the lesser.
 fn step((none, all): (f32, f32), value: f32) -> f32 {
     smoothstep(((value - none) / (all - none)).clamp(0.0, 1.0))
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use std::sync::Arc;
+
+    use gioconda_face::topology::{RIGHT_LID_COLUMNS, point};
+    use gioconda_face::{HeadPose, LANDMARKS};
+    use image::Rgb;
+    use nalgebra::{Rotation3, Vector3};
+
+    use super::*;
+    use crate::MeshRenderer;
+    use crate::mesh::MESH;
+
+    const SIDE: u32 = 400;
+    /// Pixels per centimetre.
+    const SCALE: f32 = 22.0;
+    const SKIN: u8 = 170;
+    const IRIS: u8 = 60;
+    /// Radius of the iris, centimetres.
+    const RADIUS: f32 = 0.55;
+
+    /// The canonical face with its irises in the middle of its eyes, moved by `gaze` centimetres (y up), and its right eye's
+    /// lids `shut` of the way to each other; less than 0 for wider open.
+    pub(crate) fn face(gaze: (f32, f32), shut: f32) -> Landmarks {
+        let pose = HeadPose {
+            scale: SCALE,
+            rotation: Rotation3::identity(),
+            translation: Vector3::new(200.0, -220.0, 0.0),
+            residual: 0.0,
+        };
+        let mut face = pose.canonical_face();
+        let eyes = [
+            (point::RIGHT_IRIS, point::RIGHT_EYE_OUTER, point::RIGHT_EYE_INNER),
+            (point::LEFT_IRIS, point::LEFT_EYE_OUTER, point::LEFT_EYE_INNER),
+        ];
+        for (iris, outer, inner) in eyes {
+            let up = Vector3::new(gaze.0, -gaze.1 - 0.15, 0.0) * SCALE;
+            let middle = (face.points[outer] + face.points[inner]) / 2.0 + up;
+            let around = [Vector3::zeros(), Vector3::x(), -Vector3::y(), -Vector3::x(), Vector3::y()];
+            for (i, direction) in around.into_iter().enumerate() {
+                face.points[iris + i] = middle + RADIUS * SCALE * direction;
+            }
+        }
+        for (upper, lower) in RIGHT_LID_COLUMNS {
+            let way = face.points[lower] - face.points[upper];
+            face.points[upper] += way * shut;
+        }
+        assert_eq!(face.points.len(), LANDMARKS);
+        face
+    }
+
+    /// Skin, with a right eye whose lashes are dark, whose white is light and whose iris has a highlight.
+    fn photo(face: &Landmarks) -> RgbImage {
+        let eye = Aperture::right_eye(face, SCALE);
+        let iris = face.xy(point::RIGHT_IRIS);
+        RgbImage::from_fn(SIDE, SIDE, |x, y| {
+            let place = Vector2::new(x as f32 + 0.5, y as f32 + 0.5);
+            let (along, above) = eye.coordinates(place);
+            let (lower, upper) = eye.edges(along);
+            let light = if along.abs() > 0.5 || above < lower || above > upper + 0.03 {
+                SKIN
+            } else if above > upper - 0.08 {
+                40
+            } else if (place - iris - Vector2::new(3.0, 2.0)).norm() < 2.5 {
+                250
+            } else if (place - iris).norm() < RADIUS * SCALE {
+                IRIS
+            } else {
+                210
+            };
+            Rgb([light; 3])
+        })
+    }
+
+    fn driven(driving: &Landmarks) -> RgbImage {
+        let face = face((0.0, 0.0), 0.0);
+        let mut frame = RgbImage::default();
+        let mut renderer = MeshRenderer::new(Arc::new(photo(&face)), &face);
+        renderer.render(driving, &View::whole(SIDE, SIDE), &mut frame);
+        frame
+    }
+
+    fn light(frame: &RgbImage, place: Vector2<f32>) -> f32 {
+        f32::from(frame.get_pixel(place.x as u32, place.y as u32).0[0])
+    }
+
+    /// The middle of the brightest pixels of the right iris.
+    fn highlight(frame: &RgbImage, face: &Landmarks) -> Vector2<f32> {
+        let middle = face.xy(point::RIGHT_IRIS);
+        let reach = 0.6 * RADIUS * SCALE;
+        let bright =
+            frame.enumerate_pixels().map(|(x, y, pixel)| (Vector2::new(x as f32, y as f32), pixel.0[0]));
+        let bright = bright.filter(|(place, light)| (place - middle).norm() < reach && *light > 160);
+        let (sum, count) =
+            bright.fold((Vector2::zeros(), 0.0), |(sum, count), (place, _)| (sum + place, count + 1.0));
+        assert!(count > 5.0, "there is a highlight");
+        sum / count
+    }
+
+    #[test]
+    fn a_shut_eye_has_a_lash_line_and_a_lid_of_the_skins_colour() {
+        let driving = face((0.0, 0.0), 1.0);
+        let frame = driven(&driving);
+        let (upper, _) = RIGHT_LID_COLUMNS[3];
+        let line = driving.xy(upper);
+        let at = |up: f32| light(&frame, line - Vector2::new(0.0, up * SCALE));
+        let darkest = (-3..=3).map(|i| at(0.03 * i as f32)).fold(255.0, f32::min);
+        let (lid, cheek) = (at(0.45), at(-0.6));
+        assert!((lid - f32::from(SKIN)).abs() < 35.0, "{lid}");
+        assert!(darkest < 0.7 * lid.min(cheek), "{darkest} between {lid} and {cheek}");
+    }
+
+    #[test]
+    fn an_iris_is_whole_where_lids_open_wider() {
+        let (rest, driving) = (face((0.0, 0.0), 0.0), face((0.0, 0.0), -0.8));
+        let frame = driven(&driving);
+        let middle = driving.xy(point::RIGHT_IRIS);
+        let eye = Aperture::right_eye(&rest, SCALE);
+        let mut revealed = 0;
+        for up in 0..(0.85 * RADIUS * SCALE) as u32 {
+            let place = middle - Vector2::new(0.0, up as f32);
+            let (along, above) = eye.coordinates(place);
+            // Where the photo has lashes and lid.
+            if above > eye.edges(along).1 - 0.05 {
+                revealed += 1;
+                let light = light(&frame, place);
+                assert!((10.0..100.0).contains(&light), "{light} {up} pixels above the middle");
+            }
+        }
+        assert!(revealed > 1, "{revealed}");
+    }
+
+    #[test]
+    fn a_highlight_follows_half_of_the_way() {
+        let (rest, aside) = (face((0.0, 0.0), 0.0), face((0.3, 0.0), 0.0));
+        let moved = highlight(&driven(&aside), &aside) - highlight(&driven(&rest), &rest);
+        let way = 0.3 * SCALE;
+        assert!((0.3..0.75).contains(&(moved.x / way)), "{moved} of {way}");
+    }
+
+    #[test]
+    fn little_motion_changes_little() {
+        let (rest, moved) = (driven(&face((0.0, 0.0), 0.0)), driven(&face((0.002, 0.002), 0.002)));
+        let change = rest.iter().zip(moved.iter()).map(|(a, b)| a.abs_diff(*b)).max();
+        assert!(change < Some(25), "{change:?}");
+    }
+
+    #[test]
+    fn what_is_far_from_the_eyes_is_not_painted() {
+        let rest = face((0.0, 0.0), 0.0);
+        let paint = EyePaint::new(&photo(&rest), &rest, SCALE);
+        let view = View::whole(SIDE, SIDE);
+        let [right, left] = paint.drive(&face((0.0, 0.0), 1.0), SCALE);
+        assert!(right.columns(&view, 10, SIDE as usize).is_empty());
+        assert!(right.columns(&view, rest.xy(MESH.right_eye[2]).y as usize, SIDE as usize).len() > 20);
+        assert!(left.same, "the left eye stays open");
+    }
 }

@@ -122,7 +122,8 @@ impl<'a> Look<'a> {
             return None;
         }
         let mut validity = 1.0;
-        if (photo.x + x).abs() > CORNER {
+        // What lies as far out in the driving eye is no gap.
+        if (photo.x + x).abs() > CORNER.max(along.abs()) {
             (x, validity) = (-x, TURNED);
         }
         let (low, high) = self.visible(photo.x + x, self.to.opening(along));

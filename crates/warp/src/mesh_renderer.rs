@@ -238,7 +238,8 @@ impl MeshRenderer {
                 for eye in eyes.iter().flatten() {
                     for x in eye.columns(&stage.window_view, y, warp.width) {
                         let pixel = at.start + x;
-                        let position = stage.window_view.to_photo(Vector2::new(x as f32 + 0.5, y as f32 + 0.5));
+                        let position =
+                            stage.window_view.to_photo(Vector2::new(x as f32 + 0.5, y as f32 + 0.5));
                         let drawn = Drawn {
                             position,
                             source: warp.flow[pixel].into(),

@@ -29,8 +29,7 @@ pub(super) struct LidSkin {
 impl LidSkin {
     pub(super) fn of_photo(photo: &RgbImage, eye: &Aperture, lid: &Aperture) -> Self {
         let along = |column: usize| column as f32 / (COLUMNS - 1) as f32 - 0.5;
-        let colour =
-            |along: f32, above: f32| bilinear(photo, eye.position(along, above), Border::Replicate);
+        let colour = |along: f32, above: f32| bilinear(photo, eye.position(along, above), Border::Replicate);
         let above = std::array::from_fn(|column| {
             let crease = lid.edges(along(column)).1;
             mean(ABOVE.iter().map(|&over| colour(along(column), crease + over)))

@@ -38,7 +38,13 @@ pub(super) struct White {
 
 impl White {
     /// Where the photo shows little or none of it, it is made up from the skin around the eye.
-    pub(super) fn of_photo(photo: &RgbImage, eye: &Aperture, iris: &Iris, shade: &LidShade, skin: Colour) -> Self {
+    pub(super) fn of_photo(
+        photo: &RgbImage,
+        eye: &Aperture,
+        iris: &Iris,
+        shade: &LidShade,
+        skin: Colour,
+    ) -> Self {
         let along = |column: usize| column as f32 / (COLUMNS - 1) as f32 - 0.5;
         let seen: [Option<Colour>; COLUMNS] = std::array::from_fn(|column| {
             let along = along(column);
@@ -85,7 +91,8 @@ impl White {
             std::array::from_fn(|c| own[c] + (lit[c] - own[c]) * LIT)
         });
         let shown = ((eye.widest() - SHOWN.0) / (SHOWN.1 - SHOWN.0)).clamp(0.0, 1.0);
-        let columns = columns.map(|own: Colour| std::array::from_fn(|c| usual[c] + (own[c] - usual[c]) * shown));
+        let columns =
+            columns.map(|own: Colour| std::array::from_fn(|c| usual[c] + (own[c] - usual[c]) * shown));
         Self { columns }
     }
 

@@ -36,13 +36,18 @@ pub(super) struct WholeIris {
 
 impl WholeIris {
     /// Where the photo shows too little of it, a dark one is made up beside `skin`.
-    pub(super) fn of_photo(photo: &RgbImage, eye: &Aperture, iris: &Iris, shade: &LidShade, skin: Colour) -> Self {
+    pub(super) fn of_photo(
+        photo: &RgbImage,
+        eye: &Aperture,
+        iris: &Iris,
+        shade: &LidShade,
+        skin: Colour,
+    ) -> Self {
         let width = eye.width();
         let seen = |radius: usize, angle: usize| {
             let (sin, cos) = (TAU * angle as f32 / ANGLES as f32).sin_cos();
             let distance = iris.radius * (radius as f32 + 0.5) / RADII as f32;
-            let (along, above) =
-                (iris.photo.x + distance * cos, iris.photo.y + distance * sin * width);
+            let (along, above) = (iris.photo.x + distance * cos, iris.photo.y + distance * sin * width);
             let (lower, upper) = eye.edges(along);
             let visible = along.abs() < 0.47 && above > lower + RIM && above < upper - LASHES;
             visible.then(|| {
@@ -76,7 +81,9 @@ impl WholeIris {
         let (ring, column) = ((radius as usize).min(RADII - 2), angle as usize);
         let (outwards, onwards) = (radius - ring as f32, angle - column as f32);
         let colour = |ring: usize, column: usize| self.colours[ring * ANGLES + column % ANGLES];
-        let mixed = |a: Colour, b: Colour, share: f32| -> Colour { std::array::from_fn(|c| a[c] + (b[c] - a[c]) * share) };
+        let mixed = |a: Colour, b: Colour, share: f32| -> Colour {
+            std::array::from_fn(|c| a[c] + (b[c] - a[c]) * share)
+        };
         mixed(
             mixed(colour(ring, column), colour(ring, column + 1), onwards),
             mixed(colour(ring + 1, column), colour(ring + 1, column + 1), onwards),
