@@ -370,7 +370,7 @@ pub(crate) mod tests {
         let reach = 0.6 * RADIUS * SCALE;
         let bright =
             frame.enumerate_pixels().map(|(x, y, pixel)| (Vector2::new(x as f32, y as f32), pixel.0[0]));
-        let bright = bright.filter(|(place, light)| (place - middle).norm() < reach && *light > 160);
+        let bright = bright.filter(|(place, light)| (place - middle).norm() < reach && *light > 220);
         let (sum, count) =
             bright.fold((Vector2::zeros(), 0.0), |(sum, count), (place, _)| (sum + place, count + 1.0));
         assert!(count > 5.0, "there is a highlight");
@@ -415,14 +415,19 @@ pub(crate) mod tests {
         let (rest, aside) = (face((0.0, 0.0), 0.0), face((0.3, 0.0), 0.0));
         let moved = highlight(&driven(&aside), &aside) - highlight(&driven(&rest), &rest);
         let way = 0.3 * SCALE;
-        assert!((0.3..0.75).contains(&(moved.x / way)), "{moved} of {way}");
+        assert!((0.3..0.75).contains(&(moved.x / way)), "{} of {way}", moved.x);
     }
 
     #[test]
     fn little_motion_changes_little() {
         let (rest, moved) = (driven(&face((0.0, 0.0), 0.0)), driven(&face((0.002, 0.002), 0.002)));
-        let change = rest.iter().zip(moved.iter()).map(|(a, b)| a.abs_diff(*b)).max();
-        assert!(change < Some(25), "{change:?}");
+        let mut changed = 0;
+        let change = |x, y| rest.get_pixel(x, y).0[0].abs_diff(moved.get_pixel(x, y).0[0]);
+        for (x, y) in (0..SIDE).flat_map(|y| (0..SIDE).map(move |x| (x, y))) {
+            changed += u32::from(change(x, y) >= 25);
+        }
+        // A pixel of the lids' edge may go from one side to the other.
+        assert!(changed <= 2, "{changed}");
     }
 
     #[test]
