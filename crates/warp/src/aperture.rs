@@ -6,6 +6,10 @@ use gioconda_face::topology::{
 };
 use nalgebra::Vector2;
 
+/// The crease over the upper lid, between the corners of the eye as [`RIGHT_UPPER_LID`].
+const RIGHT_CREASE: [usize; 9] = [33, 247, 30, 29, 27, 28, 56, 190, 133];
+const LEFT_CREASE: [usize; 9] = [362, 414, 286, 258, 257, 259, 260, 467, 263];
+
 /// Samples of an edge between the corners.
 const SAMPLES: usize = 33;
 
@@ -43,6 +47,16 @@ impl Aperture {
     /// The person's left eye, between the lids.
     pub fn left_eye(landmarks: &Landmarks, scale: f32) -> Self {
         Self::new(landmarks, &LEFT_UPPER_LID, &LEFT_LOWER_LID, scale).with_iris(landmarks, point::LEFT_IRIS)
+    }
+
+    /// The person's right upper lid, between its edge and its crease.
+    pub(crate) fn right_lid(landmarks: &Landmarks, scale: f32) -> Self {
+        Self::new(landmarks, &RIGHT_CREASE, &RIGHT_UPPER_LID, scale)
+    }
+
+    /// The person's left upper lid, between its edge and its crease.
+    pub(crate) fn left_lid(landmarks: &Landmarks, scale: f32) -> Self {
+        Self::new(landmarks, &LEFT_CREASE, &LEFT_UPPER_LID, scale)
     }
 
     fn new(landmarks: &Landmarks, upper: &[usize], lower: &[usize], scale: f32) -> Self {
@@ -122,6 +136,26 @@ impl Aperture {
     /// Distance between the corners, centimetres as seen in the picture.
     pub fn width(&self) -> f32 {
         self.width / self.scale
+    }
+
+    /// A length in widths of the opening as photo pixels.
+    pub(crate) fn pixels(&self, widths: f32) -> f32 {
+        widths * self.width
+    }
+
+    /// A length in centimetres as photo pixels.
+    pub(crate) fn centimetres(&self, length: f32) -> f32 {
+        length * self.scale
+    }
+
+    /// The lowest of the lower edge, centimetres above the line through the corners.
+    pub(crate) fn low(&self) -> f32 {
+        self.lower.iter().copied().fold(0.0, f32::min)
+    }
+
+    /// The highest of the upper edge.
+    pub(crate) fn high(&self) -> f32 {
+        self.upper.iter().copied().fold(0.0, f32::max)
     }
 
     fn up(&self) -> Vector2<f32> {

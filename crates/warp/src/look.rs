@@ -23,17 +23,27 @@ pub(crate) struct Look<'a> {
 }
 
 /// An iris that moves as a whole.
-struct Iris {
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Iris {
     /// (along, above) in the photo.
-    photo: Vector2<f32>,
+    pub(crate) photo: Vector2<f32>,
     /// (along, above) in the driving frame.
-    driving: Vector2<f32>,
+    pub(crate) driving: Vector2<f32>,
     /// With its rim, in widths of the eye.
-    radius: f32,
+    pub(crate) radius: f32,
+    /// The eye's width as the less turned of both pictures shows it, centimetres.
+    width: f32,
     /// How much white the photo shows on either side of it, in units of `along`.
     white: [f32; 2],
     /// Whether the photo shows enough of it to tell it from the lids.
-    shown: bool,
+    pub(crate) shown: bool,
+}
+
+impl Iris {
+    /// Where (along, above) lies from `middle`, in radii, y up.
+    pub(crate) fn place(&self, middle: Vector2<f32>, along: f32, above: f32) -> Vector2<f32> {
+        Vector2::new(along - middle.x, (above - middle.y) / self.width) / self.radius
+    }
 }
 
 /// The rim around an iris that moves with it, over the iris's radius.
@@ -75,11 +85,17 @@ impl<'a> Look<'a> {
             photo,
             driving: photo + Vector2::new(turn, rise),
             radius,
+            width,
             white: [left + 0.5, 0.5 - right],
             shown: between > SHOWN * (top - bottom) && lower <= photo.y && photo.y <= upper,
         };
         let knots = [(-0.5, -0.5), (left + turn, left), (right + turn, right), (0.5, 0.5)];
         Self { from, to, width, knots, iris, same: from == to }
+    }
+
+    /// Where the iris is and was.
+    pub(crate) fn iris(&self) -> &Iris {
+        &self.iris
     }
 
     /// Displacement from a driving position (photo pixels) to where it comes from, and its validity.
@@ -106,7 +122,8 @@ impl<'a> Look<'a> {
             return None;
         }
         let mut validity = 1.0;
-        if (photo.x + x).abs() > CORNER {
+        // What lies as far out in the driving eye is no gap.
+        if (photo.x + x).abs() > CORNER.max(along.abs()) {
             (x, validity) = (-x, TURNED);
         }
         let (low, high) = self.visible(photo.x + x, self.to.opening(along));

@@ -20,6 +20,7 @@ use rayon::prelude::*;
 
 use crate::background::Background;
 use crate::dental_arch::DentalArch;
+use crate::eye_paint::{Drawn, EyePaint};
 use crate::grain::Grain;
 use crate::layers::Layers;
 use crate::mouth_paint::MouthPaint;
@@ -40,6 +41,7 @@ pub struct MeshRenderer {
     /// `None`: the mouth is left as the mesh makes it.
     mouth: Option<MouthPaint>,
     teeth: DentalArch,
+    eyes: EyePaint,
     /// What is made up gets as much grain as the photo's skin has.
     grain: Grain,
     warp: MeshWarp,
@@ -92,6 +94,7 @@ impl MeshRenderer {
         let mesh = SourceMesh::new(photo.dimensions(), landmarks);
         let mouth = Some(MouthPaint::new(&photo, mesh.landmarks()));
         let teeth = DentalArch::new(mesh.landmarks(), mesh.pose());
+        let eyes = EyePaint::new(&photo, mesh.landmarks(), mesh.pose().scale);
         let grain = Grain::of_face(&photo, mesh.landmarks());
         Self {
             photo,
@@ -100,6 +103,7 @@ impl MeshRenderer {
             background: Background::default(),
             mouth,
             teeth,
+            eyes,
             grain,
             warp: MeshWarp::default(),
             painted: Vec::new(),
@@ -255,6 +259,7 @@ impl MeshRenderer {
         painted.resize(warp.mouth.len(), 0);
         let pixel = stage.view.scale().max();
         let bite = warp.pose.as_ref().map(|pose| self.teeth.bite(pose, driving, pixel));
+        let eyes = warp.pose.as_ref().map(|pose| self.eyes.drive(self.mesh.drawn(driving), pose.scale));
         let (column, row) = stage.window;
         let line = 3 * stage.view.width;
         let per_photo_pixel = stage.view.scale().map(f32::recip);
@@ -268,8 +273,23 @@ impl MeshRenderer {
                     Vector2::new(x - stage.view.left, y - stage.view.top).component_mul(&per_photo_pixel)
                 });
                 stage.texture.sample(positions, pixels, &mut covered[column..]);
-                let (Some(opening), Some(mouth)) = (&warp.opening, &self.mouth) else { return };
                 let sample = |at| stage.texture.sample_one(stage.view.to_output(at));
+                for eye in eyes.iter().flatten() {
+                    for x in eye.columns(&stage.window_view, y, warp.width) {
+                        let pixel = at.start + x;
+                        let position =
+                            stage.window_view.to_photo(Vector2::new(x as f32 + 0.5, y as f32 + 0.5));
+                        let drawn = Drawn {
+                            position,
+                            source: warp.flow[pixel].into(),
+                            between: f32::from(warp.eyes[pixel]) / 255.0,
+                            face: f32::from(warp.face[pixel]) / 255.0,
+                            grain: self.grain.at(position),
+                        };
+                        eye.paint(&drawn, &mut pixels[x]);
+                    }
+                }
+                let (Some(opening), Some(mouth)) = (&warp.opening, &self.mouth) else { return };
                 for (x, &covered) in warp.mouth[at].iter().enumerate().filter(|(_, covered)| **covered > 0) {
                     let position = stage.window_view.to_photo(Vector2::new(x as f32 + 0.5, y as f32 + 0.5));
                     let share = f32::from(covered) / 255.0;

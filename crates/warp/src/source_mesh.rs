@@ -170,6 +170,12 @@ impl SourceMesh {
         move |place| place + skull.displacement(place)
     }
 
+    /// The landmarks that a frame shows: the photo's own where `driving` cannot be drawn.
+    pub(crate) fn drawn<'a>(&'a self, driving: &'a Landmarks) -> &'a Landmarks {
+        let still = self.region.width == 0 || !is_finite(driving) || spread(driving) <= 1.0;
+        if still { &self.landmarks } else { driving }
+    }
+
     /// Draws the flow that moves the photo's face to `driving` (pixels, in the photo's frame) as seen in `view`.
     ///
     /// Driving landmarks that are not finite leave the photo as it is.
@@ -178,8 +184,8 @@ impl SourceMesh {
         if view.width == 0 || view.height == 0 {
             return;
         }
-        let still = self.region.width == 0 || !is_finite(driving) || spread(driving) <= 1.0;
-        let driving = if still { &self.landmarks } else { driving };
+        let driving = self.drawn(driving);
+        let still = std::ptr::eq(driving, &raw const self.landmarks);
         let pose = if still { self.pose.clone() } else { HeadPose::fit(driving) };
         let frame = self.prepare(driving, &pose, view, &mut warp.scratch);
 
