@@ -138,8 +138,6 @@ impl NetworkInput {
                     position,
                     f32::from(covered) / 255.0,
                     &mut colour,
-                    None,
-                    None,
                     sample,
                 );
                 for (channel, value) in colour.into_iter().enumerate() {

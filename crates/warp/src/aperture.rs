@@ -124,6 +124,11 @@ impl Aperture {
         self.width / self.scale
     }
 
+    /// Pixels per centimetre of the canonical face.
+    pub(crate) fn pixels_per_centimetre(&self) -> f32 {
+        self.scale
+    }
+
     fn up(&self) -> Vector2<f32> {
         Vector2::new(self.axis.y, -self.axis.x)
     }

@@ -17,9 +17,8 @@ use image::{Rgb, RgbImage};
 use nalgebra::Vector2;
 use rayon::prelude::*;
 
-use crate::dental_arch::DentalArch;
 use crate::grain::Grain;
-use crate::mouth_paint::MouthPaint;
+use crate::mouth_interior::{MouthInterior, MouthPixel};
 use crate::source_mesh::{MeshWarp, SourceMesh};
 use crate::view::{MotionRegion, View};
 use silhouette::soft_edge;
@@ -32,8 +31,7 @@ pub struct MeshRenderer {
     photo: Arc<RgbImage>,
     mesh: SourceMesh,
     /// `None`: the mouth is left as the mesh makes it.
-    mouth: Option<MouthPaint>,
-    teeth: DentalArch,
+    mouth: Option<MouthInterior>,
     /// What is made up gets as much grain as the photo's skin has.
     grain: Grain,
     warp: MeshWarp,
@@ -93,14 +91,12 @@ impl MeshRenderer {
     /// Prepares a photo whose face has the given landmarks (photo pixels).
     pub fn new(photo: Arc<RgbImage>, landmarks: &Landmarks) -> Self {
         let mesh = SourceMesh::new(photo.dimensions(), landmarks);
-        let mouth = Some(MouthPaint::new(&photo, mesh.landmarks()));
-        let teeth = DentalArch::new(mesh.landmarks(), mesh.pose());
+        let mouth = Some(MouthInterior::new(&photo, &mesh));
         let grain = Grain::of_face(&photo, mesh.landmarks());
         Self {
             photo,
             mesh,
             mouth,
-            teeth,
             grain,
             warp: MeshWarp::default(),
             painted: Vec::new(),
@@ -216,7 +212,7 @@ impl MeshRenderer {
         painted.clear();
         painted.resize(warp.mouth.len(), 0);
         let pixel = stage.view.scale().max();
-        let bite = warp.pose.as_ref().map(|pose| self.teeth.bite(pose, driving, pixel));
+        let mouth = self.mouth.as_ref().and_then(|mouth| mouth.open(warp, driving, pixel, &crate::mouth_interior::Shades::MEASURED));
         let (column, row) = stage.window;
         let line = 3 * stage.view.width;
         let per_photo_pixel = stage.view.scale().map(f32::recip);
@@ -229,21 +225,16 @@ impl MeshRenderer {
                     Vector2::new(x - stage.view.left, y - stage.view.top).component_mul(&per_photo_pixel)
                 });
                 stage.texture.sample(positions, pixels);
-                let (Some(opening), Some(mouth)) = (&warp.opening, &self.mouth) else { return };
+                let Some(mouth) = &mouth else { return };
                 let sample = |at| stage.texture.sample_one(stage.view.to_output(at));
                 for (x, &covered) in warp.mouth[at].iter().enumerate().filter(|(_, covered)| **covered > 0) {
                     let position = stage.window_view.to_photo(Vector2::new(x as f32 + 0.5, y as f32 + 0.5));
-                    let share = f32::from(covered) / 255.0;
-                    let share = mouth.paint(
-                        self.mesh.mouth(),
-                        opening,
-                        position,
-                        share,
-                        &mut pixels[x],
-                        Some(&self.grain),
-                        bite.as_ref(),
-                        sample,
-                    );
+                    let MouthPixel { colour, share, .. } = mouth.at(position, sample);
+                    let share = share * f32::from(covered) / 255.0;
+                    for (pixel, colour) in pixels[x].iter_mut().zip(colour) {
+                        let below = f32::from(*pixel);
+                        *pixel = (below + (colour - below) * share + 0.5).clamp(0.0, 255.0) as u8;
+                    }
                     painted[x] = (share * 255.0 + 0.5) as u8;
                 }
             },
