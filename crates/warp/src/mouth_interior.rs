@@ -14,7 +14,7 @@ use gioconda_face::topology::{ACROSS_LIPS, LIT_SKIN};
 use gioconda_kernels::luma::{REC_709, luma};
 use gioconda_kernels::smoothstep;
 use image::RgbImage;
-use nalgebra::Vector2;
+use nalgebra::{Vector2, Vector3};
 
 use crate::aperture::Aperture;
 use crate::colour::{Colour, mean, patch};
@@ -49,36 +49,44 @@ pub struct Shades {
     pub narrow_until: f32,
     pub tongue_height: f32,
     pub tongue_drop: f32,
-    pub opacity: f32,
-    pub wide: f32,
+    pub upper_opacity: f32,
+    pub lower_opacity: f32,
+    pub gap: f32,
+    pub reach: f32,
+    pub redden: f32,
+    pub lower_raise: f32,
 }
 
 impl Shades {
     #[allow(missing_docs)]
-    pub const N: usize = 17;
+    pub const N: usize = 21;
     #[allow(missing_docs)]
-    pub fn values(&self) -> [f32; 17] { [self.teeth, self.lower_teeth, self.gum, self.tongue, self.cavity, self.cavity_side, self.side, self.upper_shadow, self.upper_reach, self.lower_shadow, self.lower_reach, self.narrow, self.narrow_until, self.tongue_height, self.tongue_drop, self.opacity, self.wide] }
+    pub fn values(&self) -> [f32; 21] { [self.teeth, self.lower_teeth, self.gum, self.tongue, self.cavity, self.cavity_side, self.side, self.upper_shadow, self.upper_reach, self.lower_shadow, self.lower_reach, self.narrow, self.narrow_until, self.tongue_height, self.tongue_drop, self.upper_opacity, self.lower_opacity, self.gap, self.reach, self.redden, self.lower_raise] }
     #[allow(missing_docs)]
-    pub fn from_values([teeth, lower_teeth, gum, tongue, cavity, cavity_side, side, upper_shadow, upper_reach, lower_shadow, lower_reach, narrow, narrow_until, tongue_height, tongue_drop, opacity, wide]: [f32; 17]) -> Self { Self { teeth, lower_teeth, gum, tongue, cavity, cavity_side, side, upper_shadow, upper_reach, lower_shadow, lower_reach, narrow, narrow_until, tongue_height, tongue_drop, opacity, wide } }
+    pub fn from_values([teeth, lower_teeth, gum, tongue, cavity, cavity_side, side, upper_shadow, upper_reach, lower_shadow, lower_reach, narrow, narrow_until, tongue_height, tongue_drop, upper_opacity, lower_opacity, gap, reach, redden, lower_raise]: [f32; 21]) -> Self { Self { teeth, lower_teeth, gum, tongue, cavity, cavity_side, side, upper_shadow, upper_reach, lower_shadow, lower_reach, narrow, narrow_until, tongue_height, tongue_drop, upper_opacity, lower_opacity, gap, reach, redden, lower_raise } }
     /// What was measured.
     pub const MEASURED: Self = Self {
-        teeth: 1.0,
+        teeth: 0.95,
         lower_teeth: 0.7,
-        gum: 0.8,
-        tongue: 0.75,
-        cavity: 0.4,
+        gum: 0.5,
+        tongue: 0.45,
+        cavity: 0.18,
         cavity_side: 0.3,
         side: 0.45,
         upper_shadow: 0.65,
         upper_reach: 0.3,
         lower_shadow: 0.8,
         lower_reach: 0.2,
-        narrow: 0.5,
-        narrow_until: 0.7,
+        narrow: 0.6,
+        narrow_until: 0.6,
         tongue_height: 0.9,
         tongue_drop: 1.0,
-        opacity: 1.0,
-        wide: 0.0,
+        upper_opacity: 1.0,
+        lower_opacity: 1.0,
+        gap: 0.2,
+        reach: 0.5,
+        redden: 1.0,
+        lower_raise: 0.02,
     };
 }
 
@@ -89,10 +97,10 @@ pub struct MouthInterior {
     photo: Aperture,
     bite: Bite,
     own: OwnMouth,
+    /// The colour of a tooth in full light.
     teeth: Colour,
-    gum: Colour,
-    tongue: Colour,
-    cavity: Colour,
+    /// What power of the light each channel goes with: in the dark of a mouth red stays longest.
+    powers: Colour,
     grain: Grain,
 }
 
@@ -158,24 +166,30 @@ impl MouthInterior {
         let arch = usual.with_upper_raised(own.raised);
         let light = luma(REC_709, skin);
         let lip_light = luma(REC_709, lips).max(1.0);
-        let known = |usual: Colour, (own, believed): (Colour, f32)| -> Colour {
-            std::array::from_fn(|i| usual[i] + (own[i] - usual[i]) * believed)
-        };
         // Whiter than skin, but of its light.
-        let teeth = skin.map(|v| 0.7 * v + 0.3 * light);
-        // What is dark is redder than lips: light that comes out of it has met them often.
-        let cavity = lips.map(|v| v * (v / lip_light) * light / lip_light);
+        let usual = skin.map(|v| 0.7 * v + 0.3 * light);
+        let teeth: Colour = std::array::from_fn(|i| usual[i] + (own.teeth.0[i] - usual[i]) * own.teeth.1);
+        let tooth_light = luma(REC_709, teeth).max(1.0);
+        // At half the light what is between lips has the hue of lips.
+        let powers = std::array::from_fn(|i| {
+            let redder = (lips[i] / lip_light).max(0.05) / (teeth[i] / tooth_light).max(0.05);
+            (1.0 - redder.log2()).clamp(0.5, 1.4)
+        });
         Self {
             bite: arch.bite(pose, landmarks, 1.0),
             arch,
             photo: mesh.mouth().clone(),
-            teeth: known(teeth, own.teeth),
-            gum: std::array::from_fn(|i| 0.5 * lips[i] + 0.35 * skin[i]),
-            tongue: lips,
-            cavity: known(cavity, own.cavity),
+            teeth,
+            powers,
             own,
             grain: Grain::of_face(photo, landmarks),
         }
+    }
+
+    /// The colour of what is so light, 0..1 of a tooth in full light.
+    fn lit(&self, light: f32) -> Colour {
+        let light = light.clamp(0.02, 1.5);
+        std::array::from_fn(|i| self.teeth[i] * light.powf(self.powers[i]))
     }
 
     /// The mouth of the frame that `warp` was made for, with its face at `driving`; `pixel`: a pixel's side in photo pixels.
@@ -221,33 +235,37 @@ impl OpenMouth<'_> {
         }
         let side = (2.0 * along).clamp(-1.0, 1.0);
         let place = Place { from_upper: upper - above, from_lower: above - lower, side: side * side };
-        let light = (shades.upper_shadow
+        let narrow = |open: f32| shades.narrow + (1.0 - shades.narrow) * step(0.0, shades.narrow_until, open);
+        let shadow = (shades.upper_shadow
             + (1.0 - shades.upper_shadow) * step(0.0, shades.upper_reach, place.from_upper))
             * (shades.lower_shadow
                 + (1.0 - shades.lower_shadow) * step(0.0, shades.lower_reach, place.from_lower))
-            * (shades.narrow + (1.0 - shades.narrow) * step(0.0, shades.narrow_until, open))
+            * narrow(open)
             * (1.0 - shades.side * place.side);
 
         let mut labels = MouthLabels { cavity: 1.0, ..MouthLabels::default() };
-        let mut colour = self.interior.cavity.map(|v| v * shades.cavity * (1.0 - shades.cavity_side * place.side));
+        let mut light = shades.cavity * (1.0 - shades.cavity_side * place.side);
+        let cover = |light: &mut f32, over: f32, share: f32| *light += (over - *light) * share;
         let tongue = step(0.3, shades.tongue_drop, self.bite.drop())
             * (1.0 - step(0.4 * shades.tongue_height, shades.tongue_height, place.from_lower))
             * (1.0 - 0.9 * place.side);
-        blend(&mut colour, self.interior.tongue.map(|v| v * shades.tongue * light), tongue);
+        cover(&mut light, shades.tongue * shadow, tongue);
         labels.cover(tongue, |labels| &mut labels.tongue);
         let (Some(on_upper), Some(on_lower)) = (self.bite.on_upper(position), self.bite.on_lower(position)) else {
-            return MouthPixel { colour, share, labels: labels.times(share) };
+            return MouthPixel { colour: self.interior.lit(light), share, labels: labels.times(share) };
         };
-        let seen = self.bite.lower(on_lower);
-        let shade = light * shades.lower_teeth;
-        blend(&mut colour, self.interior.gum.map(|v| v * shades.gum * shade), seen.gum * shades.opacity);
-        blend(&mut colour, self.interior.teeth.map(|v| v * shade * seen.light), seen.tooth * shades.opacity);
+        let seen = self.bite.lower(on_lower - Vector3::new(0.0, shades.lower_raise, 0.0));
+        let tooth = shades.lower_teeth * seen.light * (1.0 - shades.gap * seen.gap) * shadow;
+        cover(&mut light, shades.gum * shadow, seen.gum * shades.lower_opacity);
+        cover(&mut light, tooth, seen.tooth * shades.lower_opacity);
         labels.cover(seen.gum, |labels| &mut labels.gums);
         labels.cover(seen.tooth, |labels| &mut labels.lower_teeth);
 
         let in_photo = self.interior.bite.see(on_upper);
         let grain = 1.0 + self.interior.grain.at(in_photo);
-        colour = colour.map(|v| v * grain);
+        let mut colour = self.interior.lit(light * grain);
+        // Lips that close shade the photo's own teeth, too.
+        let closing = narrow(open) / narrow(open.max(photo.opening(along)));
         if own.seen > 0.0 {
             let behind = self.interior.bite.see(on_lower - self.bite.jaw() + self.interior.bite.jaw());
             let shown = self.shown(behind, &place, &sample);
@@ -257,20 +275,22 @@ impl OpenMouth<'_> {
             };
             let reach = if shown.beyond > 0.0 { 0.12 } else { 0.3 };
             let weight = own.seen * shown.within * (1.0 - step(0.0, reach, shown.beyond.abs()));
-            blend(&mut colour, shown.colour, weight * (1.0 - step(0.8, 1.0, upper)));
+            blend(&mut colour, shown.colour.map(|v| v * closing), weight * (1.0 - step(0.8, 1.0, upper)));
         }
 
         let seen = self.bite.upper(on_upper);
-        let (mut presence, shade) = ((seen.tooth + seen.gum) * shades.opacity, light * shades.teeth * grain);
+        let mut presence = (seen.tooth + seen.gum) * shades.upper_opacity;
         let of_gum = seen.gum / (seen.tooth + seen.gum).max(1e-3);
-        let mut front = self.interior.teeth.map(|v| v * shade * seen.light);
-        blend(&mut front, self.interior.gum.map(|v| v * shades.gum * shade), of_gum);
+        let mut light = shades.teeth * seen.light * (1.0 - shades.gap * seen.gap) * shadow;
+        cover(&mut light, shades.gum * shadow, of_gum);
+        let mut front = self.interior.lit(light * grain);
         if own.seen > 0.0 {
             let shown = self.shown(in_photo, &place, &sample);
             let tooth = step(-0.1, 0.1, luma(REC_709, shown.colour) / own.border - 1.0);
-            let reach = 0.06 + 0.5 * tooth;
+            let reach = 0.06 + shades.reach * tooth;
             let weight = own.seen * shown.within;
-            blend(&mut front, shown.colour, weight * (1.0 - step(0.0, reach, shown.beyond.abs())));
+            let own_colour = shown.colour.map(|v| v * closing);
+            blend(&mut front, own_colour, weight * (1.0 - step(0.0, reach, shown.beyond.abs())));
             let known = weight * (1.0 - step(0.0, 0.04, shown.beyond.abs()));
             presence += (self.is_upper(seen.from_edge, shown.colour) - presence) * known;
         }

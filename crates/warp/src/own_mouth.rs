@@ -20,8 +20,8 @@ const LIP: f32 = 0.06;
 const TOOTH: f32 = 0.62;
 const CAVITY: f32 = 0.35;
 /// How far the upper teeth's edge can lie from where it does in most mouths, centimetres, and in which steps it is looked for.
-const LOWER_EDGE: i32 = -6;
-const HIGHER_EDGE: i32 = 10;
+const LOWER_EDGE: i32 = -8;
+const HIGHER_EDGE: i32 = 8;
 const STEP: f32 = 0.05;
 /// What it costs an edge to be a centimetre off, squared, in shares of the skin's luma over all that is seen.
 const UNUSUAL: f32 = 0.25;
@@ -77,7 +77,7 @@ impl OwnMouth {
             (mean(found()), (found().count() as f32 * area).min(1.0))
         };
         let teeth = colour(&|pixel| pixel.from_edge > raised && pixel.luma > border);
-        let cavity = colour(&|pixel| pixel.from_edge < raised && pixel.luma < border);
+        let cavity = colour(&|pixel| pixel.from_edge < raised && pixel.luma < border.min(CAVITY * skin));
         Self { seen, raised, border, teeth, cavity }
     }
 }
