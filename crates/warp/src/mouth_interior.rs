@@ -23,13 +23,6 @@ use crate::grain::Grain;
 use crate::own_mouth::OwnMouth;
 use crate::source_mesh::{MeshWarp, SourceMesh};
 
-/// Lips that part by so much more than the photo's show what is behind them, centimetres.
-const PARTED: f32 = 0.12;
-/// Around an edge of the photo's own teeth, within so many centimetres of the arch's, what is light is tooth.
-const EDGE: f32 = 0.24;
-/// So near to a lip that has moved away the photo's pixels are still the lip's, centimetres.
-const LIP: f32 = 0.08;
-
 /// Colours and light between lips: shares of the colours of lips and skin, as measured.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[allow(missing_docs)]
@@ -44,49 +37,53 @@ pub struct Shades {
     pub upper_shadow: f32,
     pub upper_reach: f32,
     pub lower_shadow: f32,
-    pub lower_reach: f32,
     pub narrow: f32,
     pub narrow_until: f32,
     pub tongue_height: f32,
     pub tongue_drop: f32,
-    pub upper_opacity: f32,
-    pub lower_opacity: f32,
     pub gap: f32,
     pub reach: f32,
-    pub redden: f32,
     pub lower_raise: f32,
+    pub base_reach: f32,
+    pub lip: f32,
+    pub edge: f32,
+    pub above: f32,
+    pub below: f32,
+    pub parted: f32,
 }
 
 impl Shades {
     #[allow(missing_docs)]
-    pub const N: usize = 21;
+    pub const N: usize = 23;
     #[allow(missing_docs)]
-    pub fn values(&self) -> [f32; 21] { [self.teeth, self.lower_teeth, self.gum, self.tongue, self.cavity, self.cavity_side, self.side, self.upper_shadow, self.upper_reach, self.lower_shadow, self.lower_reach, self.narrow, self.narrow_until, self.tongue_height, self.tongue_drop, self.upper_opacity, self.lower_opacity, self.gap, self.reach, self.redden, self.lower_raise] }
+    pub fn values(&self) -> [f32; 23] { [self.teeth, self.lower_teeth, self.gum, self.tongue, self.cavity, self.cavity_side, self.side, self.upper_shadow, self.upper_reach, self.lower_shadow, self.narrow, self.narrow_until, self.tongue_height, self.tongue_drop, self.gap, self.reach, self.lower_raise, self.base_reach, self.lip, self.edge, self.above, self.below, self.parted] }
     #[allow(missing_docs)]
-    pub fn from_values([teeth, lower_teeth, gum, tongue, cavity, cavity_side, side, upper_shadow, upper_reach, lower_shadow, lower_reach, narrow, narrow_until, tongue_height, tongue_drop, upper_opacity, lower_opacity, gap, reach, redden, lower_raise]: [f32; 21]) -> Self { Self { teeth, lower_teeth, gum, tongue, cavity, cavity_side, side, upper_shadow, upper_reach, lower_shadow, lower_reach, narrow, narrow_until, tongue_height, tongue_drop, upper_opacity, lower_opacity, gap, reach, redden, lower_raise } }
+    pub fn from_values([teeth, lower_teeth, gum, tongue, cavity, cavity_side, side, upper_shadow, upper_reach, lower_shadow, narrow, narrow_until, tongue_height, tongue_drop, gap, reach, lower_raise, base_reach, lip, edge, above, below, parted]: [f32; 23]) -> Self { Self { teeth, lower_teeth, gum, tongue, cavity, cavity_side, side, upper_shadow, upper_reach, lower_shadow, narrow, narrow_until, tongue_height, tongue_drop, gap, reach, lower_raise, base_reach, lip, edge, above, below, parted } }
     /// What was measured.
     pub const MEASURED: Self = Self {
-        teeth: 0.95,
-        lower_teeth: 0.7,
-        gum: 0.5,
-        tongue: 0.45,
-        cavity: 0.18,
-        cavity_side: 0.3,
-        side: 0.45,
-        upper_shadow: 0.65,
-        upper_reach: 0.3,
-        lower_shadow: 0.8,
-        lower_reach: 0.2,
-        narrow: 0.6,
-        narrow_until: 0.6,
-        tongue_height: 0.9,
-        tongue_drop: 1.0,
-        upper_opacity: 1.0,
-        lower_opacity: 1.0,
-        gap: 0.2,
-        reach: 0.5,
-        redden: 1.0,
-        lower_raise: 0.02,
+        teeth: 0.76,
+        lower_teeth: 0.85,
+        gum: 0.6,
+        tongue: 0.56,
+        cavity: 0.22,
+        cavity_side: 0.24,
+        side: 0.36,
+        upper_shadow: 0.8,
+        upper_reach: 0.37,
+        lower_shadow: 1.0,
+        narrow: 0.48,
+        narrow_until: 0.75,
+        tongue_height: 1.1,
+        tongue_drop: 0.8,
+        gap: 0.16,
+        reach: 0.62,
+        lower_raise: 0.025,
+        base_reach: 0.15,
+        lip: 0.08,
+        edge: 0.24,
+        above: 0.12,
+        below: 0.3,
+        parted: 0.12,
     };
 }
 
@@ -229,7 +226,7 @@ impl OpenMouth<'_> {
         let (along, above) = self.lips.coordinates(position);
         let (lower, upper) = self.lips.edges(along);
         let open = (upper - lower).max(0.0);
-        let share = own.seen.max(step(0.0, PARTED, open - photo.opening(along)));
+        let share = own.seen.max(step(0.0, shades.parted, open - photo.opening(along)));
         if share <= 0.0 {
             return MouthPixel::default();
         }
@@ -239,7 +236,7 @@ impl OpenMouth<'_> {
         let shadow = (shades.upper_shadow
             + (1.0 - shades.upper_shadow) * step(0.0, shades.upper_reach, place.from_upper))
             * (shades.lower_shadow
-                + (1.0 - shades.lower_shadow) * step(0.0, shades.lower_reach, place.from_lower))
+                + (1.0 - shades.lower_shadow) * step(0.0, 0.2, place.from_lower))
             * narrow(open)
             * (1.0 - shades.side * place.side);
 
@@ -256,8 +253,8 @@ impl OpenMouth<'_> {
         };
         let seen = self.bite.lower(on_lower - Vector3::new(0.0, shades.lower_raise, 0.0));
         let tooth = shades.lower_teeth * seen.light * (1.0 - shades.gap * seen.gap) * shadow;
-        cover(&mut light, shades.gum * shadow, seen.gum * shades.lower_opacity);
-        cover(&mut light, tooth, seen.tooth * shades.lower_opacity);
+        cover(&mut light, shades.gum * shadow, seen.gum);
+        cover(&mut light, tooth, seen.tooth);
         labels.cover(seen.gum, |labels| &mut labels.gums);
         labels.cover(seen.tooth, |labels| &mut labels.lower_teeth);
 
@@ -273,13 +270,13 @@ impl OpenMouth<'_> {
                 Some(point) => self.is_upper(self.interior.bite.upper(point).from_edge, shown.colour),
                 None => 0.0,
             };
-            let reach = if shown.beyond > 0.0 { 0.12 } else { 0.3 };
+            let reach = if shown.beyond > 0.0 { shades.above } else { shades.below };
             let weight = own.seen * shown.within * (1.0 - step(0.0, reach, shown.beyond.abs()));
             blend(&mut colour, shown.colour.map(|v| v * closing), weight * (1.0 - step(0.8, 1.0, upper)));
         }
 
         let seen = self.bite.upper(on_upper);
-        let mut presence = (seen.tooth + seen.gum) * shades.upper_opacity;
+        let mut presence = seen.tooth + seen.gum;
         let of_gum = seen.gum / (seen.tooth + seen.gum).max(1e-3);
         let mut light = shades.teeth * seen.light * (1.0 - shades.gap * seen.gap) * shadow;
         cover(&mut light, shades.gum * shadow, of_gum);
@@ -287,7 +284,7 @@ impl OpenMouth<'_> {
         if own.seen > 0.0 {
             let shown = self.shown(in_photo, &place, &sample);
             let tooth = step(-0.1, 0.1, luma(REC_709, shown.colour) / own.border - 1.0);
-            let reach = 0.06 + shades.reach * tooth;
+            let reach = shades.base_reach + shades.reach * tooth;
             let weight = own.seen * shown.within;
             let own_colour = shown.colour.map(|v| v * closing);
             blend(&mut front, own_colour, weight * (1.0 - step(0.0, reach, shown.beyond.abs())));
@@ -305,7 +302,7 @@ impl OpenMouth<'_> {
         let photo = &self.interior.photo;
         let (along, above) = photo.coordinates(at);
         let (lower, upper) = photo.edges(along);
-        let lip = |now: f32, then: f32| LIP * step(0.0, 0.1, (now - then).abs());
+        let lip = |now: f32, then: f32| self.shades.lip * step(0.0, 0.1, (now - then).abs());
         let upper = upper - lip(place.from_upper, upper - above);
         let lower = lower + lip(place.from_lower, above - lower);
         let nearest = above.clamp(lower.min(upper), upper.max(lower));
@@ -319,7 +316,7 @@ impl OpenMouth<'_> {
     /// How far a place of the photo so far above the edge of the upper arch, in this colour, is an upper tooth.
     fn is_upper(&self, from_edge: f32, colour: Colour) -> f32 {
         let tooth = step(-0.15, 0.15, luma(REC_709, colour) / self.interior.own.border - 1.0);
-        smoothstep((0.5 + from_edge / EDGE + 0.8 * (tooth - 0.5)).clamp(0.0, 1.0))
+        smoothstep((0.5 + from_edge / self.shades.edge + 0.8 * (tooth - 0.5)).clamp(0.0, 1.0))
     }
 }
 
