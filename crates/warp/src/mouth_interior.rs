@@ -50,40 +50,48 @@ pub struct Shades {
     pub above: f32,
     pub below: f32,
     pub parted: f32,
+    pub sliver: f32,
+    pub slit: f32,
+    pub parts: f32,
+    pub tooth_red: f32,
 }
 
 impl Shades {
     #[allow(missing_docs)]
-    pub const N: usize = 23;
+    pub const N: usize = 27;
     #[allow(missing_docs)]
-    pub fn values(&self) -> [f32; 23] { [self.teeth, self.lower_teeth, self.gum, self.tongue, self.cavity, self.cavity_side, self.side, self.upper_shadow, self.upper_reach, self.lower_shadow, self.narrow, self.narrow_until, self.tongue_height, self.tongue_drop, self.gap, self.reach, self.lower_raise, self.base_reach, self.lip, self.edge, self.above, self.below, self.parted] }
+    pub fn values(&self) -> [f32; 27] { [self.teeth, self.lower_teeth, self.gum, self.tongue, self.cavity, self.cavity_side, self.side, self.upper_shadow, self.upper_reach, self.lower_shadow, self.narrow, self.narrow_until, self.tongue_height, self.tongue_drop, self.gap, self.reach, self.lower_raise, self.base_reach, self.lip, self.edge, self.above, self.below, self.parted, self.sliver, self.slit, self.parts, self.tooth_red] }
     #[allow(missing_docs)]
-    pub fn from_values([teeth, lower_teeth, gum, tongue, cavity, cavity_side, side, upper_shadow, upper_reach, lower_shadow, narrow, narrow_until, tongue_height, tongue_drop, gap, reach, lower_raise, base_reach, lip, edge, above, below, parted]: [f32; 23]) -> Self { Self { teeth, lower_teeth, gum, tongue, cavity, cavity_side, side, upper_shadow, upper_reach, lower_shadow, narrow, narrow_until, tongue_height, tongue_drop, gap, reach, lower_raise, base_reach, lip, edge, above, below, parted } }
+    pub fn from_values([teeth, lower_teeth, gum, tongue, cavity, cavity_side, side, upper_shadow, upper_reach, lower_shadow, narrow, narrow_until, tongue_height, tongue_drop, gap, reach, lower_raise, base_reach, lip, edge, above, below, parted, sliver, slit, parts, tooth_red]: [f32; 27]) -> Self { Self { teeth, lower_teeth, gum, tongue, cavity, cavity_side, side, upper_shadow, upper_reach, lower_shadow, narrow, narrow_until, tongue_height, tongue_drop, gap, reach, lower_raise, base_reach, lip, edge, above, below, parted, sliver, slit, parts, tooth_red } }
     /// What was measured.
     pub const MEASURED: Self = Self {
-        teeth: 0.76,
+        teeth: 0.92,
         lower_teeth: 0.85,
-        gum: 0.6,
-        tongue: 0.56,
+        gum: 0.55,
+        tongue: 0.62,
         cavity: 0.22,
-        cavity_side: 0.24,
-        side: 0.36,
-        upper_shadow: 0.8,
-        upper_reach: 0.37,
+        cavity_side: 0.2,
+        side: 0.26,
+        upper_shadow: 0.75,
+        upper_reach: 0.4,
         lower_shadow: 1.0,
-        narrow: 0.48,
-        narrow_until: 0.75,
-        tongue_height: 1.1,
-        tongue_drop: 0.8,
+        narrow: 0.52,
+        narrow_until: 0.8,
+        tongue_height: 0.7,
+        tongue_drop: 0.6,
         gap: 0.16,
-        reach: 0.62,
-        lower_raise: 0.025,
-        base_reach: 0.15,
-        lip: 0.08,
-        edge: 0.24,
-        above: 0.12,
-        below: 0.3,
-        parted: 0.12,
+        reach: 0.9,
+        lower_raise: 0.0,
+        base_reach: 0.2,
+        lip: 0.055,
+        edge: 0.3,
+        above: 0.15,
+        below: 0.4,
+        parted: 0.15,
+        sliver: 0.15,
+        slit: 0.45,
+        parts: 0.15,
+        tooth_red: 0.5,
     };
 }
 
@@ -184,9 +192,9 @@ impl MouthInterior {
     }
 
     /// The colour of what is so light, 0..1 of a tooth in full light.
-    fn lit(&self, light: f32) -> Colour {
+    fn lit(&self, light: f32, red: f32) -> Colour {
         let light = light.clamp(0.02, 1.5);
-        std::array::from_fn(|i| self.teeth[i] * light.powf(self.powers[i]))
+        std::array::from_fn(|i| self.teeth[i] * light.powf(1.0 + red * (self.powers[i] - 1.0)))
     }
 
     /// The mouth of the frame that `warp` was made for, with its face at `driving`; `pixel`: a pixel's side in photo pixels.
@@ -244,12 +252,12 @@ impl OpenMouth<'_> {
         let mut light = shades.cavity * (1.0 - shades.cavity_side * place.side);
         let cover = |light: &mut f32, over: f32, share: f32| *light += (over - *light) * share;
         let tongue = step(0.3, shades.tongue_drop, self.bite.drop())
-            * (1.0 - step(0.4 * shades.tongue_height, shades.tongue_height, place.from_lower))
+            * (1.0 - step(0.6 * shades.tongue_height, shades.tongue_height, place.from_lower / open.max(0.1)))
             * (1.0 - 0.9 * place.side);
         cover(&mut light, shades.tongue * shadow, tongue);
         labels.cover(tongue, |labels| &mut labels.tongue);
         let (Some(on_upper), Some(on_lower)) = (self.bite.on_upper(position), self.bite.on_lower(position)) else {
-            return MouthPixel { colour: self.interior.lit(light), share, labels: labels.times(share) };
+            return MouthPixel { colour: self.interior.lit(light, 1.0), share, labels: labels.times(share) };
         };
         let seen = self.bite.lower(on_lower - Vector3::new(0.0, shades.lower_raise, 0.0));
         let tooth = shades.lower_teeth * seen.light * (1.0 - shades.gap * seen.gap) * shadow;
@@ -260,10 +268,15 @@ impl OpenMouth<'_> {
 
         let in_photo = self.interior.bite.see(on_upper);
         let grain = 1.0 + self.interior.grain.at(in_photo);
-        let mut colour = self.interior.lit(light * grain);
+        let mut colour = self.interior.lit(light * grain, 1.0 - (1.0 - shades.tooth_red) * seen.tooth);
+        // A sliver that the photo shows of a mouth says little about what is behind lips that part further.
+        let open_photo = photo.opening(along);
+        let own_share = own.seen
+            * step(shades.sliver, shades.slit, open_photo)
+                .max(1.0 - step(0.0, shades.parts, open - open_photo));
         // Lips that close shade the photo's own teeth, too.
-        let closing = narrow(open) / narrow(open.max(photo.opening(along)));
-        if own.seen > 0.0 {
+        let closing = narrow(open) / narrow(open.max(open_photo));
+        if own_share > 0.0 {
             let behind = self.interior.bite.see(on_lower - self.bite.jaw() + self.interior.bite.jaw());
             let shown = self.shown(behind, &place, &sample);
             let upper = match self.interior.bite.on_upper(behind) {
@@ -271,8 +284,11 @@ impl OpenMouth<'_> {
                 None => 0.0,
             };
             let reach = if shown.beyond > 0.0 { shades.above } else { shades.below };
-            let weight = own.seen * shown.within * (1.0 - step(0.0, reach, shown.beyond.abs()));
-            blend(&mut colour, shown.colour.map(|v| v * closing), weight * (1.0 - step(0.8, 1.0, upper)));
+            let weight = own_share * shown.within * (1.0 - step(0.0, reach, shown.beyond.abs()));
+            // Where the jaw has moved, nothing of an upper tooth's edge may go with it.
+            let moved = step(0.0, 0.15, (self.bite.drop() - self.interior.bite.drop()).abs());
+            let upper = step(0.8 - 0.75 * moved, 1.0 - 0.7 * moved, upper);
+            blend(&mut colour, shown.colour.map(|v| v * closing), weight * (1.0 - upper));
         }
 
         let seen = self.bite.upper(on_upper);
@@ -280,12 +296,12 @@ impl OpenMouth<'_> {
         let of_gum = seen.gum / (seen.tooth + seen.gum).max(1e-3);
         let mut light = shades.teeth * seen.light * (1.0 - shades.gap * seen.gap) * shadow;
         cover(&mut light, shades.gum * shadow, of_gum);
-        let mut front = self.interior.lit(light * grain);
-        if own.seen > 0.0 {
+        let mut front = self.interior.lit(light * grain, 1.0 - (1.0 - shades.tooth_red) * (1.0 - of_gum));
+        if own_share > 0.0 {
             let shown = self.shown(in_photo, &place, &sample);
             let tooth = step(-0.1, 0.1, luma(REC_709, shown.colour) / own.border - 1.0);
             let reach = shades.base_reach + shades.reach * tooth;
-            let weight = own.seen * shown.within;
+            let weight = own_share * shown.within;
             let own_colour = shown.colour.map(|v| v * closing);
             blend(&mut front, own_colour, weight * (1.0 - step(0.0, reach, shown.beyond.abs())));
             let known = weight * (1.0 - step(0.0, 0.04, shown.beyond.abs()));
@@ -294,6 +310,7 @@ impl OpenMouth<'_> {
         blend(&mut colour, front, presence);
         labels.cover(presence * of_gum, |labels| &mut labels.gums);
         labels.cover(presence * (1.0 - of_gum), |labels| &mut labels.upper_teeth);
+        if std::env::var("LAB").is_ok() { colour = [255.0 * labels.upper_teeth + 200.0 * labels.tongue, 255.0 * labels.lower_teeth, 255.0 * labels.gums + 200.0 * labels.tongue]; }
         MouthPixel { colour, share, labels: labels.times(share) }
     }
 
