@@ -14,21 +14,21 @@ use nalgebra::{Vector2, Vector3};
 const TEETH: usize = 6;
 
 /// Behind the lips by so much, centimetres.
-const BEHIND_LIPS: f32 = 0.7;
+const BEHIND_LIPS: f32 = 0.3;
 /// The line where shut lips meet below the base of the nose, centimetres: the median of 389 people's shut mouths; half of them
 /// are within 0.13.
 const LIP_LINE_BELOW_NOSE: f32 = 2.47;
 /// The edge of the upper middle teeth below that line, centimetres: in those people's open mouths it is 2.70 below the nose,
 /// half of them within 0.13, however high their lip is drawn.
-const BELOW_LIP_LINE: f32 = 0.23;
+const BELOW_LIP_LINE: f32 = 0.2;
 /// Lips that are less than this apart are shut, and twice that surely open, centimetres.
 const SHUT: f32 = 0.12;
 /// The upper teeth overlap the lower ones by so much in a shut mouth, centimetres.
-const OVERBITE: f32 = 0.25;
+const OVERBITE: f32 = 0.3;
 /// The lower teeth's edges behind the upper ones', centimetres.
 const OVERJET: f32 = 0.2;
 /// The jaw's share in what the lower lip does; the rest is the lip's own.
-const LIP_OF_JAW: f32 = 0.85;
+const LIP_OF_JAW: f32 = 0.87;
 /// How fast the arches recede from the front: z falls by so much times x squared, per centimetre.
 const CURVATURE: f32 = 0.26;
 

@@ -68,7 +68,7 @@ impl Shades {
         teeth: 0.92,
         lower_teeth: 0.85,
         gum: 0.55,
-        tongue: 0.62,
+        tongue: 0.58,
         cavity: 0.22,
         cavity_side: 0.2,
         side: 0.26,
@@ -77,7 +77,7 @@ impl Shades {
         lower_shadow: 1.0,
         narrow: 0.52,
         narrow_until: 0.8,
-        tongue_height: 0.7,
+        tongue_height: 0.62,
         tongue_drop: 0.6,
         gap: 0.16,
         reach: 0.9,
@@ -251,10 +251,12 @@ impl OpenMouth<'_> {
         let mut labels = MouthLabels { cavity: 1.0, ..MouthLabels::default() };
         let mut light = shades.cavity * (1.0 - shades.cavity_side * place.side);
         let cover = |light: &mut f32, over: f32, share: f32| *light += (over - *light) * share;
+        // The tongue lies on the jaw, rounded to the sides, and its back is lost in the dark.
+        let height = place.from_lower / (open.max(0.1) * (1.0 - 0.45 * place.side));
         let tongue = step(0.3, shades.tongue_drop, self.bite.drop())
-            * (1.0 - step(0.6 * shades.tongue_height, shades.tongue_height, place.from_lower / open.max(0.1)))
+            * (1.0 - step(0.3 * shades.tongue_height, 1.3 * shades.tongue_height, height))
             * (1.0 - 0.9 * place.side);
-        cover(&mut light, shades.tongue * shadow, tongue);
+        cover(&mut light, shades.tongue * shadow * (1.0 - 0.25 * height.clamp(0.0, 1.0)), tongue);
         labels.cover(tongue, |labels| &mut labels.tongue);
         let (Some(on_upper), Some(on_lower)) = (self.bite.on_upper(position), self.bite.on_lower(position)) else {
             return MouthPixel { colour: self.interior.lit(light, 1.0), share, labels: labels.times(share) };
@@ -271,9 +273,10 @@ impl OpenMouth<'_> {
         let mut colour = self.interior.lit(light * grain, 1.0 - (1.0 - shades.tooth_red) * seen.tooth);
         // A sliver that the photo shows of a mouth says little about what is behind lips that part further.
         let open_photo = photo.opening(along);
+        let parting = step(0.0, shades.parts, open - open_photo);
         let own_share = own.seen
             * step(shades.sliver, shades.slit, open_photo)
-                .max(1.0 - step(0.0, shades.parts, open - open_photo));
+                .max(1.0 - parting);
         // Lips that close shade the photo's own teeth, too.
         let closing = narrow(open) / narrow(open.max(open_photo));
         if own_share > 0.0 {
@@ -301,7 +304,9 @@ impl OpenMouth<'_> {
             let shown = self.shown(in_photo, &place, &sample);
             let tooth = step(-0.1, 0.1, luma(REC_709, shown.colour) / own.border - 1.0);
             let reach = shades.base_reach + shades.reach * tooth;
-            let weight = own_share * shown.within;
+            // Of what is dark above the edge nobody knows whether it is a tooth's shade or a hole: not where lips part further.
+            let sure = 1.0 - (1.0 - tooth) * parting;
+            let weight = own_share * shown.within * sure;
             let own_colour = shown.colour.map(|v| v * closing);
             blend(&mut front, own_colour, weight * (1.0 - step(0.0, reach, shown.beyond.abs())));
             let known = weight * (1.0 - step(0.0, 0.04, shown.beyond.abs()));
