@@ -267,10 +267,9 @@ mod tests {
         face
     }
 
-    /// Where a point of the arch, relative to its front, is seen.
-    fn place(arch: &DentalArch, pose: &HeadPose, x: f32, y: f32) -> Vector2<f32> {
-        let z = -CURVATURE / arch.scale * x * x;
-        pose.from_canonical(arch.upper + Vector3::new(x, y, z)).xy()
+    /// A point of the upper arch, relative to its front.
+    fn place(arch: &DentalArch, x: f32, y: f32) -> Vector3<f32> {
+        arch.upper + Vector3::new(x, y, -CURVATURE / arch.scale * x * x)
     }
 
     #[test]
@@ -280,15 +279,17 @@ mod tests {
         for yaw in [-0.5, 0.0, 0.4] {
             let pose = pose(yaw);
             for drop in [0.0, 1.5] {
-                let driving = face(&pose, drop);
-                let bite = arch.bite(&pose, &driving, 1.0);
+                let bite = arch.bite(&pose, &face(&pose, drop), 1.0);
                 for x in [-1.2, -0.4, 0.4, 1.2] {
-                    let middle = seen(&bite, place(&arch, &pose, x * arch.scale, 0.5 * arch.scale));
+                    let point = place(&arch, x * arch.scale, 0.5 * arch.scale);
+                    let found = bite.on_upper(bite.see(point)).unwrap();
+                    assert!((found - point).norm() < 1e-3, "{found} {point}");
+                    let middle = bite.upper(found);
                     assert!(middle.tooth > 0.95, "{yaw} {drop} {x}: {middle:?}");
                 }
-                let below = seen(&bite, place(&arch, &pose, 0.4, -0.3));
+                let below = bite.upper(place(&arch, 0.4, -0.3));
                 assert!(below.tooth == 0.0 && below.gum == 0.0, "{below:?}");
-                let above = seen(&bite, place(&arch, &pose, 0.4, 1.3));
+                let above = bite.upper(place(&arch, 0.4, 1.3));
                 assert!(above.tooth == 0.0 && above.gum > 0.5, "{above:?}");
             }
         }
@@ -299,8 +300,9 @@ mod tests {
         let pose = pose(0.0);
         let arch = DentalArch::new(&face(&pose, 0.0), &pose);
         let tooth = |drop: f32, y: f32| {
-            let driving = face(&pose, drop);
-            arch.bite(&pose, &driving, 1.0).lower(place(&arch, &pose, 0.25, y)).tooth
+            let bite = arch.bite(&pose, &face(&pose, drop), 1.0);
+            let seen = bite.see(place(&arch, 0.25, y));
+            bite.lower(bite.on_lower(seen).unwrap()).tooth
         };
         assert!(tooth(0.0, -0.1) > 0.9 && tooth(1.5, -0.1) == 0.0);
         assert!(tooth(1.5, -1.6) > 0.9 && tooth(0.0, -1.6) == 0.0);
@@ -321,8 +323,9 @@ mod tests {
         let photo = face(&pose, 0.0);
         let arch = DentalArch::new(&photo, &pose);
         let bite = arch.bite(&pose, &photo, 0.5);
-        let light = |x: f32| seen(&bite, place(&arch, &pose, x * arch.scale, 0.4)).light;
-        assert!(light(0.0) < 0.85 * light(0.42), "between the middle teeth: {} {}", light(0.0), light(0.42));
+        let seen = |x: f32| bite.upper(place(&arch, x * arch.scale, 0.4));
+        let light = |x: f32| seen(x).light;
+        assert!(seen(0.0).gap > 0.9 && seen(0.42).gap < 0.1 && light(0.0) < light(0.42));
         assert!(light(2.6) < 0.95 * light(0.42), "the side: {} {}", light(2.6), light(0.42));
     }
 }

@@ -26,7 +26,7 @@ pub use dental_arch::{Bite, DentalArch};
 pub use grain::Grain;
 pub use landmark_picture::{LANDMARK_PICTURE_VERSION, LandmarkPicture};
 pub use mesh_renderer::{MeshRenderer, MovingRow};
-pub use mouth_interior::{MouthInterior, MouthLabels, MouthPixel, OpenMouth, Shades};
+pub use mouth_interior::{MouthInterior, MouthLabels, MouthPixel, OpenMouth};
 pub use mouth_paint::MouthPaint;
 pub use source_mesh::{MeshWarp, SourceMesh};
 pub use view::{MotionRegion, View};

@@ -212,7 +212,7 @@ impl MeshRenderer {
         painted.clear();
         painted.resize(warp.mouth.len(), 0);
         let pixel = stage.view.scale().max();
-        let mouth = self.mouth.as_ref().and_then(|mouth| mouth.open(warp, driving, pixel, &crate::mouth_interior::Shades::MEASURED));
+        let mouth = self.mouth.as_ref().and_then(|mouth| mouth.open(warp, driving, pixel));
         let (column, row) = stage.window;
         let line = 3 * stage.view.width;
         let per_photo_pixel = stage.view.scale().map(f32::recip);
