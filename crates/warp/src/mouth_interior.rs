@@ -48,6 +48,8 @@ const TONGUE_SEEN: (f32, f32) = (0.3, 0.6);
 
 /// Lips that part by so much more than the photo's show what is behind them, centimetres.
 const PARTED: f32 = 0.15;
+/// Lips that have closed this far meet in a dark line, centimetres: nothing shines through it.
+const LINE: f32 = 0.15;
 /// An opening of the photo that is so narrow says nothing about what is behind lips that part further, and so wide all.
 const SLIVER: f32 = 0.15;
 const SLIT: f32 = 0.45;
@@ -203,7 +205,8 @@ impl Place {
 
     /// How much darker it is than in the photo, because lips have come together, 0..1.
     fn closing(&self) -> f32 {
-        narrow(self.open) / narrow(self.open.max(self.open_photo))
+        let shut = step(0.0, PARTED, self.open_photo - self.open) * (1.0 - step(0.0, LINE, self.open));
+        (1.0 - 0.5 * shut) * narrow(self.open) / narrow(self.open.max(self.open_photo))
     }
 }
 
