@@ -12,8 +12,7 @@ use gioconda_warp::{MeshRenderer, View};
 use image::{Rgb, RgbImage};
 
 /// Beside the Mona Lisa, in `../shared/data/portraits`.
-const PORTRAITS: [&str; 4] =
-    ["lincoln", "sargent_lady_agnew", "van_gogh", "bouguereau_girl"];
+const PORTRAITS: [&str; 4] = ["lincoln", "sargent_lady_agnew", "van_gogh", "bouguereau_girl"];
 /// A driver that moves its head far.
 const DRIVER: &str = "liveportrait_d12";
 /// Frames of each motion that are looked at.
@@ -43,10 +42,12 @@ fn before_grid(path: &Path, finder: &mut FaceFinder) -> Option<(Avatar, Matte)> 
 fn driver_motion() -> Option<Vec<MotionFrame>> {
     let clip = clips("data/val").into_iter().find(|clip| clip.to_string_lossy().contains(DRIVER))?;
     let mut reader = ClipReader::open(&clip, &ReadOptions::default()).expect("a clip");
-    let mut tracker = Tracker::new(FaceChoice::Largest, Threads::Count(1)).expect("the models are compiled in");
+    let mut tracker =
+        Tracker::new(FaceChoice::Largest, Threads::Count(1)).expect("the models are compiled in");
     let (mut frame, mut states) = (Frame::default(), Vec::new());
     while reader.read(&mut frame).expect("a whole clip") {
-        states.extend(tracker.track(&frame.image).expect("a face").map(|face| FaceState::new(&face.landmarks)));
+        states
+            .extend(tracker.track(&frame.image).expect("a face").map(|face| FaceState::new(&face.landmarks)));
     }
     let neutral = &states[choose_neutral(&states, None)?];
     Some(states.iter().map(|state| MotionFrame::between(neutral, state, 1.0)).collect())

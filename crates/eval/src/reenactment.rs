@@ -78,7 +78,7 @@ impl Portrait {
             performances.push(Performance::new(&avatar, settings.renderer(kind))?);
         }
         let mesh = SourceMesh::new(photo.dimensions(), &avatar.landmarks);
-        let plain = MeshRenderer::new(Arc::clone(&photo), &avatar.landmarks).as_networks_see();
+        let plain = MeshRenderer::new(Arc::clone(&photo), &avatar.landmarks).as_networks_see(true);
         Ok(Self { photo, plain, performances, mesh, warp: MeshWarp::default() })
     }
 

@@ -47,6 +47,8 @@ pub mod point {
     pub const FOREHEAD: usize = 10;
     /// Tip of the nose.
     pub const NOSE_TIP: usize = 1;
+    /// Base of the nose, where it meets the upper lip.
+    pub const NOSE_BASE: usize = 2;
     /// Right edge of the face at the height of the ears.
     pub const FACE_RIGHT: usize = 234;
     /// Left edge of the face at the height of the ears.

@@ -158,6 +158,11 @@ impl Aperture {
         self.upper.iter().copied().fold(0.0, f32::max)
     }
 
+    /// Pixels per centimetre of the canonical face.
+    pub(crate) fn pixels_per_centimetre(&self) -> f32 {
+        self.scale
+    }
+
     fn up(&self) -> Vector2<f32> {
         Vector2::new(self.axis.y, -self.axis.x)
     }

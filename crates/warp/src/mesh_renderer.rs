@@ -5,6 +5,7 @@
 //! region, one bicubic sample per pixel, the interior of the mouth painted where the photo shows none, skin that is drawn
 //! out mixed across ([`streaks`]), and smooth edges where a turned cheek or a lid hides something ([`silhouette`]).
 
+mod inside;
 mod silhouette;
 mod stage;
 mod streaks;
@@ -19,17 +20,20 @@ use nalgebra::Vector2;
 use rayon::prelude::*;
 
 use crate::background::Background;
-use crate::dental_arch::DentalArch;
-use crate::eye_paint::{Drawn, EyePaint};
+use crate::eye_paint::EyePaint;
 use crate::grain::Grain;
 use crate::layers::Layers;
+use crate::mouth_interior::MouthInterior;
 use crate::mouth_paint::MouthPaint;
 use crate::source_mesh::{MeshWarp, SourceMesh};
 use crate::view::{MotionRegion, View};
+use inside::{Inside, Row};
 use silhouette::soft_edge;
 use stage::{Stage, is_drawable};
 use streaks::mixed_streaks;
 use touch::Touch;
+
+pub use inside::MouthPicture;
 
 /// Draws a photo in driven poses.
 pub struct MeshRenderer {
@@ -38,15 +42,12 @@ pub struct MeshRenderer {
     /// `None`: the background moves with the head.
     layers: Option<Layers>,
     background: Background,
-    /// `None`: the mouth is left as the mesh makes it.
-    mouth: Option<MouthPaint>,
-    teeth: DentalArch,
+    inside: Inside,
+    mouth: MouthInterior,
     eyes: EyePaint,
     /// What is made up gets as much grain as the photo's skin has.
     grain: Grain,
     warp: MeshWarp,
-    /// How much of each pixel that moves is the painted inside of the mouth, 0..255.
-    painted: Vec<u8>,
     /// `[height * width]` of the view: how much of each pixel the person covers, 0..255.
     covered: Vec<u8>,
     stage: Option<Stage>,
@@ -61,8 +62,6 @@ pub struct MovingRow<'a> {
     flow: &'a [[f32; 2]],
     /// What is behind the person.
     behind: &'a [[u8; 3]],
-    /// How much of each pixel is the painted inside of the mouth, 0..255.
-    pub painted: &'a [u8],
     /// How much of each pixel the person covers, 0..255; without a matte, all of it.
     pub covered: &'a [u8],
     /// Colours, as drawn.
@@ -92,8 +91,7 @@ impl MeshRenderer {
     /// Prepares a photo whose face has the given landmarks (photo pixels).
     pub fn new(photo: Arc<RgbImage>, landmarks: &Landmarks) -> Self {
         let mesh = SourceMesh::new(photo.dimensions(), landmarks);
-        let mouth = Some(MouthPaint::new(&photo, mesh.landmarks()));
-        let teeth = DentalArch::new(mesh.landmarks(), mesh.pose());
+        let mouth = MouthInterior::new(&photo, &mesh);
         let eyes = EyePaint::new(&photo, mesh.landmarks(), mesh.pose().scale);
         let grain = Grain::of_face(&photo, mesh.landmarks());
         Self {
@@ -101,12 +99,11 @@ impl MeshRenderer {
             mesh,
             layers: None,
             background: Background::default(),
+            inside: Inside::Painted,
             mouth,
-            teeth,
             eyes,
             grain,
             warp: MeshWarp::default(),
-            painted: Vec::new(),
             covered: Vec::new(),
             stage: None,
             touches: Vec::new(),
@@ -133,10 +130,12 @@ impl MeshRenderer {
         Self { background, stage: None, ..self }
     }
 
-    /// The same without the mouth's inside painted where the photo shows none: lips are stretched over it instead.
+    /// The same with eyes and mouth as networks were shown them: eyes as the warp makes them, in the mouth a band of teeth, or
+    /// nothing.
     #[must_use]
-    pub fn without_painted_mouth(self) -> Self {
-        Self { mouth: None, ..self }
+    pub fn as_networks_see(self, painted_mouth: bool) -> Self {
+        let band = painted_mouth.then(|| MouthPaint::new(&self.photo, self.mesh.landmarks()));
+        Self { inside: Inside::AsNetworksSee(band), ..self }
     }
 
     /// The part of the photo that can change; outside it every frame equals the photo.
@@ -177,9 +176,9 @@ impl MeshRenderer {
         stage.cover(&mut self.covered);
         if stage.moves() {
             self.mesh.warp(driving, &stage.window_view, &mut self.warp);
-            let [mut painted, mut covered] = [&mut self.painted, &mut self.covered].map(std::mem::take);
-            self.compose(driving, &stage, out, &mut painted, &mut covered);
-            (self.painted, self.covered) = (painted, covered);
+            let mut covered = std::mem::take(&mut self.covered);
+            self.compose(driving, &stage, out, &mut covered);
+            self.covered = covered;
         }
         self.stage = Some(stage);
     }
@@ -232,9 +231,8 @@ impl MeshRenderer {
                 let flow = &warp.flow[y * warp.width..(y + 1) * warp.width];
                 let (pixels, _) = pixels[3 * column..][..3 * warp.width].as_chunks_mut::<3>();
                 let (behind, _) = still[3 * column..][..3 * warp.width].as_chunks::<3>();
-                let painted = &self.painted[y * warp.width..(y + 1) * warp.width];
                 let covered = &covered[column..][..warp.width];
-                change(room, MovingRow { stage, y, flow, behind, painted, covered, pixels });
+                change(room, MovingRow { stage, y, flow, behind, covered, pixels });
             },
         );
     }
@@ -245,67 +243,43 @@ impl MeshRenderer {
         self.layers.as_ref().map(|_| &self.covered[..])
     }
 
-    /// Samples the texture along the flow and paints the mouth, row by row.
-    fn compose(
-        &self,
-        driving: &Landmarks,
-        stage: &Stage,
-        out: &mut RgbImage,
-        painted: &mut Vec<u8>,
-        covered: &mut [u8],
-    ) {
-        let warp = &self.warp;
-        painted.clear();
-        painted.resize(warp.mouth.len(), 0);
+    /// Draws the inside of the mouth of the frame that was drawn last, whose landmarks were `driving`, apart from it; empty where
+    /// lips are shut.
+    pub fn mouth(&self, driving: &Landmarks, picture: &mut MouthPicture) {
+        *picture = MouthPicture::default();
+        let Some(stage) = self.stage.as_ref().filter(|stage| stage.moves()) else { return };
         let pixel = stage.view.scale().max();
-        let bite = warp.pose.as_ref().map(|pose| self.teeth.bite(pose, driving, pixel));
+        if let Some(mouth) = self.mouth.open(&self.warp, driving, pixel) {
+            picture.draw(&mouth, &self.warp, stage);
+        }
+    }
+
+    /// Samples the texture along the flow and paints eyes and mouth, row by row.
+    fn compose(&self, driving: &Landmarks, stage: &Stage, out: &mut RgbImage, covered: &mut [u8]) {
+        let warp = &self.warp;
+        let mouth = self.mouth.open(warp, driving, stage.view.scale().max());
         let eyes = warp.pose.as_ref().map(|pose| self.eyes.drive(self.mesh.drawn(driving), pose.scale));
         let (column, row) = stage.window;
         let line = 3 * stage.view.width;
         let per_photo_pixel = stage.view.scale().map(f32::recip);
         let rows = out.par_chunks_exact_mut(line).skip(row).take(warp.height);
         let covered = covered.par_chunks_exact_mut(stage.view.width).skip(row);
-        rows.zip(painted.par_chunks_exact_mut(warp.width)).zip(covered).enumerate().with_min_len(8).for_each(
-            |(y, ((pixels, painted), covered))| {
-                let at = y * warp.width..(y + 1) * warp.width;
-                let pixels = pixels[3 * column..].as_chunks_mut::<3>().0;
-                let positions = warp.flow[at.clone()].iter().map(|&[x, y]| {
-                    Vector2::new(x - stage.view.left, y - stage.view.top).component_mul(&per_photo_pixel)
-                });
-                stage.texture.sample(positions, pixels, &mut covered[column..]);
-                let sample = |at| stage.texture.sample_one(stage.view.to_output(at));
-                for eye in eyes.iter().flatten() {
-                    for x in eye.columns(&stage.window_view, y, warp.width) {
-                        let pixel = at.start + x;
-                        let position =
-                            stage.window_view.to_photo(Vector2::new(x as f32 + 0.5, y as f32 + 0.5));
-                        let drawn = Drawn {
-                            position,
-                            source: warp.flow[pixel].into(),
-                            between: f32::from(warp.eyes[pixel]) / 255.0,
-                            face: f32::from(warp.face[pixel]) / 255.0,
-                            grain: self.grain.at(position),
-                        };
-                        eye.paint(&drawn, &mut pixels[x]);
-                    }
+        rows.zip(covered).enumerate().with_min_len(8).for_each(|(y, (pixels, covered))| {
+            let at = y * warp.width..(y + 1) * warp.width;
+            let pixels = pixels[3 * column..].as_chunks_mut::<3>().0;
+            let positions = warp.flow[at.clone()].iter().map(|&[x, y]| {
+                Vector2::new(x - stage.view.left, y - stage.view.top).component_mul(&per_photo_pixel)
+            });
+            stage.texture.sample(positions, pixels, &mut covered[column..]);
+            let mut row = Row { stage, warp, y, pixels };
+            match &self.inside {
+                Inside::Painted => {
+                    eyes.iter().flatten().for_each(|eye| row.paint_eye(eye, &self.grain));
+                    mouth.iter().for_each(|mouth| row.paint_mouth(mouth));
                 }
-                let (Some(opening), Some(mouth)) = (&warp.opening, &self.mouth) else { return };
-                for (x, &covered) in warp.mouth[at].iter().enumerate().filter(|(_, covered)| **covered > 0) {
-                    let position = stage.window_view.to_photo(Vector2::new(x as f32 + 0.5, y as f32 + 0.5));
-                    let share = f32::from(covered) / 255.0;
-                    let share = mouth.paint(
-                        self.mesh.mouth(),
-                        opening,
-                        position,
-                        share,
-                        &mut pixels[x],
-                        Some(&self.grain),
-                        bite.as_ref(),
-                        sample,
-                    );
-                    painted[x] = (share * 255.0 + 0.5) as u8;
-                }
-            },
-        );
+                Inside::AsNetworksSee(Some(band)) => row.paint_band(band, self.mesh.mouth()),
+                Inside::AsNetworksSee(None) => {}
+            }
+        });
     }
 }

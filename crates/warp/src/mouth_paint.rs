@@ -1,8 +1,8 @@
-//! The inside of a mouth that the photo keeps shut.
+//! The mouth that generators were trained to paint on: a band of colours where a photo keeps it shut.
 //!
 //! A painter's mouth rather than an anatomist's: a dark cavity, the shadow of the upper lip, a soft band of upper
 //! teeth and the tongue. All colours are the photo's own lips and skin, scaled: a grey photo stays grey and a
-//! painting keeps its palette. So does its grain.
+//! painting keeps its palette. What people see is [`MouthInterior`](crate::MouthInterior).
 
 use gioconda_face::Landmarks;
 use gioconda_face::topology::{ACROSS_LIPS, LIT_SKIN};
@@ -13,15 +13,12 @@ use nalgebra::Vector2;
 
 use crate::aperture::Aperture;
 use crate::colour::{Colour, mean, patch};
-use crate::dental_arch::Bite;
-use crate::grain::Grain;
 
 /// The colours of one photo's mouth.
 pub struct MouthPaint {
     cavity: Colour,
     tongue: Colour,
     teeth: Colour,
-    gum: Colour,
 }
 
 impl MouthPaint {
@@ -42,16 +39,12 @@ impl MouthPaint {
             cavity: lips.map(|v| 0.22 * v),
             tongue: lips.map(|v| 0.62 * v),
             teeth: skin.map(|v| (0.75 * v * per_light + 0.25 * light).min(255.0)),
-            gum: std::array::from_fn(|i| 0.5 * lips[i] + 0.35 * skin[i]),
         }
     }
 
     /// Paints over `pixel`, at `position` (photo pixels), the `share` of it that lies between the driving lips, when
     /// they open wider than the photo's. What the photo shows of its own mouth hangs from the upper lip, as the upper
-    /// teeth do, and `sample` gives it (photo pixels); the rest is painted, with the photo's `grain` in frames that people
-    /// see, and the teeth of `bite`. Networks are shown paint without either, as they were trained. Returns the share that
-    /// was painted.
-    #[allow(clippy::too_many_arguments, reason = "one pixel and all that it depends on")]
+    /// teeth do, and `sample` gives it (photo pixels); the rest is painted.
     pub fn paint(
         &self,
         photo: &Aperture,
@@ -59,28 +52,18 @@ impl MouthPaint {
         position: Vector2<f32>,
         share: f32,
         pixel: &mut [u8; 3],
-        grain: Option<&Grain>,
-        bite: Option<&Bite>,
         sample: impl Fn(Vector2<f32>) -> [u8; 3],
-    ) -> f32 {
+    ) {
         let (along, above) = driving.coordinates(position);
         let (lower, upper) = driving.edges(along);
         let (open, open_photo) = ((upper - lower).max(1e-3), photo.opening(along));
         let share = share * step(0.0, 0.12, open - open_photo);
         if share <= 0.0 {
-            return 0.0;
+            return;
         }
         let from_upper = upper - above;
         let seen = step(0.08, 0.25, open_photo);
-        let mut colour = match bite {
-            Some(bite) => self.behind_lips(bite, position, along, above - lower, from_upper),
-            None => self.colour(along, above - lower, from_upper, driving.widest(), 1.0 - seen),
-        };
-        if let Some(grain) = grain {
-            // Hangs from the upper lip, too, in the photo's own pixels.
-            let lighter = 1.0 + grain.at(photo.position(along, photo.edges(along).1 - from_upper));
-            colour = colour.map(|v| v * lighter);
-        }
+        let mut colour = self.colour(along, above - lower, from_upper, driving.widest(), 1.0 - seen);
         let own = seen * (1.0 - step(0.7 * open_photo, open_photo, from_upper));
         if own > 0.0 {
             let below_lip = from_upper.clamp(0.0, open_photo);
@@ -91,31 +74,6 @@ impl MouthPaint {
             let below = f32::from(*pixel);
             *pixel = (below + (colour - below) * share + 0.5).clamp(0.0, 255.0) as u8;
         }
-        share
-    }
-
-    /// The colour at `position` of a mouth whose teeth are `bite`: cavity, tongue, lower row and upper row, one before the other,
-    /// in the shadow of the lips. Distances as for [`colour`](Self::colour).
-    fn behind_lips(
-        &self,
-        bite: &Bite,
-        position: Vector2<f32>,
-        along: f32,
-        from_lower: f32,
-        from_upper: f32,
-    ) -> Colour {
-        let side = (2.0 * along).clamp(-1.0, 1.0);
-        let side = side * side;
-        let mut colour = self.cavity.map(|v| v * (0.8 - 0.35 * side));
-        let tongue = step(0.3, 1.0, bite.drop()) * (1.0 - step(0.35, 0.9, from_lower)) * (1.0 - 0.9 * side);
-        blend(&mut colour, self.tongue.map(|v| v * (0.6 + 0.3 * (1.0 - side))), 0.8 * tongue);
-        for (seen, light) in [(bite.lower(position), 0.78), (bite.upper(position), 1.22)] {
-            blend(&mut colour, self.gum.map(|v| v * 0.8 * light * (1.0 - 0.5 * side)), seen.gum);
-            let tooth = self.teeth.map(|v| v * light * seen.light * (1.0 - 0.45 * side));
-            blend(&mut colour, tooth, seen.tooth);
-        }
-        let shadow = (0.62 + 0.38 * step(0.0, 0.3, from_upper)) * (0.7 + 0.3 * step(0.0, 0.2, from_lower));
-        colour.map(|v| v * shadow)
     }
 
     /// The colour `from_lower` centimetres above the lower lip and `from_upper` below the upper one, in a mouth

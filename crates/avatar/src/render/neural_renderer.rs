@@ -13,13 +13,14 @@
 
 mod blend;
 mod confinement;
+mod mouth;
 mod tone;
 
 use gioconda_face::{HeadPose, Landmarks, Region};
 use gioconda_kernels::simd::{SimdOp, tanh};
 use gioconda_model::PreparedGenerator;
 use gioconda_model::network_input::{NetworkInput, NetworkPhoto, cropped, cropped_landmarks, network_crop};
-use gioconda_warp::{Background, MeshRenderer, MovingRow, View};
+use gioconda_warp::{Background, MeshRenderer, MouthPicture, MovingRow, View};
 use image::RgbImage;
 use nalgebra::Vector2;
 
@@ -28,6 +29,7 @@ use crate::render::canvas::Canvas;
 use crate::render::renderer::Painter;
 use blend::{Along, Between, Blend, Correction};
 use confinement::Confinement;
+use mouth::MouthBlend;
 use tone::Tone;
 
 /// Towards the border of the network's square its corrections fade over this share of the side: what lies beyond it
@@ -37,6 +39,8 @@ const FADE: f32 = 0.06;
 /// Paints one window of one canvas with mesh and network. The network is the person's, and shared by all canvases.
 pub(crate) struct NeuralRenderer {
     mesh: MeshRenderer,
+    mouth: MouthPicture,
+    mouth_blend: MouthBlend,
     view: View,
     crop: Crop,
     input: NetworkInput,
@@ -63,7 +67,9 @@ impl NeuralRenderer {
         let photo = NetworkPhoto::new(photo, &landmarks, painted_mouth);
         let mesh = canvas.mesh_renderer().with_background(background);
         Self {
-            mesh: if painted_mouth { mesh } else { mesh.without_painted_mouth() },
+            mesh: mesh.as_networks_see(painted_mouth),
+            mouth: MouthPicture::default(),
+            mouth_blend: MouthBlend::default(),
             view: canvas.window.view(),
             tone,
             crop: Crop { region, photo },
@@ -96,7 +102,7 @@ impl NeuralRenderer {
         driving: &Landmarks,
         frame: &mut RgbImage,
     ) -> Result<(), Error> {
-        let Self { mesh, view, crop, input, corrections, tone } = self;
+        let Self { mesh, mouth, mouth_blend, view, crop, input, corrections, tone } = self;
         let Crop { region, photo } = crop;
         let in_crop = cropped_landmarks(driving, region, input.size() as u32);
         rayon::join(|| mesh.draw(driving, view, frame), || input.draw(photo, &in_crop));
@@ -113,6 +119,8 @@ impl NeuralRenderer {
         };
         let corrections = &*corrections;
         mesh.retouch(frame, |room, mut row| corrections.apply(&place, room, &mut row));
+        mesh.mouth(driving, mouth);
+        mouth_blend.lay(mouth, frame);
         mesh.finish(frame);
         Ok(())
     }
@@ -216,7 +224,6 @@ impl Corrections {
         for (x, drawn) in drawn.iter().enumerate() {
             let at = first + x;
             let share = confinement.at(start + (next - start) * x as f32, row.covered[at]);
-            let share = share * (1.0 - f32::from(row.painted[at]) / 255.0);
             for (value, &drawn) in row.pixels[at].iter_mut().zip(drawn) {
                 let drawn = f32::from(drawn);
                 *value = (drawn + (f32::from(*value) - drawn) * share + 0.5) as u8;

@@ -114,6 +114,11 @@ impl Stage {
         self.still.as_ref().unwrap_or(photo)
     }
 
+    /// The photo's colour at a place of it, photo pixels.
+    pub(super) fn photo_at(&self, place: Vector2<f32>) -> [u8; 3] {
+        self.texture.sample_one(self.view.to_output(place))
+    }
+
     /// Fills `covered` with how much of each pixel of the view the person covers at rest.
     pub(super) fn cover(&self, covered: &mut Vec<u8>) {
         covered.clear();

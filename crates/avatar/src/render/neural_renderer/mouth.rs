@@ -1,0 +1,122 @@
+//! The mouth of a frame: the network's light and colours, with the teeth of the mouth's geometry.
+//!
+//! The network knows how light and how dark the inside of a mouth is, and blurs what is in it; geometry has teeth with edges and
+//! guesses their light. So what is coarse is the network's and what is fine the geometry's:
+//! `frame = (1 - s) network + s low(network) + (mouth - low(mouth))`.
+
+use gioconda_warp::MouthPicture;
+use image::RgbImage;
+
+/// Sigma of the Gaussian that parts coarse from fine, centimetres of the head.
+const SIGMA: f32 = 0.4;
+/// How much of the network's own detail gives way: `s`.
+const BLURRED: f32 = 0.5;
+/// Red, green, blue of the network's frame, the same of the mouth, and how much of the pixel the mouth covers; the colours times that.
+type Cell = [f32; 7];
+
+/// Kept from frame to frame.
+#[derive(Debug, Default)]
+pub(super) struct MouthBlend {
+    cells: Vec<Cell>,
+    across: Vec<Cell>,
+    kernel: Vec<f32>,
+}
+
+impl MouthBlend {
+    /// Lays the fine part of `mouth` over `frame`, the network's.
+    pub(super) fn lay(&mut self, mouth: &MouthPicture, frame: &mut RgbImage) {
+        let MouthPicture { places, colours, shares, scale } = mouth;
+        let Some(&first) = places.first() else { return };
+        let (low, high) = places.iter().fold((first, first), |(low, high), &(x, y)| {
+            ((low.0.min(x), low.1.min(y)), (high.0.max(x), high.1.max(y)))
+        });
+        let (width, height) = ((high.0 - low.0 + 1) as usize, (high.1 - low.1 + 1) as usize);
+        let cell = |(x, y): (u32, u32)| (y - low.1) as usize * width + (x - low.0) as usize;
+        self.cells.clear();
+        self.cells.resize(width * height, [0.0; 7]);
+        for ((&place, colour), &share) in places.iter().zip(colours).zip(shares) {
+            let [r, g, b] = frame.get_pixel(place.0, place.1).0.map(|v| f32::from(v) * share);
+            let [u, v, w] = colour.map(|value| value * share);
+            self.cells[cell(place)] = [r, g, b, u, v, w, share];
+        }
+        self.smooth(width, height, (SIGMA * scale).max(0.5));
+        for ((&place, colour), &share) in places.iter().zip(colours).zip(shares) {
+            let smooth = self.cells[cell(place)];
+            if share <= 0.0 || smooth[6] <= 0.0 {
+                continue;
+            }
+            for (c, value) in frame.get_pixel_mut(place.0, place.1).0.iter_mut().enumerate() {
+                let network = f32::from(*value);
+                let (coarse, coarse_mouth) = (smooth[c] / smooth[6], smooth[3 + c] / smooth[6]);
+                let both = network + BLURRED * (coarse - network) + colour[c] - coarse_mouth;
+                *value = (network + (both - network) * share + 0.5).clamp(0.0, 255.0) as u8;
+            }
+        }
+    }
+
+    /// Blurs the cells, which are `width` x `height`.
+    fn smooth(&mut self, width: usize, height: usize, sigma: f32) {
+        let reach = (2.5 * sigma).ceil() as usize;
+        self.kernel.clear();
+        self.kernel.extend((0..=reach).map(|i| (-0.5 * (i as f32 / sigma).powi(2)).exp()));
+        self.across.clear();
+        self.across.resize(self.cells.len(), [0.0; 7]);
+        for (from, to) in self.cells.chunks_exact(width).zip(self.across.chunks_exact_mut(width)) {
+            for (x, sum) in to.iter_mut().enumerate() {
+                for (at, cell) in from.iter().enumerate().take(x + reach + 1).skip(x.saturating_sub(reach)) {
+                    add(sum, cell, self.kernel[at.abs_diff(x)]);
+                }
+            }
+        }
+        for y in 0..height {
+            let rows = y.saturating_sub(reach)..(y + reach + 1).min(height);
+            let to = &mut self.cells[y * width..(y + 1) * width];
+            to.fill([0.0; 7]);
+            for at in rows {
+                let from = &self.across[at * width..(at + 1) * width];
+                to.iter_mut().zip(from).for_each(|(sum, cell)| add(sum, cell, self.kernel[at.abs_diff(y)]));
+            }
+        }
+    }
+}
+
+fn add(sum: &mut Cell, cell: &Cell, weight: f32) {
+    sum.iter_mut().zip(cell).for_each(|(sum, value)| *sum += weight * value);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use image::Rgb;
+
+    /// A mouth of 40 x 20 pixels with stripes of teeth, in a grey frame.
+    fn striped(share: f32) -> (MouthPicture, RgbImage) {
+        let mut mouth = MouthPicture { scale: 20.0, ..MouthPicture::default() };
+        for (x, y) in (10..50).flat_map(|x| (10..30).map(move |y| (x, y))) {
+            mouth.places.push((x, y));
+            mouth.colours.push([if x % 4 < 2 { 200.0 } else { 160.0 }; 3]);
+            mouth.shares.push(share);
+        }
+        (mouth, RgbImage::from_pixel(60, 40, Rgb([90; 3])))
+    }
+
+    #[test]
+    fn light_is_the_networks_and_stripes_are_the_mouths() {
+        let (mouth, mut frame) = striped(1.0);
+        MouthBlend::default().lay(&mouth, &mut frame);
+        let inside = || (20..40).map(|x| f32::from(frame.get_pixel(x, 20).0[0]));
+        let mean = inside().sum::<f32>() / 20.0;
+        let spread = inside().fold(f32::MIN, f32::max) - inside().fold(f32::MAX, f32::min);
+        assert!((mean - 90.0).abs() < 3.0, "{mean}");
+        assert!((spread - 40.0).abs() < 6.0, "{spread}");
+        assert_eq!(frame.get_pixel(5, 5).0, [90; 3]);
+    }
+
+    #[test]
+    fn a_mouth_that_covers_nothing_changes_nothing() {
+        let (mouth, mut frame) = striped(0.0);
+        MouthBlend::default().lay(&mouth, &mut frame);
+        assert!(frame.pixels().all(|pixel| pixel.0 == [90; 3]));
+        MouthBlend::default().lay(&MouthPicture::default(), &mut frame);
+    }
+}
