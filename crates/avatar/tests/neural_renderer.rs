@@ -95,7 +95,9 @@ fn an_untrained_network_changes_nothing() {
     let avatar = with_network(mona_lisa(), false, false);
     let canvas = Canvas::new(&avatar.photo, &avatar.landmarks, Framing::Head { side: SIDE });
     let mut neural = avatar.renderer(RendererKind::Neural, &canvas).expect("a network");
-    let mut mesh = MeshRenderer::new(Arc::clone(&canvas.picture), &canvas.landmarks).without_painted_mouth();
+    let mut mesh = MeshRenderer::new(Arc::clone(&canvas.picture), &canvas.landmarks)
+        .without_painted_mouth()
+        .without_painted_eyes();
     let window = canvas.window;
     let view =
         View { left: window.left as f32, top: window.top as f32, ..View::whole(window.width, window.height) };

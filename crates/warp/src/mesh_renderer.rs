@@ -2,8 +2,9 @@
 //!
 //! For each view of the photo everything that stands still is prepared once: the background at the view's
 //! resolution, and a texture of the moving region on the same pixel grid. A frame then costs the warp of the
-//! region, one bicubic sample per pixel, the interior of the mouth painted where the photo shows none, skin that is drawn
-//! out mixed across ([`streaks`]), and smooth edges where a turned cheek or a lid hides something ([`silhouette`]).
+//! region, one bicubic sample per pixel, the interior of the mouth painted where the photo shows none, eyes as lids and light make
+//! them (`eye_paint`), skin that is drawn out mixed across ([`streaks`]), and smooth edges where a turned cheek or a lid hides
+//! something ([`silhouette`]).
 
 mod silhouette;
 mod streaks;
@@ -35,7 +36,8 @@ pub struct MeshRenderer {
     /// `None`: the mouth is left as the mesh makes it.
     mouth: Option<MouthPaint>,
     teeth: DentalArch,
-    eyes: EyePaint,
+    /// `None`: eyes are left as the mesh makes them.
+    eyes: Option<EyePaint>,
     /// What is made up gets as much grain as the photo's skin has.
     grain: Grain,
     warp: MeshWarp,
@@ -97,7 +99,7 @@ impl MeshRenderer {
         let mesh = SourceMesh::new(photo.dimensions(), landmarks);
         let mouth = Some(MouthPaint::new(&photo, mesh.landmarks()));
         let teeth = DentalArch::new(mesh.landmarks(), mesh.pose());
-        let eyes = EyePaint::new(&photo, mesh.landmarks(), mesh.pose().scale);
+        let eyes = Some(EyePaint::new(&photo, mesh.landmarks(), mesh.pose().scale));
         let grain = Grain::of_face(&photo, mesh.landmarks());
         Self {
             photo,
@@ -117,6 +119,13 @@ impl MeshRenderer {
     #[must_use]
     pub fn without_painted_mouth(self) -> Self {
         Self { mouth: None, ..self }
+    }
+
+    /// The same without eyes painted: lids, lashes and what was hidden between them are left as the mesh moves the photo. Networks
+    /// that were trained on such eyes correct these.
+    #[must_use]
+    pub fn without_painted_eyes(self) -> Self {
+        Self { eyes: None, ..self }
     }
 
     /// The part of the photo that can change; outside it every frame equals the photo.
@@ -221,7 +230,8 @@ impl MeshRenderer {
         painted.resize(warp.mouth.len(), 0);
         let pixel = stage.view.scale().max();
         let bite = warp.pose.as_ref().map(|pose| self.teeth.bite(pose, driving, pixel));
-        let eyes = warp.pose.as_ref().map(|pose| self.eyes.drive(self.mesh.drawn(driving), pose.scale));
+        let eyes = self.eyes.as_ref().zip(warp.pose.as_ref());
+        let eyes = eyes.map(|(eyes, pose)| eyes.drive(self.mesh.drawn(driving), pose.scale));
         let (column, row) = stage.window;
         let line = 3 * stage.view.width;
         let per_photo_pixel = stage.view.scale().map(f32::recip);

@@ -10,6 +10,7 @@
 //!
 //! The mouth that [`MeshRenderer`] paints where a photo shows none is there for networks that were trained to paint
 //! on it ([`GeneratorConfig::painted_mouth`](gioconda_model::GeneratorConfig::painted_mouth)), and left out for others.
+//! Painted eyes are always left out: the networks correct the mesh's own.
 
 mod blend;
 mod tone;
@@ -61,7 +62,7 @@ impl NeuralRenderer {
         let tone = Tone::of(&photo);
         let landmarks = cropped_landmarks(&canvas.landmarks, &region, size as u32);
         let photo = NetworkPhoto::new(photo, &landmarks, painted_mouth);
-        let mesh = MeshRenderer::new(Arc::clone(&canvas.picture), &canvas.landmarks);
+        let mesh = MeshRenderer::new(Arc::clone(&canvas.picture), &canvas.landmarks).without_painted_eyes();
         Self {
             mesh: if painted_mouth { mesh } else { mesh.without_painted_mouth() },
             view: canvas.window.view(),
