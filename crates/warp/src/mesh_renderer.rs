@@ -2,8 +2,9 @@
 //!
 //! For each view of the photo everything that stands still is prepared once: the background at the view's
 //! resolution, and a texture of the moving region on the same pixel grid. A frame then costs the warp of the
-//! region, one bicubic sample per pixel, the interior of the mouth painted where the photo shows none, skin that is drawn
-//! out mixed across ([`streaks`]), and smooth edges where a turned cheek or a lid hides something ([`silhouette`]).
+//! region, one bicubic sample per pixel, the interior of the mouth painted where the photo shows none, eyes as lids and light make
+//! them (`eye_paint`), skin that is drawn out mixed across ([`streaks`]), and smooth edges where a turned cheek or a lid hides
+//! something ([`silhouette`]).
 
 mod inside;
 mod silhouette;
@@ -136,6 +137,13 @@ impl MeshRenderer {
     pub fn as_networks_see(self, painted_mouth: bool) -> Self {
         let band = painted_mouth.then(|| MouthPaint::new(&self.photo, self.mesh.landmarks()));
         Self { inside: Inside::AsNetworksSee(band), ..self }
+    }
+
+    /// The same without eyes painted: lids, lashes and what was hidden between them are left as the mesh moves the photo. Networks
+    /// that were trained on such eyes correct these.
+    #[must_use]
+    pub fn without_painted_eyes(self) -> Self {
+        Self { eyes: None, ..self }
     }
 
     /// The part of the photo that can change; outside it every frame equals the photo.

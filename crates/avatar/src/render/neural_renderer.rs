@@ -10,6 +10,7 @@
 //!
 //! The mouth that [`MeshRenderer`] paints where a photo shows none is there for networks that were trained to paint
 //! on it ([`GeneratorConfig::painted_mouth`](gioconda_model::GeneratorConfig::painted_mouth)), and left out for others.
+//! Painted eyes are always left out: the networks correct the mesh's own.
 
 mod blend;
 mod confinement;
@@ -39,7 +40,8 @@ const FADE: f32 = 0.06;
 /// Paints one window of one canvas with mesh and network. The network is the person's, and shared by all canvases.
 pub(crate) struct NeuralRenderer {
     mesh: MeshRenderer,
-    mouth: MouthPicture,
+    /// For networks that learned on a painted one.
+    mouth: Option<MouthPicture>,
     mouth_blend: MouthBlend,
     view: View,
     crop: Crop,
@@ -68,7 +70,7 @@ impl NeuralRenderer {
         let mesh = canvas.mesh_renderer().with_background(background);
         Self {
             mesh: mesh.as_networks_see(painted_mouth),
-            mouth: MouthPicture::default(),
+            mouth: painted_mouth.then(MouthPicture::default),
             mouth_blend: MouthBlend::default(),
             view: canvas.window.view(),
             tone,
@@ -119,8 +121,10 @@ impl NeuralRenderer {
         };
         let corrections = &*corrections;
         mesh.retouch(frame, |room, mut row| corrections.apply(&place, room, &mut row));
-        mesh.mouth(driving, mouth);
-        mouth_blend.lay(mouth, frame);
+        if let Some(mouth) = mouth {
+            mesh.mouth(driving, mouth);
+            mouth_blend.lay(mouth, frame);
+        }
         mesh.finish(frame);
         Ok(())
     }

@@ -94,7 +94,9 @@ impl WholeIris {
 
 /// An iris in the light that `skin` is in.
 fn usual(skin: Colour) -> Vec<Colour> {
-    let ring = |radius: usize| skin.map(|v| v * if radius < PUPIL { DARK.0 } else { DARK.1 });
+    let grey = luma(REC_709, skin);
+    let light = |radius: usize| if radius < PUPIL { DARK.0 } else { DARK.1 };
+    let ring = |radius: usize| skin.map(|v| 0.5 * (v + grey) * light(radius));
     (0..RADII * ANGLES).map(|i| ring(i / ANGLES)).collect()
 }
 
