@@ -139,13 +139,6 @@ impl MeshRenderer {
         Self { inside: Inside::AsNetworksSee(band), ..self }
     }
 
-    /// The same without eyes painted: lids, lashes and what was hidden between them are left as the mesh moves the photo. Networks
-    /// that were trained on such eyes correct these.
-    #[must_use]
-    pub fn without_painted_eyes(self) -> Self {
-        Self { eyes: None, ..self }
-    }
-
     /// The part of the photo that can change; outside it every frame equals the photo.
     pub fn region(&self) -> MotionRegion {
         self.mesh.region()
