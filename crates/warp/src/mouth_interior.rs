@@ -292,7 +292,7 @@ impl OpenMouth<'_> {
             photo.on_upper(at).map_or(0.0, |point| self.is_upper(photo.upper(point).from_edge, &shown));
         // Where the jaw has moved, nothing of an upper tooth's edge may go with it.
         let moved = step(0.0, 0.15, (self.bite.drop() - photo.drop()).abs());
-        let upper = step(0.8 - 0.75 * moved, 1.0 - 0.7 * moved, upper);
+        let upper = moved * step(0.8 - 0.75 * moved, 1.0 - 0.7 * moved, upper);
         let on = if shown.beyond > 0.0 { JAW_ON.0 } else { JAW_ON.1 };
         let share = shown.within * (1.0 - step(0.0, on, shown.beyond.abs())) * (1.0 - upper);
         (shown.colour.map(|v| v * place.closing()), share)
@@ -396,7 +396,7 @@ mod tests {
 
     const SIDE: u32 = 300;
 
-    /// The canonical face whose upper lip is higher and whose jaw is lower by so many centimetres.
+    /// The canonical face with shut lips, whose upper lip is higher and whose jaw is lower by so many centimetres.
     fn face(lift: f32, drop: f32) -> Landmarks {
         let pose = HeadPose {
             scale: 14.0,
@@ -405,10 +405,15 @@ mod tests {
             residual: 0.0,
         };
         let mut face = pose.canonical_face();
+        // MediaPipe's canonical mouth is a little open.
+        for (upper, lower) in UPPER_LIP.into_iter().zip(LOWER_LIP) {
+            face.points[lower] = face.points[upper];
+        }
         let inner = |ring: [usize; 11]| ring.into_iter().take(10).skip(1);
         for (i, up) in inner(UPPER_LIP)
             .map(|i| (i, lift))
-            .chain(inner(LOWER_LIP).chain([point::CHIN]).map(|i| (i, -drop)))
+            .chain(inner(LOWER_LIP).map(|i| (i, -drop)))
+            .chain([(point::CHIN, -0.85 * drop)])
         {
             let at = pose.to_canonical(face.points[i]);
             face.points[i] = pose.from_canonical(at + Vector3::new(0.0, up, 0.0));
