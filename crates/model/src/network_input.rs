@@ -132,14 +132,7 @@ impl NetworkInput {
                 let position = view.to_photo(Vector2::new(x as f32 + 0.5, y as f32 + 0.5));
                 let [x, y] = self.warp.flow[pixel];
                 let mut colour = colour_at([x, y].into()).map(byte);
-                mouth.paint(
-                    mesh.mouth(),
-                    opening,
-                    position,
-                    f32::from(covered) / 255.0,
-                    &mut colour,
-                    sample,
-                );
+                mouth.paint(mesh.mouth(), opening, position, f32::from(covered) / 255.0, &mut colour, sample);
                 for (channel, value) in colour.into_iter().enumerate() {
                     warped[channel * pixels + pixel] = f32::from(value) / 127.5 - 1.0;
                 }

@@ -31,7 +31,7 @@ const GUM: f32 = 0.55;
 const TONGUE: f32 = 0.58;
 const CAVITY: f32 = 0.22;
 /// How much darker it is between two teeth, and towards the corners of the mouth.
-const GAP: f32 = 0.16;
+const GAP: f32 = 0.14;
 const CORNER: f32 = 0.26;
 const CAVITY_CORNER: f32 = 0.2;
 /// Light right below the upper lip, and how far its shadow falls, centimetres.
@@ -288,8 +288,7 @@ impl OpenMouth<'_> {
         let photo = &self.interior.bite;
         let at = photo.see(on_lower - self.bite.jaw() + photo.jaw());
         let shown = self.shown(at, place, sample);
-        let upper =
-            photo.on_upper(at).map_or(0.0, |point| self.is_upper(photo.upper(point).from_edge, &shown));
+        let upper = photo.on_upper(at).map_or(0.0, |point| shown.is_upper(photo.upper(point).from_edge));
         // Where the jaw has moved, nothing of an upper tooth's edge may go with it.
         let moved = step(0.0, 0.15, (self.bite.drop() - photo.drop()).abs());
         let upper = moved * step(0.8 - 0.75 * moved, 1.0 - 0.7 * moved, upper);
@@ -327,7 +326,7 @@ impl OpenMouth<'_> {
                 sure * (1.0 - step(0.0, on, beyond)),
             );
             let known = sure * (1.0 - step(0.0, 0.04, beyond));
-            share += (self.is_upper(seen.from_edge, &shown) - share) * known;
+            share += (shown.is_upper(seen.from_edge) - share) * known;
         }
         labels.cover(share * gum, |labels| &mut labels.gums);
         labels.cover(share * (1.0 - gum), |labels| &mut labels.upper_teeth);
@@ -351,11 +350,6 @@ impl OpenMouth<'_> {
             within: step(-0.02, 0.02, upper - lower + 0.01) * (1.0 - step(0.48, 0.52, along.abs())),
         }
     }
-
-    /// How far a place of the photo so far above the edge of the upper arch, in this colour, is an upper tooth.
-    fn is_upper(&self, from_edge: f32, shown: &Shown) -> f32 {
-        smoothstep((0.5 + from_edge / EDGE + 0.8 * (shown.tooth - 0.5)).clamp(0.0, 1.0))
-    }
 }
 
 /// What the photo shows.
@@ -367,6 +361,13 @@ struct Shown {
     beyond: f32,
     /// Whether there is a mouth at all, 0..1.
     within: f32,
+}
+
+impl Shown {
+    /// How far it is an upper tooth, 0..1, if it lies so far above the edge of the upper arch, centimetres.
+    fn is_upper(&self, from_edge: f32) -> f32 {
+        smoothstep((0.5 + from_edge / EDGE + 0.8 * (self.tooth - 0.5)).clamp(0.0, 1.0))
+    }
 }
 
 fn cover(light: &mut f32, over: f32, share: f32) {
