@@ -37,6 +37,8 @@ const CAVITY_CORNER: f32 = 0.2;
 /// Light right below the upper lip, and how far its shadow falls, centimetres.
 const UNDER_LIP: f32 = 0.75;
 const LIP_SHADOW: f32 = 0.4;
+/// Light on lower teeth right below the upper ones.
+const UNDER_TEETH: f32 = 0.5;
 /// Light between lips that hardly part, and how far they part in full light, centimetres.
 const NARROW: f32 = 0.52;
 const WIDE: f32 = 0.8;
@@ -250,7 +252,8 @@ impl OpenMouth<'_> {
         let own = own.seen * step(SLIVER, SLIT, place.open_photo).max(1.0 - place.parting());
 
         let mut labels = MouthLabels { cavity: 1.0, ..MouthLabels::default() };
-        let mut colour = self.drawn_behind(on_lower, &place, &mut labels);
+        let below_edge = -self.bite.upper(on_upper).from_edge;
+        let mut colour = self.drawn_behind(on_lower, below_edge, &place, &mut labels);
         if own > 0.0 {
             let (over, share) = self.own_behind(on_lower, &place, &sample);
             blend(&mut colour, over, own * share);
@@ -260,8 +263,15 @@ impl OpenMouth<'_> {
         MouthPixel { colour, share, labels: labels.times(share) }
     }
 
-    /// The cavity, the tongue, which lies on the jaw, and the lower row at a point of its arch.
-    fn drawn_behind(&self, on_lower: Vector3<f32>, place: &Place, labels: &mut MouthLabels) -> Colour {
+    /// The cavity, the tongue, which lies on the jaw, and the lower row at a point of its arch, `below_edge`
+    /// centimetres below the edge of the upper row.
+    fn drawn_behind(
+        &self,
+        on_lower: Vector3<f32>,
+        below_edge: f32,
+        place: &Place,
+        labels: &mut MouthLabels,
+    ) -> Colour {
         let mut light = self.interior.cavity * (1.0 - CAVITY_CORNER * place.side);
         // Rounded to the sides; its back is lost in the dark.
         let height = place.from_lower / (place.open.max(0.1) * (1.0 - 0.45 * place.side));
@@ -271,9 +281,11 @@ impl OpenMouth<'_> {
         cover(&mut light, TONGUE * place.light * (1.0 - 0.25 * height.clamp(0.0, 1.0)), tongue);
         labels.cover(tongue, |labels| &mut labels.tongue);
         let seen = self.bite.lower(on_lower);
+        let shaded = UNDER_TEETH + (1.0 - UNDER_TEETH) * step(0.0, LIP_SHADOW, below_edge);
+        let lower = LOWER_TEETH * seen.light * (1.0 - GAP * seen.gap) * place.light * shaded;
         cover(&mut light, GUM * place.light, seen.gum);
         labels.cover(seen.gum, |labels| &mut labels.gums);
-        cover(&mut light, LOWER_TEETH * seen.light * (1.0 - GAP * seen.gap) * place.light, seen.tooth);
+        cover(&mut light, lower, seen.tooth);
         labels.cover(seen.tooth, |labels| &mut labels.lower_teeth);
         self.interior.lit(light * place.grain, 1.0 - (1.0 - TEETH_REDDEN) * seen.tooth)
     }
