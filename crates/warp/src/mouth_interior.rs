@@ -31,12 +31,14 @@ const GUM: f32 = 0.55;
 const TONGUE: f32 = 0.58;
 const CAVITY: f32 = 0.22;
 /// How much darker it is between two teeth, and towards the corners of the mouth.
-const GAP: f32 = 0.16;
+const GAP: f32 = 0.14;
 const CORNER: f32 = 0.26;
 const CAVITY_CORNER: f32 = 0.2;
 /// Light right below the upper lip, and how far its shadow falls, centimetres.
 const UNDER_LIP: f32 = 0.75;
 const LIP_SHADOW: f32 = 0.4;
+/// Light on lower teeth right below the upper ones.
+const UNDER_TEETH: f32 = 0.5;
 /// Light between lips that hardly part, and how far they part in full light, centimetres.
 const NARROW: f32 = 0.52;
 const WIDE: f32 = 0.8;
@@ -250,7 +252,8 @@ impl OpenMouth<'_> {
         let own = own.seen * step(SLIVER, SLIT, place.open_photo).max(1.0 - place.parting());
 
         let mut labels = MouthLabels { cavity: 1.0, ..MouthLabels::default() };
-        let mut colour = self.drawn_behind(on_lower, &place, &mut labels);
+        let below_edge = -self.bite.upper(on_upper).from_edge;
+        let mut colour = self.drawn_behind(on_lower, below_edge, &place, &mut labels);
         if own > 0.0 {
             let (over, share) = self.own_behind(on_lower, &place, &sample);
             blend(&mut colour, over, own * share);
@@ -260,8 +263,15 @@ impl OpenMouth<'_> {
         MouthPixel { colour, share, labels: labels.times(share) }
     }
 
-    /// The cavity, the tongue, which lies on the jaw, and the lower row at a point of its arch.
-    fn drawn_behind(&self, on_lower: Vector3<f32>, place: &Place, labels: &mut MouthLabels) -> Colour {
+    /// The cavity, the tongue, which lies on the jaw, and the lower row at a point of its arch, `below_edge`
+    /// centimetres below the edge of the upper row.
+    fn drawn_behind(
+        &self,
+        on_lower: Vector3<f32>,
+        below_edge: f32,
+        place: &Place,
+        labels: &mut MouthLabels,
+    ) -> Colour {
         let mut light = self.interior.cavity * (1.0 - CAVITY_CORNER * place.side);
         // Rounded to the sides; its back is lost in the dark.
         let height = place.from_lower / (place.open.max(0.1) * (1.0 - 0.45 * place.side));
@@ -271,9 +281,11 @@ impl OpenMouth<'_> {
         cover(&mut light, TONGUE * place.light * (1.0 - 0.25 * height.clamp(0.0, 1.0)), tongue);
         labels.cover(tongue, |labels| &mut labels.tongue);
         let seen = self.bite.lower(on_lower);
+        let shaded = UNDER_TEETH + (1.0 - UNDER_TEETH) * step(0.0, LIP_SHADOW, below_edge);
+        let lower = LOWER_TEETH * seen.light * (1.0 - GAP * seen.gap) * place.light * shaded;
         cover(&mut light, GUM * place.light, seen.gum);
         labels.cover(seen.gum, |labels| &mut labels.gums);
-        cover(&mut light, LOWER_TEETH * seen.light * (1.0 - GAP * seen.gap) * place.light, seen.tooth);
+        cover(&mut light, lower, seen.tooth);
         labels.cover(seen.tooth, |labels| &mut labels.lower_teeth);
         self.interior.lit(light * place.grain, 1.0 - (1.0 - TEETH_REDDEN) * seen.tooth)
     }
@@ -288,11 +300,10 @@ impl OpenMouth<'_> {
         let photo = &self.interior.bite;
         let at = photo.see(on_lower - self.bite.jaw() + photo.jaw());
         let shown = self.shown(at, place, sample);
-        let upper =
-            photo.on_upper(at).map_or(0.0, |point| self.is_upper(photo.upper(point).from_edge, &shown));
+        let upper = photo.on_upper(at).map_or(0.0, |point| shown.is_upper(photo.upper(point).from_edge));
         // Where the jaw has moved, nothing of an upper tooth's edge may go with it.
         let moved = step(0.0, 0.15, (self.bite.drop() - photo.drop()).abs());
-        let upper = step(0.8 - 0.75 * moved, 1.0 - 0.7 * moved, upper);
+        let upper = moved * step(0.8 - 0.75 * moved, 1.0 - 0.7 * moved, upper);
         let on = if shown.beyond > 0.0 { JAW_ON.0 } else { JAW_ON.1 };
         let share = shown.within * (1.0 - step(0.0, on, shown.beyond.abs())) * (1.0 - upper);
         (shown.colour.map(|v| v * place.closing()), share)
@@ -327,7 +338,7 @@ impl OpenMouth<'_> {
                 sure * (1.0 - step(0.0, on, beyond)),
             );
             let known = sure * (1.0 - step(0.0, 0.04, beyond));
-            share += (self.is_upper(seen.from_edge, &shown) - share) * known;
+            share += (shown.is_upper(seen.from_edge) - share) * known;
         }
         labels.cover(share * gum, |labels| &mut labels.gums);
         labels.cover(share * (1.0 - gum), |labels| &mut labels.upper_teeth);
@@ -351,11 +362,6 @@ impl OpenMouth<'_> {
             within: step(-0.02, 0.02, upper - lower + 0.01) * (1.0 - step(0.48, 0.52, along.abs())),
         }
     }
-
-    /// How far a place of the photo so far above the edge of the upper arch, in this colour, is an upper tooth.
-    fn is_upper(&self, from_edge: f32, shown: &Shown) -> f32 {
-        smoothstep((0.5 + from_edge / EDGE + 0.8 * (shown.tooth - 0.5)).clamp(0.0, 1.0))
-    }
 }
 
 /// What the photo shows.
@@ -367,6 +373,13 @@ struct Shown {
     beyond: f32,
     /// Whether there is a mouth at all, 0..1.
     within: f32,
+}
+
+impl Shown {
+    /// How far it is an upper tooth, 0..1, if it lies so far above the edge of the upper arch, centimetres.
+    fn is_upper(&self, from_edge: f32) -> f32 {
+        smoothstep((0.5 + from_edge / EDGE + 0.8 * (self.tooth - 0.5)).clamp(0.0, 1.0))
+    }
 }
 
 fn cover(light: &mut f32, over: f32, share: f32) {
@@ -396,7 +409,7 @@ mod tests {
 
     const SIDE: u32 = 300;
 
-    /// The canonical face whose upper lip is higher and whose jaw is lower by so many centimetres.
+    /// The canonical face with shut lips, whose upper lip is higher and whose jaw is lower by so many centimetres.
     fn face(lift: f32, drop: f32) -> Landmarks {
         let pose = HeadPose {
             scale: 14.0,
@@ -405,10 +418,15 @@ mod tests {
             residual: 0.0,
         };
         let mut face = pose.canonical_face();
+        // MediaPipe's canonical mouth is a little open.
+        for (upper, lower) in UPPER_LIP.into_iter().zip(LOWER_LIP) {
+            face.points[lower] = face.points[upper];
+        }
         let inner = |ring: [usize; 11]| ring.into_iter().take(10).skip(1);
         for (i, up) in inner(UPPER_LIP)
             .map(|i| (i, lift))
-            .chain(inner(LOWER_LIP).chain([point::CHIN]).map(|i| (i, -drop)))
+            .chain(inner(LOWER_LIP).map(|i| (i, -drop)))
+            .chain([(point::CHIN, -0.85 * drop)])
         {
             let at = pose.to_canonical(face.points[i]);
             face.points[i] = pose.from_canonical(at + Vector3::new(0.0, up, 0.0));
