@@ -68,6 +68,11 @@ impl EyeLabels {
         EyeLabel { iris, white: between - iris, lid }
     }
 
+    /// Whether a place, pixels, is this eye's rather than the other's.
+    pub(crate) fn is_near(&self, position: Vector2<f32>) -> bool {
+        self.opening.coordinates(position).0.abs() <= 0.5
+    }
+
     /// How far the lid is unrolled at `along`, 0..=1.
     pub(crate) fn unrolled(&self, along: f32) -> f32 {
         let higher = self.lid.opening(along) - self.lid_photo.opening(along);

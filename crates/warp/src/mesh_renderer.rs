@@ -21,10 +21,13 @@ use nalgebra::Vector2;
 use rayon::prelude::*;
 
 use crate::background::Background;
+use crate::eye_labels::EyeLabels;
 use crate::eye_paint::EyePaint;
 use crate::grain::Grain;
+use crate::head_shape::HeadFrame;
+use crate::labels::{Label, LabelPlanes};
 use crate::layers::Layers;
-use crate::mouth_interior::MouthInterior;
+use crate::mouth_interior::{MouthInterior, MouthLabels};
 use crate::mouth_paint::MouthPaint;
 use crate::source_mesh::{MeshWarp, SourceMesh};
 use crate::view::{MotionRegion, View};
@@ -252,6 +255,51 @@ impl MeshRenderer {
         let pixel = stage.view.scale().max();
         if let Some(mouth) = self.mouth.open(&self.warp, driving, pixel) {
             picture.draw(&mouth, &self.warp, stage);
+        }
+    }
+
+    /// Fills `planes` with what is where in the frame that was drawn last, whose landmarks were `driving`; without
+    /// [a matte](Self::with_matte) everything is person, and nothing hair.
+    pub fn labels(&self, driving: &Landmarks, planes: &mut LabelPlanes) {
+        let Some(stage) = &self.stage else { return planes.clear(0, 0) };
+        planes.clear(stage.view.width, stage.view.height);
+        planes.plane_mut(Label::Matte).copy_from_slice(&self.covered);
+        let (Some(pose), true) = (&self.warp.pose, stage.moves()) else { return };
+        let driving = self.mesh.drawn(driving);
+        let frame = self.layers.as_ref().map(|_| HeadFrame::new(driving, pose));
+        let mouth = self.mouth.open(&self.warp, driving, stage.view.scale().max());
+        let rest = (self.mesh.landmarks(), self.mesh.pose().scale);
+        let eyes = EyeLabels::of_eyes(rest, (driving, pose.scale));
+        let warp = &self.warp;
+        for (index, (&lips, (&lids, &face))) in
+            warp.mouth.iter().zip(warp.eyes.iter().zip(&warp.face)).enumerate()
+        {
+            let (x, y) = (index % warp.width, index / warp.width);
+            let pixel = (stage.window.1 + y) * stage.view.width + stage.window.0 + x;
+            let place = stage.window_view.to_photo(Vector2::new(x as f32 + 0.5, y as f32 + 0.5));
+            if let (Some(mouth), true) = (&mouth, lips > 0) {
+                let share = f32::from(lips) / 255.0;
+                let MouthLabels { upper_teeth, lower_teeth, gums, tongue, cavity } =
+                    mouth.at(place, |at| stage.photo_at(at)).labels;
+                planes.put(Label::UpperTeeth, pixel, share * upper_teeth);
+                planes.put(Label::LowerTeeth, pixel, share * lower_teeth);
+                planes.put(Label::Gums, pixel, share * gums);
+                planes.put(Label::Tongue, pixel, share * tongue);
+                planes.put(Label::Cavity, pixel, share * cavity);
+            }
+            if face > 0 {
+                let [right, left] = [0, 1].map(|i| eyes[i].at(place, f32::from(lids) / 255.0));
+                let near = if eyes[0].is_near(place) { right } else { left };
+                planes.put(Label::Iris, pixel, near.iris);
+                planes.put(Label::White, pixel, near.white);
+                planes.put(Label::Lid, pixel, near.lid);
+            }
+            if let Some(frame) = &frame
+                && frame.place(place).y > frame.chin
+            {
+                let covered = u16::from(self.covered[pixel]) * u16::from(255 - face);
+                planes.put(Label::Hair, pixel, f32::from(covered) / (255.0 * 255.0));
+            }
         }
     }
 
