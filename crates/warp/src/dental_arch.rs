@@ -15,11 +15,11 @@ const TEETH: usize = 6;
 
 /// Behind the lips by so much, centimetres.
 const BEHIND_LIPS: f32 = 0.3;
-/// The line where shut lips meet below the base of the nose, centimetres: the median of 389 people's shut mouths; half of them
-/// are within 0.13.
+/// The line where shut lips meet below the base of the nose, centimetres: the median of 146 frames with shut mouths in films of
+/// 186 people; half of them lie between 2.33 and 2.60.
 const LIP_LINE_BELOW_NOSE: f32 = 2.47;
-/// The edge of the upper middle teeth below that line, centimetres: in those people's open mouths it is 2.70 below the nose,
-/// half of them within 0.13, however high their lip is drawn.
+/// The edge of the upper middle teeth below that line, centimetres. In 172 frames of the same films that show it, it is 2.70
+/// below the nose, half of them between 2.55 and 2.80, however high the lip is drawn; a little higher costs less squared error.
 const BELOW_LIP_LINE: f32 = 0.2;
 /// Lips that are less than this apart are shut, and twice that surely open, centimetres.
 const SHUT: f32 = 0.12;

@@ -6,9 +6,10 @@
 //! ([`own_mouth`](crate::own_mouth)), otherwise shares of its lips and its skin, so that a grey photo stays grey and a painting
 //! keeps its palette. So does its grain.
 //!
-//! The lights below were measured, not painted by taste: mouths are darker than one thinks, and in the dark red stays longest.
-//! They come from 1700 frames of 341 people on film, each person's first frame as the photo: of constants that let teeth stand
-//! out from what is behind them, those with a small squared error.
+//! The lights below start from a search for the least squared error on training films of 228 people, each person's first frame
+//! as the photo. That search lets everything between lips grow alike, as it does not know where a tooth is; teeth were then made
+//! lighter and what is behind them darker by eye, and the error checked on 341 people: mouths are darker than one thinks, and in
+//! the dark red stays longest.
 
 use gioconda_face::Landmarks;
 use gioconda_face::topology::{ACROSS_LIPS, LIT_SKIN};
