@@ -250,3 +250,77 @@ fn spread(cells: &[[f32; 4]], columns: usize) -> Vec<[f32; 3]> {
     };
     cells.iter().enumerate().map(fill).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use image::{Luma, Rgb};
+
+    /// A person of 60 x 80 pixels in a picture of 200 x 160.
+    fn person() -> GrayImage {
+        GrayImage::from_fn(200, 160, |x, y| {
+            let inside = (70..130).contains(&x) && (80..160).contains(&y);
+            Luma([if inside { 255 } else { 0 }])
+        })
+    }
+
+    #[test]
+    fn a_wall_goes_on_behind_the_person_with_its_grain() {
+        let mut rng = fastrand::Rng::with_seed(3);
+        let wall = RgbImage::from_fn(200, 160, |x, _| {
+            let light = 90 + x / 4 + u32::from(rng.u8(..12));
+            Rgb([light as u8, light as u8 / 2, 40])
+        });
+        let mut photo = wall.clone();
+        for (x, y, pixel) in photo.enumerate_pixels_mut() {
+            if person().get_pixel(x, y).0[0] > 0 {
+                *pixel = Rgb([250, 20, 20]);
+            }
+        }
+        let plate = plate(&photo, &person(), 50.0);
+        for (x, y) in (0..200).flat_map(|x| (0..160).map(move |y| (x, y))) {
+            let (filled, truth) = (plate.get_pixel(x, y), wall.get_pixel(x, y));
+            let near = filled.0.iter().zip(truth.0).all(|(a, b)| a.abs_diff(b) < 22);
+            assert!(near, "{x}, {y}: {filled:?} {truth:?}");
+        }
+        let steps = |picture: &RgbImage| -> u32 {
+            let step =
+                |x| u32::from(picture.get_pixel(x, 120).0[0].abs_diff(picture.get_pixel(x + 1, 120).0[0]));
+            (80..119).map(step).sum()
+        };
+        let (filled, truth) = (steps(&plate), steps(&wall));
+        assert!(2 * filled > truth, "the fill is smooth: {filled} of {truth}");
+    }
+
+    #[test]
+    fn far_from_the_person_nothing_changes() {
+        let photo = RgbImage::from_fn(200, 160, |x, y| Rgb([(x * 7) as u8, (y * 5) as u8, (x * y) as u8]));
+        let plate = plate(&photo, &person(), 50.0);
+        for (x, y, pixel) in plate.enumerate_pixels() {
+            if !(66..134).contains(&x) || y < 76 {
+                assert_eq!(pixel, photo.get_pixel(x, y), "{x}, {y}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_picture_without_background_or_without_person_is_its_own_plate() {
+        let photo = RgbImage::from_fn(40, 30, |x, y| Rgb([x as u8, y as u8, 9]));
+        for alpha in [0, 255] {
+            let all = GrayImage::from_pixel(40, 30, Luma([alpha]));
+            assert!(plate(&photo, &all, 10.0) == photo);
+        }
+    }
+
+    #[test]
+    fn nearest_is_nearest() {
+        let mut rng = fastrand::Rng::with_seed(1);
+        let seeds: Vec<usize> = (0..12).map(|_| rng.usize(..50 * 40)).collect();
+        let found = nearest(50, 40, |i| seeds.contains(&i)).expect("there are some");
+        for (i, &at) in found.iter().enumerate() {
+            let exact = seeds.iter().map(|&s| distance(i % 50, i / 50, [(s % 50) as u16, (s / 50) as u16]));
+            let exact = exact.fold(f32::MAX, f32::min).sqrt();
+            assert!(distance(i % 50, i / 50, at).sqrt() - exact < 0.5);
+        }
+    }
+}

@@ -1,15 +1,19 @@
-//! What moves around the face: hair, ears, neck, and the background that gives way to them.
+//! What moves around the face: hair, ears, neck, and without a matte the background, which gives way to them.
 //!
 //! A regular grid over the [`MotionRegion`] of the photo. Each node moves by
 //!
-//! `D(p) = w(p) (S(p) - p) + sum_j B(p, j) r_j`
+//! `D(p) = n(p) w(p) (S(p) - p) + sum_j B(p, j) r_j`
 //!
 //! where `S` is how the outline of a skull moves: it follows the centre of the head, rolls and grows with it, but a
 //! turn slides it along itself (the outline of an ellipsoid does not shrink when it turns). `w` is 1 on the head and
-//! falls to 0 down the neck and towards the region's border. The second term adds what the face's outline does beyond
+//! falls to 0 towards the region's border, `n` falls to 0 down the neck. The second term adds what the face's outline does beyond
 //! that (parallax, jaw), `r_j`, by radial basis functions that vanish within the region (Wendland's C2, compactly
 //! supported; Wendland 1995). Nodes and basis stand still in the *photo*, so `B` is computed once and a frame costs
 //! one small matrix product; the grid is then drawn forward, which cannot tear.
+//!
+//! A matte shows how far hair and hat reach, so that all of them move as one, and where the neck ends: shoulders rest, from the
+//! jaw's motion too (`n` scales the sum as well). A neck that is pressed gives way over more of the shoulders, or it would fold.
+//! Photos without a matte, and networks, which learned from those, get a head of usual size.
 
 use gioconda_face::{HeadPose, Landmarks};
 use gioconda_kernels::smoothstep;
