@@ -20,6 +20,8 @@ const SHOULDERS: f32 = 1.5;
 const LARGEST: f32 = 1.8;
 /// This share of a head's pixels may lie beyond its reach: single hairs, and what the matte took for some.
 const BEYOND: f32 = 0.002;
+/// A border cuts what touches it over at least this length, face widths; less is noise of the matte.
+const LEAST_CUT: f32 = 0.05;
 /// So much of a pixel must be person for it to count.
 const PERSON: u8 = 128;
 
@@ -79,8 +81,8 @@ pub(crate) struct HeadShape {
     pub(crate) reach: f32,
     /// From the chin to the shoulders, face widths.
     pub(crate) neck: f32,
-    /// Whether the photo's left or right border cuts the head.
-    pub(crate) cut: [bool; 2],
+    /// Whether the photo's left, right and upper border cut the head or the neck.
+    pub(crate) cut: [bool; 3],
     /// Of a head that the photo's upper border cuts, the radius at which it is made up to end.
     pub(crate) cap: Option<f32>,
 }
@@ -88,7 +90,7 @@ pub(crate) struct HeadShape {
 impl HeadShape {
     /// Of a head of which only the face is known.
     pub(crate) fn unknown() -> Self {
-        Self { reach: 1.0, neck: NECK, cut: [true; 2], cap: None }
+        Self { reach: 1.0, neck: NECK, cut: [true; 3], cap: None }
     }
 
     /// Of the head in `matte`, a person's.
@@ -98,19 +100,24 @@ impl HeadShape {
         const STEP: usize = 2;
         let mut radii = [0_u32; BINS];
         let mut widths = [(f32::MAX, f32::MIN); BINS];
-        let (mut cut, mut cap) = ([false; 2], None::<f32>);
+        // Pixels along the left, right and upper border.
+        let (mut along, mut cap) = ([0_u32; 3], 1.0_f32);
+        let mut capped = 0;
         let (width, height) = matte.dimensions();
         for y in (0..height).step_by(STEP) {
             for x in (0..width).step_by(STEP).filter(|&x| matte.get_pixel(x, y).0[0] >= PERSON) {
                 let place = frame.place(Vector2::new(x as f32 + 0.5, y as f32 + 0.5));
                 let below = frame.chin - place.y;
                 let radius = HeadFrame::radius(place);
+                if below < NECK {
+                    along[0] += u32::from(x < STEP as u32);
+                    along[1] += u32::from(x + STEP as u32 >= width);
+                    along[2] += u32::from(y < STEP as u32);
+                }
                 if below <= 0.0 && radius <= LARGEST {
                     radii[((radius / LARGEST * BINS as f32) as usize).min(BINS - 1)] += 1;
-                    cut[0] |= x < STEP as u32;
-                    cut[1] |= x + STEP as u32 >= width;
                     if y < STEP as u32 {
-                        cap = Some(cap.unwrap_or(1.0).max(radius));
+                        (cap, capped) = (cap.max(radius), capped + 1);
                     }
                 } else if below > 0.0
                     && below < NECK
@@ -128,10 +135,17 @@ impl HeadShape {
             enough
         });
         let reach = outermost.map_or(1.0, |bin| (bin + 1) as f32 * LARGEST / BINS as f32);
+        let least = (LEAST_CUT * frame.face_width / STEP as f32).max(1.0) as u32;
+        let cap = (capped >= least).then_some(cap);
         let reach = reach.max(cap.unwrap_or(1.0));
         let shoulders = widths.iter().position(|(low, high)| high - low > SHOULDERS);
         let neck = shoulders.map_or(NECK, |bin| bin as f32 * NECK / BINS as f32);
-        Self { reach: reach.clamp(1.0, LARGEST), neck: neck.max(SHORTEST_NECK), cut, cap }
+        Self {
+            reach: reach.clamp(1.0, LARGEST),
+            neck: neck.max(SHORTEST_NECK),
+            cut: along.map(|pixels| pixels >= least),
+            cap,
+        }
     }
 }
 
@@ -169,7 +183,7 @@ mod tests {
             let shape = HeadShape::of(&matte(&frame, radius, neck), &frame);
             assert!((shape.reach - radius).abs() < 0.06, "{shape:?}");
             assert!((shape.neck - neck).abs() < 0.05, "{shape:?}");
-            assert_eq!((shape.cut, shape.cap), ([false; 2], None));
+            assert_eq!((shape.cut, shape.cap), ([false; 3], None));
         }
     }
 

@@ -12,6 +12,9 @@ use crate::plate::plate;
 /// The face oval, smaller by this, is person whatever the matte says: nobody is seen through.
 const INSIDE: f32 = 0.92;
 
+/// Alpha this near to nothing or everything means that.
+const TRACE: u8 = 8;
+
 /// A photo's layers.
 #[derive(Clone, Debug)]
 pub(crate) struct Layers {
@@ -25,9 +28,19 @@ impl Layers {
     /// Of a photo whose person has the matte `alpha`, of the photo's size, and the face `landmarks`.
     pub(crate) fn new(photo: &RgbImage, mut alpha: GrayImage, landmarks: &Landmarks) -> Self {
         let pose = HeadPose::fit(landmarks);
+        alpha.iter_mut().for_each(|alpha| *alpha = sure(*alpha));
         cover_face(&mut alpha, landmarks);
         let plate = plate(photo, &alpha, face_width(&pose));
         Self { alpha, plate }
+    }
+}
+
+/// Alpha without the traces that encoders and soft brushes leave where there is nothing or everything.
+fn sure(alpha: u8) -> u8 {
+    match alpha {
+        0..TRACE => 0,
+        alpha if alpha > u8::MAX - TRACE => u8::MAX,
+        alpha => alpha,
     }
 }
 

@@ -15,7 +15,8 @@ mod touch;
 
 use std::sync::Arc;
 
-use gioconda_face::{Landmarks, Matte};
+use gioconda_face::{HeadPose, Landmarks, Matte};
+use gioconda_kernels::smoothstep;
 use image::{Rgb, RgbImage};
 use nalgebra::Vector2;
 use rayon::prelude::*;
@@ -39,6 +40,9 @@ use touch::Touch;
 
 pub use inside::MouthPicture;
 
+/// How softly labels of hair end at the chin's height and where the head ends, face widths and radii.
+const HAIR_EDGE: f32 = 0.1;
+
 /// Draws a photo in driven poses.
 pub struct MeshRenderer {
     photo: Arc<RgbImage>,
@@ -57,6 +61,7 @@ pub struct MeshRenderer {
     stage: Option<Stage>,
     /// Kept from frame to frame.
     touches: Vec<Touch>,
+    edges: Vec<((usize, usize), [u8; 4])>,
 }
 
 /// A row of the part of a frame that moves, for [`MeshRenderer::retouch`].
@@ -111,6 +116,7 @@ impl MeshRenderer {
             covered: Vec::new(),
             stage: None,
             touches: Vec::new(),
+            edges: Vec::new(),
         }
     }
 
@@ -118,10 +124,14 @@ impl MeshRenderer {
     /// its shape.
     ///
     /// # Panics
-    /// When the matte has another size.
+    /// When the matte has another size, or the photo a side of 65,535 pixels or more.
     #[must_use]
     pub fn with_matte(self, matte: &Matte) -> Self {
         assert_eq!(matte.alpha.dimensions(), self.photo.dimensions(), "a matte of the photo's size");
+        assert!(
+            self.photo.width().max(self.photo.height()) < u32::from(u16::MAX),
+            "a photo that fits into memory"
+        );
         let landmarks = self.mesh.landmarks();
         let layers = Layers::new(&self.photo, matte.alpha.clone(), landmarks);
         let mesh = SourceMesh::of_head(self.photo.dimensions(), landmarks, Some(&layers.alpha));
@@ -142,9 +152,14 @@ impl MeshRenderer {
         Self { inside: Inside::AsNetworksSee(band), ..self }
     }
 
-    /// The part of the photo that can change; outside it every frame equals the photo.
+    /// The part of the photo that can change; outside it every frame equals the photo, but for another background.
     pub fn region(&self) -> MotionRegion {
         self.mesh.region()
+    }
+
+    /// The head in the frame that was drawn last; before the first one, in the photo.
+    pub fn pose(&self) -> &HeadPose {
+        self.warp.pose.as_ref().unwrap_or(self.mesh.pose())
     }
 
     /// The photo's mesh, for warps of one's own.
@@ -155,7 +170,7 @@ impl MeshRenderer {
     /// Draws the frame in which the face has the landmarks `driving` (pixels, in the photo's frame).
     ///
     /// `out` takes the view's size if it has another. What does not move is the same in every frame, and where the
-    /// view shows the photo pixel for pixel it is the photo's. The first frame of a view prepares it; frames of the
+    /// view shows the photo pixel for pixel, before its own background, it is the photo's. The first frame of a view prepares it; frames of the
     /// same view after it allocate next to nothing. A view of no pixels or of no area gives an empty picture.
     pub fn render(&mut self, driving: &Landmarks, view: &View, out: &mut RgbImage) {
         self.draw(driving, view, out);
@@ -167,6 +182,8 @@ impl MeshRenderer {
         if !is_drawable(view) {
             *out = RgbImage::new(view.width as u32, view.height as u32);
             self.stage = None;
+            self.covered.clear();
+            self.covered.resize(view.width * view.height, 0);
             return;
         }
         let stage = match self.stage.take() {
@@ -190,7 +207,9 @@ impl MeshRenderer {
     /// Gives `out`, the frame that was drawn last, its last touches: skin without streaks, and mixed colours of what covers
     /// and of what is covered along the face's outline and the lids.
     pub fn finish(&mut self, out: &mut RgbImage) {
-        let Self { mesh, grain, warp, stage: Some(stage), touches, .. } = self else { return };
+        let Self { mesh, grain, warp, stage: Some(stage), touches, edges, covered, .. } = self else {
+            return;
+        };
         if !stage.moves() {
             return;
         }
@@ -215,8 +234,17 @@ impl MeshRenderer {
         touches.par_extend(mixed_streaks(warp, scale, |position| colour(out, position), lighter));
         put(touches, out);
         for mask in [&warp.face, &warp.eyes] {
-            touches.extend(soft_edge(warp, mask, scale.max(), |position| colour(out, position)));
-            put(touches, out);
+            // With how much of the pixel is covered, which is mixed likewise.
+            let drawn = |position| {
+                let ([r, g, b], (x, y)) = (colour(out, position), at(position));
+                [r, g, b, covered[y as usize * stage.view.width + x as usize]]
+            };
+            edges.extend(soft_edge(warp, mask, scale.max(), drawn));
+            for (position, [r, g, b, share]) in edges.drain(..) {
+                let (x, y) = at(position);
+                out.put_pixel(x, y, Rgb([r, g, b]));
+                covered[y as usize * stage.view.width + x as usize] = share;
+            }
         }
     }
 
@@ -250,10 +278,10 @@ impl MeshRenderer {
     /// Draws the inside of the mouth of the frame that was drawn last, whose landmarks were `driving`, apart from it; empty where
     /// lips are shut.
     pub fn mouth(&self, driving: &Landmarks, picture: &mut MouthPicture) {
-        *picture = MouthPicture::default();
+        picture.clear();
         let Some(stage) = self.stage.as_ref().filter(|stage| stage.moves()) else { return };
         let pixel = stage.view.scale().max();
-        if let Some(mouth) = self.mouth.open(&self.warp, driving, pixel) {
+        if let Some(mouth) = self.mouth.open(&self.warp, self.mesh.drawn(driving), pixel) {
             picture.draw(&mouth, &self.warp, stage);
         }
     }
@@ -294,11 +322,13 @@ impl MeshRenderer {
                 planes.put(Label::White, pixel, near.white);
                 planes.put(Label::Lid, pixel, near.lid);
             }
-            if let Some(frame) = &frame
-                && frame.place(place).y > frame.chin
-            {
-                let covered = u16::from(self.covered[pixel]) * u16::from(255 - face);
-                planes.put(Label::Hair, pixel, f32::from(covered) / (255.0 * 255.0));
+            if let Some(frame) = &frame {
+                let place = frame.place(place);
+                let beyond = (HeadFrame::radius(place) - self.mesh.reach()) / HAIR_EDGE;
+                let above = (place.y - frame.chin) / HAIR_EDGE;
+                let head = smoothstep(above.clamp(0.0, 1.0)) * (1.0 - smoothstep(beyond.clamp(0.0, 1.0)));
+                let covered = f32::from(self.covered[pixel]) * f32::from(255 - face) / (255.0 * 255.0);
+                planes.put(Label::Hair, pixel, covered * head);
             }
         }
     }
@@ -306,8 +336,9 @@ impl MeshRenderer {
     /// Samples the texture along the flow and paints eyes and mouth, row by row.
     fn compose(&self, driving: &Landmarks, stage: &Stage, out: &mut RgbImage, covered: &mut [u8]) {
         let warp = &self.warp;
+        let driving = self.mesh.drawn(driving);
         let mouth = self.mouth.open(warp, driving, stage.view.scale().max());
-        let eyes = warp.pose.as_ref().map(|pose| self.eyes.drive(self.mesh.drawn(driving), pose.scale));
+        let eyes = warp.pose.as_ref().map(|pose| self.eyes.drive(driving, pose.scale));
         let (column, row) = stage.window;
         let line = 3 * stage.view.width;
         let per_photo_pixel = stage.view.scale().map(f32::recip);

@@ -152,6 +152,16 @@ impl SourceMesh {
         self.surround.extent()
     }
 
+    /// The [`radius`](crate::head_shape::HeadFrame::radius) up to which everything is head.
+    pub(crate) fn reach(&self) -> f32 {
+        self.surround.reach()
+    }
+
+    /// Whether there is more of the head above the photo.
+    pub(crate) fn is_capped(&self) -> bool {
+        self.surround.is_capped()
+    }
+
     /// Of a place above the photo, how far inside the photo what is seen there stands, photo pixels, and how much of it there is,
     /// 0..1.
     pub(crate) fn above(&self, place: Vector2<f32>) -> (f32, f32) {

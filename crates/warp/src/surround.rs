@@ -46,7 +46,7 @@ const MARGIN: f32 = 0.35;
 const ABOVE_CHIN: f32 = 0.5;
 /// A neck is at least this many times as long as its chin moves.
 const UNFOLDED: f32 = 1.9;
-/// Above a photo that cuts the head, hair is mirrored over this length; farther up the last of it is drawn out.
+/// Above a photo that cuts the head, hair of this length is mirrored to and fro.
 const MIRRORED: f32 = 0.12;
 /// How soft the outline of a made-up head is, as a radius.
 const CAP_EDGE: f32 = 0.05;
@@ -127,13 +127,25 @@ impl Surround {
         (self.nodes[0], self.nodes[last])
     }
 
+    /// The [`radius`](HeadFrame::radius) up to which everything is head.
+    pub(crate) fn reach(&self) -> f32 {
+        self.head.shape.reach
+    }
+
+    /// Whether there is more of the head above the photo.
+    pub(crate) fn is_capped(&self) -> bool {
+        self.head.shape.cap.is_some()
+    }
+
     /// Of a place above the photo, how far inside the photo what is seen there stands, photo pixels, and how much of it there is,
     /// 0..1: hair goes on for a while, and a head ends.
     pub(crate) fn above(&self, p: Vector2<f32>) -> (f32, f32) {
         let Some(cap) = self.head.shape.cap else { return (0.0, 0.0) };
         let most = MIRRORED * self.head.frame.face_width;
         let radius = HeadFrame::radius(self.head.frame.place(p));
-        (most * (-p.y / most).tanh(), 1.0 - smoothstep(((radius - cap) / CAP_EDGE + 0.5).clamp(0.0, 1.0)))
+        // There and back again: what lies deeper is forehead.
+        let inside = most - ((-p.y).rem_euclid(2.0 * most) - most).abs();
+        (inside, 1.0 - smoothstep(((radius - cap) / CAP_EDGE + 0.5).clamp(0.0, 1.0)))
     }
 
     /// The output pixels whose centres lie in the region.
@@ -342,10 +354,10 @@ impl Head {
     /// How freely a point may move along x and y in a photo of this size.
     fn freedom(&self, p: Vector2<f32>, photo: Vector2<f32>) -> Vector2<f32> {
         let far = photo - p;
-        let [left, right] = self.shape.cut;
+        let [left, right, top] = self.shape.cut;
         let x = if left { p.x } else { f32::MAX }.min(if right { far.x } else { f32::MAX });
         // With a matte there is a background behind the head, and a head that the upper border cuts is made up beyond.
-        let y = if self.has_matte { far.y } else { p.y.min(far.y) };
+        let y = if top && self.shape.cap.is_none() { p.y.min(far.y) } else { far.y };
         Vector2::new(x, y)
             .map(|distance| smoothstep((distance / (MARGIN * self.frame.face_width)).clamp(0.0, 1.0)))
     }
@@ -356,7 +368,11 @@ impl Head {
         let (centre, reach) = self.frame.ellipse(self.shape.reach + FADE);
         let (low, high) = (centre - reach, centre + reach);
         let within = |corner: Vector2<f32>| corner.sup(&Vector2::zeros()).inf(&photo);
-        let top = if self.shape.cap.is_some() { low.y.min(photo.y) } else { within(low).y };
+        let made_up = |cap| {
+            let (centre, reach) = self.frame.ellipse(cap + CAP_EDGE);
+            (centre.y - reach.y).clamp(-photo.y, 0.0)
+        };
+        let top = self.shape.cap.map_or(within(low).y, made_up);
         (Vector2::new(within(low).x, top), within(high))
     }
 }

@@ -6,7 +6,9 @@
 //!
 //! `frame = m · photo(flow₀ + Δflow) + (1 - m) · tanh(colour + atanh(photo(flow₀)))`
 //!
-//! where bright channels are darkened as the others are ([`blend`]).
+//! where bright channels are darkened as the others are ([`blend`]). Where the person is a layer, `photo` is that layer over what
+//! is behind; the network changes nothing outside of it, and little of a head that has gone far ([`confinement`]). Inside the mouth
+//! it keeps the light, and geometry draws the teeth ([`mouth`]).
 //!
 //! The mouth that [`MeshRenderer`] paints where a photo shows none is there for networks that were trained to paint
 //! on it ([`GeneratorConfig::painted_mouth`](gioconda_model::GeneratorConfig::painted_mouth)), and left out for others.
@@ -17,7 +19,7 @@ mod confinement;
 mod mouth;
 mod tone;
 
-use gioconda_face::{HeadPose, Landmarks, Region};
+use gioconda_face::{Landmarks, Region};
 use gioconda_kernels::simd::{SimdOp, tanh};
 use gioconda_model::PreparedGenerator;
 use gioconda_model::network_input::{NetworkInput, NetworkPhoto, cropped, cropped_landmarks, network_crop};
@@ -116,7 +118,7 @@ impl NeuralRenderer {
 
         let place = Place {
             region: *region,
-            confinement: Confinement::new(mesh.mesh().pose(), &HeadPose::fit(driving)),
+            confinement: Confinement::new(mesh.mesh().pose(), mesh.pose()),
             tone: tone.as_ref(),
         };
         let corrections = &*corrections;

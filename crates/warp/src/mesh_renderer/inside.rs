@@ -89,11 +89,15 @@ pub struct MouthPicture {
 }
 
 impl MouthPicture {
-    /// Draws it: `mouth` as `warp` shows it in `stage`, whose window it is drawn in.
-    pub(super) fn draw(&mut self, mouth: &OpenMouth<'_>, warp: &MeshWarp, stage: &Stage) {
+    pub(super) fn clear(&mut self) {
         self.places.clear();
         self.colours.clear();
         self.shares.clear();
+    }
+
+    /// Draws it: `mouth` as `warp` shows it in `stage`, whose window it is drawn in.
+    pub(super) fn draw(&mut self, mouth: &OpenMouth<'_>, warp: &MeshWarp, stage: &Stage) {
+        self.clear();
         let (column, row) = stage.window;
         for y in 0..warp.height {
             for (x, covered) in mouth_pixels(warp, y) {

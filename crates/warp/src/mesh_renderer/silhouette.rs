@@ -4,7 +4,6 @@
 //! what covers or to what is behind, and the edge is a row of steps. Here they get both colours, by how much of them is
 //! covered.
 
-use super::touch::Touch;
 use crate::source_mesh::MeshWarp;
 
 /// Neighbours come from places this many of their own distances apart where something is hidden between them; elsewhere one
@@ -13,12 +12,12 @@ const HIDDEN: f32 = 1.5;
 
 /// The pixels of the edge of `mask`, a mask of `warp`, where it hides something: columns and rows of the warp, with both
 /// colours. `colour` says what was drawn at a column and row, `step` how many photo pixels lie between two pixels.
-pub(super) fn soft_edge(
+pub(super) fn soft_edge<const N: usize>(
     warp: &MeshWarp,
     mask: &[u8],
     step: f32,
-    colour: impl Fn((usize, usize)) -> [u8; 3],
-) -> impl Iterator<Item = Touch> {
+    colour: impl Fn((usize, usize)) -> [u8; N],
+) -> impl Iterator<Item = ((usize, usize), [u8; N])> {
     let (width, height) = (warp.width, warp.height);
     let covered = move |(x, y): (usize, usize)| mask[y * width + x];
     let apart = move |(x, y): (usize, usize), (u, v): (usize, usize)| {
@@ -48,7 +47,7 @@ pub(super) fn soft_edge(
             let both = behind[c] + (front[c] - behind[c]) * share;
             (drawn[c] + (both - drawn[c]) * strength + 0.5) as u8
         };
-        Some((own, [mixed(0), mixed(1), mixed(2)]))
+        Some((own, std::array::from_fn(mixed)))
     })
 }
 

@@ -12,6 +12,9 @@ use crate::view::View;
 /// A blurred background's sigma over the shorter side of the view.
 const BLUR: f32 = 0.02;
 
+/// Photo pixels per pixel of the most enlarged view: of a larger one the texture would not fit into memory.
+const MOST_ENLARGED: f32 = 1.0 / 64.0;
+
 /// A view of a photo: what it shows when nothing moves, and what is needed to move it.
 pub(super) struct Stage {
     pub(super) view: View,
@@ -31,6 +34,7 @@ pub(super) fn is_drawable(view: &View) -> bool {
     view.width > 0
         && view.height > 0
         && lengths.iter().all(|side| side.is_finite() && *side > 0.0)
+        && view.scale().min() >= MOST_ENLARGED
         && view.left.is_finite()
         && view.top.is_finite()
 }
@@ -70,6 +74,7 @@ impl Stage {
             width: (end.x.ceil() as i64 - left).max(1) as usize,
             height: (end.y.ceil() as i64 - top).max(1) as usize,
         };
+        let above = mesh.is_capped().then_some(|place| mesh.above(place));
         let whole = Grid { left: 0, top: 0, width: view.width, height: view.height };
         let is_photo = *view == View::whole(photo.width(), photo.height());
         let (still, alpha, texture) = match layers {
@@ -79,9 +84,11 @@ impl Stage {
             Some(layers) => {
                 let alpha = resample_grey(&layers.alpha, view, whole);
                 let plate = resample(&layers.plate, view, whole);
-                let behind = behind(&plate, background);
                 let mut still = resample(photo, view, whole);
-                over(&mut still, &plate, &behind, &alpha);
+                let behind = behind(&plate, background);
+                if background != Background::Keep {
+                    over(&mut still, &plate, &behind, &alpha);
+                }
                 imageops::replace(
                     &mut still,
                     &*imageops::crop_imm(
@@ -97,7 +104,7 @@ impl Stage {
                 (
                     Some(still),
                     Some(alpha),
-                    Texture::of_person(photo, layers, view, grid, |place| mesh.above(place)),
+                    Texture::of_person(photo, layers, view, grid, above, background == Background::Keep),
                 )
             }
         };
@@ -145,6 +152,10 @@ fn over(picture: &mut RgbImage, plate: &RgbImage, behind: &RgbImage, alpha: &[u8
     let pixels = picture.pixels_mut().zip(plate.pixels().zip(behind.pixels()));
     for ((pixel, (plate, behind)), alpha) in pixels.zip(alpha) {
         let through = f32::from(255 - alpha) / 255.0;
+        if *alpha == 0 {
+            *pixel = *behind;
+            continue;
+        }
         for (c, value) in pixel.0.iter_mut().enumerate() {
             let change = f32::from(behind.0[c]) - f32::from(plate.0[c]);
             *value = (f32::from(*value) + through * change + 0.5).clamp(0.0, 255.0) as u8;

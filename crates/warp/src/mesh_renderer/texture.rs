@@ -141,34 +141,41 @@ impl Texture {
     }
 
     /// The person of `layers` at the output pixels of `grid`. Laid over the plate, it is `photo` again. Of places above the photo
-    /// (photo pixels) `above` says how far inside the photo what is seen there stands, and how much of it there is, 0..1.
+    /// (photo pixels) `above` says how far inside the photo what is seen there stands, and how much of it there is, 0..1. Before the
+    /// photo's own background (`keep`) what hair has coloured around the person goes with it.
     pub(super) fn of_person(
         photo: &RgbImage,
         layers: &Layers,
         view: &View,
         grid: Grid,
-        above: impl Fn(Vector2<f32>) -> (f32, f32),
+        above: Option<impl Fn(Vector2<f32>) -> (f32, f32)>,
+        keep: bool,
     ) -> Self {
         let [photo, plate] = [photo, &layers.plate].map(|picture| resample(picture, view, grid.padded()));
         let alpha = resample_grey(&layers.alpha, view, grid.padded());
         let texel = |((photo, plate), alpha): ((&image::Rgb<u8>, &image::Rgb<u8>), &u8)| {
             let through = f32::from(255 - alpha) / 255.0;
+            if *alpha == 0 && !keep {
+                return [0.0; 4];
+            }
             let own = |c: usize| f32::from(photo.0[c]) - through * f32::from(plate.0[c]);
             [own(0), own(1), own(2), f32::from(*alpha)]
         };
         let mut texels: Vec<_> = photo.pixels().zip(plate.pixels()).zip(alpha.iter()).map(texel).collect();
         let Grid { left, top, width, height } = grid.padded();
-        for y in 0..height {
-            let row = view.to_photo(Vector2::new(0.0, (top + y as i64) as f32 + 0.5)).y;
-            if row >= 0.0 {
-                break;
-            }
-            for x in 0..width {
-                let place = view.to_photo(Vector2::new((left + x as i64) as f32 + 0.5, 0.0));
-                let (inside, share) = above(Vector2::new(place.x, row));
-                let seen = view.to_output(Vector2::new(0.0, inside)).y.floor() as i64 - top;
-                let seen = (seen.max(0) as usize).min(height - 1);
-                texels[y * width + x] = texels[seen * width + x].map(|value| value * share);
+        if let Some(above) = above {
+            for y in 0..height {
+                let row = view.to_photo(Vector2::new(0.0, (top + y as i64) as f32 + 0.5)).y;
+                if row >= 0.0 {
+                    break;
+                }
+                for x in 0..width {
+                    let place = view.to_photo(Vector2::new((left + x as i64) as f32 + 0.5, 0.0));
+                    let (inside, share) = above(Vector2::new(place.x, row));
+                    let seen = view.to_output(Vector2::new(0.0, inside)).y.floor() as i64 - top;
+                    let seen = (seen.max(0) as usize).min(height - 1);
+                    texels[y * width + x] = texels[seen * width + x].map(|value| value * share);
+                }
             }
         }
         Self { grid, texels }

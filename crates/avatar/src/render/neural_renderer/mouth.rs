@@ -11,6 +11,8 @@ use image::RgbImage;
 const SIGMA: f32 = 0.4;
 /// How much of the network's own detail gives way: `s`.
 const BLURRED: f32 = 0.5;
+/// Boxes that make a Gaussian.
+const PASSES: usize = 3;
 /// Red, green, blue of the network's frame, the same of the mouth, and how much of the pixel the mouth covers; the colours times that.
 type Cell = [f32; 7];
 
@@ -19,7 +21,6 @@ type Cell = [f32; 7];
 pub(super) struct MouthBlend {
     cells: Vec<Cell>,
     across: Vec<Cell>,
-    kernel: Vec<f32>,
 }
 
 impl MouthBlend {
@@ -42,7 +43,7 @@ impl MouthBlend {
         self.smooth(width, height, (SIGMA * scale).max(0.5));
         for ((&place, colour), &share) in places.iter().zip(colours).zip(shares) {
             let smooth = self.cells[cell(place)];
-            if share <= 0.0 || smooth[6] <= 0.0 {
+            if share <= 0.0 || smooth[6] <= f32::EPSILON {
                 continue;
             }
             for (c, value) in frame.get_pixel_mut(place.0, place.1).0.iter_mut().enumerate() {
@@ -54,28 +55,34 @@ impl MouthBlend {
         }
     }
 
-    /// Blurs the cells, which are `width` x `height`.
+    /// Blurs the cells, which are `width` x `height`: three boxes along each axis are a Gaussian to a few percent (Wells 1986).
     fn smooth(&mut self, width: usize, height: usize, sigma: f32) {
-        let reach = (2.5 * sigma).ceil() as usize;
-        self.kernel.clear();
-        self.kernel.extend((0..=reach).map(|i| (-0.5 * (i as f32 / sigma).powi(2)).exp()));
-        self.across.clear();
-        self.across.resize(self.cells.len(), [0.0; 7]);
-        for (from, to) in self.cells.chunks_exact(width).zip(self.across.chunks_exact_mut(width)) {
-            for (x, sum) in to.iter_mut().enumerate() {
-                for (at, cell) in from.iter().enumerate().take(x + reach + 1).skip(x.saturating_sub(reach)) {
-                    add(sum, cell, self.kernel[at.abs_diff(x)]);
-                }
-            }
+        let reach = (((4.0 * sigma * sigma + 1.0).sqrt() - 1.0) / 2.0).round().max(1.0) as usize;
+        for _ in 0..PASSES {
+            averaged(&self.cells, height, width, reach, &mut self.across);
+            averaged(&self.across, width, height, reach, &mut self.cells);
         }
-        for y in 0..height {
-            let rows = y.saturating_sub(reach)..(y + reach + 1).min(height);
-            let to = &mut self.cells[y * width..(y + 1) * width];
-            to.fill([0.0; 7]);
-            for at in rows {
-                let from = &self.across[at * width..(at + 1) * width];
-                to.iter_mut().zip(from).for_each(|(sum, cell)| add(sum, cell, self.kernel[at.abs_diff(y)]));
+    }
+}
+
+/// Fills `means` with the transpose of `values`, `rows` of `columns`: each the sum of the `2 reach + 1` cells around it in its
+/// column, less where the column ends.
+fn averaged(values: &[Cell], rows: usize, columns: usize, reach: usize, means: &mut Vec<Cell>) {
+    means.clear();
+    means.resize(values.len(), [0.0; 7]);
+    let scale = ((2 * reach + 1) as f32).recip();
+    for (column, means) in means.chunks_exact_mut(rows).enumerate() {
+        let value = |row: usize| &values[row * columns + column];
+        let mut sum = [0.0; 7];
+        (0..reach.min(rows)).for_each(|row| add(&mut sum, value(row), 1.0));
+        for (row, mean) in means.iter_mut().enumerate() {
+            if row + reach < rows {
+                add(&mut sum, value(row + reach), 1.0);
             }
+            if row > reach {
+                add(&mut sum, value(row - reach - 1), -1.0);
+            }
+            *mean = sum.map(|value| value * scale);
         }
     }
 }
