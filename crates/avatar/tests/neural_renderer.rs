@@ -95,7 +95,7 @@ fn an_untrained_network_changes_nothing() {
     let avatar = with_network(mona_lisa(), false, false);
     let canvas = Canvas::new(&avatar.photo, &avatar.landmarks, Framing::Head { side: SIDE });
     let mut neural = avatar.renderer(RendererKind::Neural, Background::Keep, &canvas).expect("a network");
-    let mut mesh = MeshRenderer::new(Arc::clone(&canvas.picture), &canvas.landmarks).as_networks_see(false);
+    let mut mesh = MeshRenderer::new(Arc::clone(&canvas.picture), &canvas.landmarks).under_network(false);
     let window = canvas.window;
     let view =
         View { left: window.left as f32, top: window.top as f32, ..View::whole(window.width, window.height) };

@@ -156,6 +156,11 @@ impl<'a> DrivenEye<'a> {
         (low.x.floor().max(0.0) as usize).min(end)..end
     }
 
+    /// How much of a pixel is eye, or lid that the photo's open eye does not show, 0..=1.
+    pub(crate) fn share(&self, drawn: &Drawn) -> f32 {
+        drawn.between.max(self.labels.at(drawn.position, drawn.between).lid)
+    }
+
     /// Paints over `pixel`.
     pub(crate) fn paint(&self, drawn: &Drawn, pixel: &mut [u8; 3]) {
         let (along, above) = self.labels.opening.coordinates(drawn.position);

@@ -32,7 +32,7 @@ use crate::mouth_interior::{MouthInterior, MouthLabels};
 use crate::mouth_paint::MouthPaint;
 use crate::source_mesh::{MeshWarp, SourceMesh};
 use crate::view::{MotionRegion, View};
-use inside::{Inside, Row};
+use inside::{Inside, Mouth, Row};
 use silhouette::soft_edge;
 use stage::{Stage, is_drawable};
 use streaks::mixed_streaks;
@@ -56,6 +56,8 @@ pub struct MeshRenderer {
     /// What is made up gets as much grain as the photo's skin has.
     grain: Grain,
     warp: MeshWarp,
+    /// How much of each pixel that moves is a painted eye, 0..255.
+    eye_shares: Vec<u8>,
     /// `[height * width]` of the view: how much of each pixel the person covers, 0..255.
     covered: Vec<u8>,
     stage: Option<Stage>,
@@ -73,6 +75,8 @@ pub struct MovingRow<'a> {
     behind: &'a [[u8; 3]],
     /// How much of each pixel the person covers, 0..255; without a matte, all of it.
     pub covered: &'a [u8],
+    /// How much of each pixel is a painted eye or a lid that shuts, 0..255.
+    pub eyes: &'a [u8],
     /// Colours, as drawn.
     pub pixels: &'a mut [[u8; 3]],
 }
@@ -108,11 +112,12 @@ impl MeshRenderer {
             mesh,
             layers: None,
             background: Background::default(),
-            inside: Inside::Painted,
+            inside: Inside { eyes: true, mouth: Mouth::Interior },
             mouth,
             eyes,
             grain,
             warp: MeshWarp::default(),
+            eye_shares: Vec::new(),
             covered: Vec::new(),
             stage: None,
             touches: Vec::new(),
@@ -148,8 +153,15 @@ impl MeshRenderer {
     /// nothing.
     #[must_use]
     pub fn as_networks_see(self, painted_mouth: bool) -> Self {
+        let under = self.under_network(painted_mouth);
+        Self { inside: Inside { eyes: false, ..under.inside }, ..under }
+    }
+
+    /// The same with painted eyes, but a mouth as networks were shown it, for them to correct.
+    #[must_use]
+    pub fn under_network(self, painted_mouth: bool) -> Self {
         let band = painted_mouth.then(|| MouthPaint::new(&self.photo, self.mesh.landmarks()));
-        Self { inside: Inside::AsNetworksSee(band), ..self }
+        Self { inside: Inside { eyes: true, mouth: Mouth::Band(band) }, ..self }
     }
 
     /// The part of the photo that can change; outside it every frame equals the photo, but for another background.
@@ -197,9 +209,11 @@ impl MeshRenderer {
         stage.cover(&mut self.covered);
         if stage.moves() {
             self.mesh.warp(driving, &stage.window_view, &mut self.warp);
-            let mut covered = std::mem::take(&mut self.covered);
-            self.compose(driving, &stage, out, &mut covered);
-            self.covered = covered;
+            let [mut covered, mut eyes] = [&mut self.covered, &mut self.eye_shares].map(std::mem::take);
+            eyes.clear();
+            eyes.resize(self.warp.width * self.warp.height, 0);
+            self.compose(driving, &stage, out, &mut covered, &mut eyes);
+            (self.covered, self.eye_shares) = (covered, eyes);
         }
         self.stage = Some(stage);
     }
@@ -264,7 +278,8 @@ impl MeshRenderer {
                 let (pixels, _) = pixels[3 * column..][..3 * warp.width].as_chunks_mut::<3>();
                 let (behind, _) = still[3 * column..][..3 * warp.width].as_chunks::<3>();
                 let covered = &covered[column..][..warp.width];
-                change(room, MovingRow { stage, y, flow, behind, covered, pixels });
+                let eyes = &self.eye_shares[y * warp.width..(y + 1) * warp.width];
+                change(room, MovingRow { stage, y, flow, behind, covered, eyes, pixels });
             },
         );
     }
@@ -334,7 +349,14 @@ impl MeshRenderer {
     }
 
     /// Samples the texture along the flow and paints eyes and mouth, row by row.
-    fn compose(&self, driving: &Landmarks, stage: &Stage, out: &mut RgbImage, covered: &mut [u8]) {
+    fn compose(
+        &self,
+        driving: &Landmarks,
+        stage: &Stage,
+        out: &mut RgbImage,
+        covered: &mut [u8],
+        eye_shares: &mut [u8],
+    ) {
         let warp = &self.warp;
         let driving = self.mesh.drawn(driving);
         let mouth = self.mouth.open(warp, driving, stage.view.scale().max());
@@ -344,21 +366,22 @@ impl MeshRenderer {
         let per_photo_pixel = stage.view.scale().map(f32::recip);
         let rows = out.par_chunks_exact_mut(line).skip(row).take(warp.height);
         let covered = covered.par_chunks_exact_mut(stage.view.width).skip(row);
-        rows.zip(covered).enumerate().with_min_len(8).for_each(|(y, (pixels, covered))| {
+        let rows = rows.zip(covered).zip(eye_shares.par_chunks_exact_mut(warp.width));
+        rows.enumerate().with_min_len(8).for_each(|(y, ((pixels, covered), eye_shares))| {
             let at = y * warp.width..(y + 1) * warp.width;
             let pixels = pixels[3 * column..].as_chunks_mut::<3>().0;
             let positions = warp.flow[at.clone()].iter().map(|&[x, y]| {
                 Vector2::new(x - stage.view.left, y - stage.view.top).component_mul(&per_photo_pixel)
             });
             stage.texture.sample(positions, pixels, &mut covered[column..]);
-            let mut row = Row { stage, warp, y, pixels };
-            match &self.inside {
-                Inside::Painted => {
-                    eyes.iter().flatten().for_each(|eye| row.paint_eye(eye, &self.grain));
-                    mouth.iter().for_each(|mouth| row.paint_mouth(mouth));
-                }
-                Inside::AsNetworksSee(Some(band)) => row.paint_band(band, self.mesh.mouth()),
-                Inside::AsNetworksSee(None) => {}
+            let mut row = Row { stage, warp, y, pixels, eyes: eye_shares };
+            if self.inside.eyes {
+                eyes.iter().flatten().for_each(|eye| row.paint_eye(eye, &self.grain));
+            }
+            match &self.inside.mouth {
+                Mouth::Interior => mouth.iter().for_each(|mouth| row.paint_mouth(mouth)),
+                Mouth::Band(Some(band)) => row.paint_band(band, self.mesh.mouth()),
+                Mouth::Band(None) => {}
             }
         });
     }

@@ -8,14 +8,21 @@ use crate::eye_paint::{Drawn, DrivenEye};
 use crate::grain::Grain;
 use crate::mouth_interior::{MouthPixel, OpenMouth};
 use crate::mouth_paint::MouthPaint;
+use crate::share::to_byte;
 use crate::source_mesh::MeshWarp;
 
 /// What is painted over the warp.
-pub(super) enum Inside {
-    /// Eyes, and a mouth with teeth.
-    Painted,
+pub(super) struct Inside {
+    pub(super) eyes: bool,
+    pub(super) mouth: Mouth,
+}
+
+/// What is painted in the mouth.
+pub(super) enum Mouth {
+    /// Teeth, gums, tongue, and the dark behind them.
+    Interior,
     /// What networks were shown: a band of teeth, or nothing.
-    AsNetworksSee(Option<MouthPaint>),
+    Band(Option<MouthPaint>),
 }
 
 /// A row of the part of a frame that moves, as the warp drew it.
@@ -24,6 +31,8 @@ pub(super) struct Row<'a> {
     pub(super) warp: &'a MeshWarp,
     pub(super) y: usize,
     pub(super) pixels: &'a mut [[u8; 3]],
+    /// How much of each pixel is a painted eye, 0..255.
+    pub(super) eyes: &'a mut [u8],
 }
 
 impl Row<'_> {
@@ -44,6 +53,7 @@ impl Row<'_> {
                 grain: grain.at(position),
             };
             eye.paint(&drawn, &mut self.pixels[x]);
+            self.eyes[x] = self.eyes[x].max(to_byte(eye.share(&drawn)));
         }
     }
 
