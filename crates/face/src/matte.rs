@@ -32,7 +32,8 @@ impl Matte {
     /// round frame or nothing at all.
     #[must_use]
     pub fn judged(self, landmarks: &Landmarks) -> Self {
-        let verdict = verdict::judge(landmarks, self.alpha.dimensions(), |at| self.at(at));
+        let alpha = |at| self.at(at);
+        let verdict = verdict::judge(landmarks, self.alpha.dimensions(), alpha, alpha);
         Self { verdict, ..self }
     }
 
