@@ -3,7 +3,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use gioconda_face::{FaceChoice, FaceFinder, Landmarks, Matte, QualityWarning};
+use gioconda_face::{FaceChoice, FaceFinder, FoundFace, Landmarks, Matte, QualityWarning};
+use gioconda_media::Photo;
 use gioconda_model::{PersonalNetwork, Reference};
 use gioconda_warp::Background;
 use image::RgbImage;
@@ -39,18 +40,12 @@ impl Avatar {
     /// # Errors
     /// When the file is no photo, shows no face, or `choice` names a face that is not there.
     pub fn from_photo(path: &Path, choice: FaceChoice, finder: &mut FaceFinder) -> Result<Self, Error> {
-        let photo = gioconda_media::photo::read(path)?;
-        let faces = finder.find_faces(&photo.image)?;
-        let chosen = choice.choose(&faces).map_err(|error| Error::from(error).in_picture(path))?;
-        let face = chosen.ok_or_else(|| Error::NoFace {
-            path: path.to_owned(),
-            what:
-                "no face found; use a photo in which one face is seen from the front, 100 pixels wide or more"
-                    .to_owned(),
-        })?;
-        let matte = usable(matte_of(&photo, face, &faces, finder)?, path);
-        let shown = Reference { photo: Arc::new(photo.image), landmarks: face.landmarks.clone() };
-        Ok(Self { warnings: face.quality.warnings.clone(), matte, ..Self::of(&[shown]) })
+        let OpenedPhoto { photo, faces, chosen } = OpenedPhoto::read(path, choice, finder)?;
+        let landmarks = chosen.landmarks.clone();
+        let matte =
+            usable(matte_of(&photo, &landmarks, faces.iter().map(|face| &face.landmarks), finder)?, path);
+        let shown = Reference { photo: Arc::new(photo.image), landmarks };
+        Ok(Self { warnings: chosen.quality.warnings, matte, ..Self::of(&[shown]) })
     }
 
     /// Reads several photos of one person; the first one is what is shown. `choice` holds for each.
@@ -68,8 +63,8 @@ impl Avatar {
         let (shown, others) = paths.split_first().expect("an avatar has a photo");
         let mut avatar = Self::from_photo(shown.as_ref(), choice, finder)?;
         for path in others {
-            let other = Self::from_photo(path.as_ref(), choice, finder)?;
-            avatar.others.push(Reference { photo: other.photo, landmarks: other.landmarks });
+            let OpenedPhoto { photo, chosen, .. } = OpenedPhoto::read(path.as_ref(), choice, finder)?;
+            avatar.others.push(Reference { photo: Arc::new(photo.image), landmarks: chosen.landmarks });
         }
         Ok(avatar)
     }
@@ -85,7 +80,8 @@ impl Avatar {
         Self { photo, landmarks, matte: None, warnings: Vec::new(), others: others.to_vec(), network: None }
     }
 
-    /// Finds the matte of the photo and keeps it where it can be trusted.
+    /// Finds the matte of the photo and keeps it where it can be trusted: for pictures without alpha in which nobody else is
+    /// near; [`matte_of`](crate::matte_of) is for others.
     ///
     /// # Errors
     /// When the model fails.
@@ -146,6 +142,28 @@ impl Avatar {
             return Box::new(OnCanvas { shared, painter });
         }
         Box::new(ReferenceRenderer::new(canvas, background, &self.others, shared, prepare))
+    }
+}
+
+/// A photo, all its faces, and the one that is meant.
+struct OpenedPhoto {
+    photo: Photo,
+    faces: Vec<FoundFace>,
+    chosen: FoundFace,
+}
+
+impl OpenedPhoto {
+    fn read(path: &Path, choice: FaceChoice, finder: &mut FaceFinder) -> Result<Self, Error> {
+        let photo = gioconda_media::photo::read(path)?;
+        let faces = finder.find_faces(&photo.image)?;
+        let chosen = choice.choose(&faces).map_err(|error| Error::from(error).in_picture(path))?;
+        let chosen = chosen.cloned().ok_or_else(|| Error::NoFace {
+            path: path.to_owned(),
+            what:
+                "no face found; use a photo in which one face is seen from the front, 100 pixels wide or more"
+                    .to_owned(),
+        })?;
+        Ok(Self { photo, faces, chosen })
     }
 }
 

@@ -55,7 +55,7 @@ pub enum Error {
     NoNetwork,
     /// Another background was asked for, and it is not known which part of the photo is the person.
     #[error(
-        "its background cannot be told from the person; keep the background, or use a PNG whose background is transparent"
+        "its background cannot be told from the person; keep the background, or use a PNG whose background is transparent (for an avatar: learn it anew from one)"
     )]
     NoMatte,
     /// A person's network gives numbers that are not finite.

@@ -110,8 +110,8 @@ pub(crate) struct AnimateArgs {
     #[arg(short, long, value_name = "CLIP|FOLDER|FILE.motion|NAME", default_value = builtin_motions::DEFAULT, value_hint = ValueHint::AnyPath)]
     pub(crate) drive: String,
 
-    /// Where to write: .mp4, .gif, .webp or .apng, .webm or .mov by the ffmpeg program, or a folder of PNGs when there is
-    /// no extension. For several photos, the folder that receives them [default: the photo's name, in the current folder]
+    /// Where to write: .mp4, .gif, .webp or .apng (.png is the same, an animated PNG), .webm or .mov by the ffmpeg program,
+    /// or a folder of PNGs when there is no extension. For several photos, the folder that receives them [default: the photo's name, in the current folder]
     #[arg(short, long, value_name = "OUT", value_hint = ValueHint::AnyPath)]
     pub(crate) output: Option<PathBuf>,
 

@@ -21,6 +21,7 @@ mod partial;
 pub mod photo;
 mod read;
 mod sniff;
+mod statement;
 mod unfinished;
 mod write;
 
@@ -33,6 +34,7 @@ pub use photo::{Photo, PhotoInfo};
 pub use read::serve::serve_clip;
 pub use read::{AudioInfo, ClipInfo, ClipReader, ReadOptions, key_frames, pictures_in};
 pub use sniff::{InputKind, sniff};
+pub use statement::statement_beside;
 pub use unfinished::{Unfinished, remove_unfinished};
 pub use write::{
     ClipWriter, MP4_MAX_LONG_SIDE, MP4_MAX_SHORT_SIDE, OutputFormat, Seal, Sound, WriteOptions, Written,

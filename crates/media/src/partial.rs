@@ -5,6 +5,7 @@
 //! A killed program does leave its partial output. Every living one is locked, so whoever writes the same output next
 //! tells the dead by their locks and removes them.
 
+use crate::statement::{Placed, remove_stale, statement_beside};
 use crate::{Error, Seal, Unfinished};
 use std::ffi::OsString;
 use std::fs::{self, File};
@@ -46,29 +47,28 @@ impl PartialFile {
     pub(crate) fn finish_sealed(self, seal: &mut Seal<'_>) -> Result<u64, Error> {
         let target = self.target;
         let file = self.file.into_inner().map_err(|e| Error::write(&target)(e.into_error()))?;
-        let beside = Beside(statement_of(file.path()));
+        let beside = Beside(statement_beside(file.path()));
         seal(file.path()).map_err(|what| Error::output(&target, what))?;
         // By its name: sealing may have put another file in its place.
         let sealed = open_for_sync(file.path()).map_err(Error::write(&target))?;
         sealed.sync_all().map_err(Error::write(&target))?;
         let bytes = sealed.metadata().map_err(Error::write(&target))?.len();
         // First, so that the file is never seen without it.
-        if beside.0.exists() {
+        let statement = if beside.0.exists() {
             sync_file(&beside.0).map_err(Error::write(&target))?;
-            fs::rename(&beside.0, statement_of(&target)).map_err(Error::write(&target))?;
-        }
+            Some(Placed::new(&beside.0, &target)?)
+        } else {
+            None
+        };
         file.persist(&target).map_err(|e| Error::write(&target)(e.error))?;
+        match statement {
+            Some(statement) => statement.keep(),
+            None => remove_stale(&target)?,
+        }
         drop(self.unfinished);
         sync_folder(parent(&target));
         Ok(bytes)
     }
-}
-
-/// Where sealing puts the statement of a file that cannot carry one.
-fn statement_of(file: &Path) -> PathBuf {
-    let mut name = file.as_os_str().to_owned();
-    name.push(".c2pa");
-    name.into()
 }
 
 /// A file that need not exist; removed with this.
@@ -326,5 +326,62 @@ mod tests {
         second.finish().unwrap();
         drop(first);
         assert_eq!(names(folder.path()), ["frames"]);
+    }
+
+    /// What begins a C2PA manifest store.
+    const STATEMENT: &[u8] =
+        b"\0\0\x2f\x10jumb\0\0\0\x1ejumdc2pa\x00\x11\x00\x10\x80\x00\x00\xaa\x00\x38\x9b\x71\x03c2pa\0";
+
+    /// Writes the film, with a statement that ends in `signature` where one is given.
+    fn film(target: &Path, signature: Option<&str>) -> Result<u64, Error> {
+        let mut file = PartialFile::create(target)?;
+        file.writer().write_all(b"film").unwrap();
+        file.finish_sealed(&mut |film| {
+            if let Some(signature) = signature {
+                fs::write(statement_beside(film), [STATEMENT, signature.as_bytes()].concat()).unwrap();
+            }
+            Ok(())
+        })
+    }
+
+    #[test]
+    fn a_statement_goes_with_its_film_and_no_other_file_does() {
+        let folder = tempfile::tempdir().unwrap();
+        let (webm, mp4) = (folder.path().join("a.webm"), folder.path().join("a.mp4"));
+        film(&webm, Some("first")).unwrap();
+        film(&webm, Some("second")).unwrap();
+        assert_eq!(names(folder.path()), ["a.webm", "a.webm.c2pa"]);
+        assert!(fs::read(statement_beside(&webm)).unwrap().ends_with(b"second"));
+        // A film without statement does not leave the older one's there.
+        film(&webm, None).unwrap();
+        assert_eq!(names(folder.path()), ["a.webm"]);
+        // What is no statement, and what belongs to a format that carries its own, is not this program's.
+        fs::write(statement_beside(&webm), "notes").unwrap();
+        fs::write(statement_beside(&mp4), STATEMENT).unwrap();
+        film(&webm, None).unwrap();
+        film(&mp4, None).unwrap();
+        let refused = film(&webm, Some("third")).unwrap_err().to_string();
+        assert!(refused.contains("a.webm.c2pa: is where"), "{refused}");
+        assert_eq!(names(folder.path()), ["a.mp4", "a.mp4.c2pa", "a.webm", "a.webm.c2pa"]);
+        assert_eq!(fs::read(statement_beside(&webm)).unwrap(), b"notes");
+    }
+
+    #[test]
+    fn a_film_that_does_not_get_its_name_leaves_no_statement() {
+        let folder = tempfile::tempdir().unwrap();
+        let target = folder.path().join("a.webm");
+        for older in [None, Some([STATEMENT, b"older"].concat())] {
+            if let Some(older) = &older {
+                fs::write(statement_beside(&target), older).unwrap();
+            }
+            let mut file = PartialFile::create(&target).unwrap();
+            file.writer().write_all(b"film").unwrap();
+            fs::create_dir(&target).unwrap();
+            let sign = |film: &Path| fs::write(statement_beside(film), STATEMENT).map_err(|e| e.to_string());
+            assert!(file.finish_sealed(&mut { sign }).is_err());
+            assert_eq!(fs::read(statement_beside(&target)).ok(), older);
+            fs::remove_dir(&target).unwrap();
+        }
+        assert_eq!(names(folder.path()), ["a.webm.c2pa"]);
     }
 }

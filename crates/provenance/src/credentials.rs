@@ -367,9 +367,7 @@ fn ingredient_source(reader: &Reader, manifest: &Manifest) -> Option<String> {
 
 /// The files beside the one at `path` that may hold its manifest: `NAME.EXT.c2pa`, `NAME.c2pa`.
 fn sidecars(path: &Path) -> impl Iterator<Item = PathBuf> {
-    let mut whole = path.as_os_str().to_owned();
-    whole.push(".c2pa");
-    let beside = [PathBuf::from(whole), path.with_extension("c2pa")];
+    let beside = [gioconda_media::statement_beside(path), path.with_extension("c2pa")];
     let path = path.to_owned();
     beside.into_iter().filter(move |sidecar| sidecar.is_file() && *sidecar != path)
 }

@@ -142,7 +142,7 @@ fn thumbnail(picture: &RgbImage) -> Option<Vec<u8>> {
 
 impl Statement {
     /// Embeds the signed statement into the file at `path`, which is replaced once the signed one is complete. Formats:
-    /// mp4, mov, JPEG, PNG, WebP, GIF. `WebM` cannot carry one: it is written beside the file, as [`beside`](Self::beside) says.
+    /// mp4, mov, JPEG, PNG, WebP, GIF. `WebM` cannot carry one: it is written beside the file, where [`gioconda_media::statement_beside`] says.
     ///
     /// # Errors
     /// When the file cannot be read, is of another format, or cannot be replaced.
@@ -170,13 +170,6 @@ impl Statement {
         Ok(())
     }
 
-    /// Where the statement of a file stands that cannot carry one: `NAME.EXT.c2pa`, where C2PA looks for it.
-    pub fn beside(path: &Path) -> PathBuf {
-        let mut name = path.as_os_str().to_owned();
-        name.push(".c2pa");
-        name.into()
-    }
-
     /// Writes the statement of a file that cannot carry one; it holds the hash of the whole file.
     fn sign_beside(
         &self,
@@ -192,7 +185,7 @@ impl Statement {
         source.rewind().map_err(Error::read(path))?;
         whole.gen_hash_from_stream(source).map_err(failed())?;
         let manifest = builder.sign_data_hashed_embeddable(signer, &whole, MANIFEST).map_err(failed())?;
-        std::fs::write(Self::beside(path), manifest).map_err(Error::write(path))
+        std::fs::write(gioconda_media::statement_beside(path), manifest).map_err(Error::write(path))
     }
 
     fn builder(&self, format: &str) -> c2pa::Result<Builder> {

@@ -4,9 +4,10 @@ use std::collections::VecDeque;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use gioconda_avatar::{Avatar, AvatarFile, Declaration, Reference};
-use gioconda_face::{FaceChoice, FoundFace, Landmarks};
+use gioconda_avatar::{Avatar, AvatarFile, Declaration, Reference, matte_of};
+use gioconda_face::{FaceChoice, FaceFinder, FoundFace, Landmarks, Matte};
 use gioconda_http::ApiError;
+use gioconda_media::Photo;
 use gioconda_portrait::{NetworkSource, Portrait};
 
 use crate::avatars::read_avatar;
@@ -86,13 +87,15 @@ impl Studio {
                 let photo = self.store.uploads.photo(owner, photo)?;
                 let path: &Path = &photo.file.path;
                 let face = choose(&photo.faces, *face)?;
-                let shown = reference(path, &face.landmarks)
-                    .map_err(|error| ApiError::unusable(in_words(&error, path, "the photo")))?;
+                let unusable =
+                    |error: &dyn std::error::Error| ApiError::unusable(in_words(error, path, "the photo"));
+                let shown =
+                    ReducedPhoto::read(path, &face.landmarks, &photo.faces).map_err(|e| unusable(&e))?;
+                let matte =
+                    self.models.with_finder(|finder| shown.matte(finder)).map_err(|e| unusable(&e))?;
                 let warnings = face.quality.warnings.clone();
-                let mut avatar = self.models.with_network(Avatar { warnings, ..Avatar::of(&[shown]) });
-                self.models
-                    .with_finder(|finder| avatar.find_matte(finder))
-                    .map_err(|error| ApiError::unusable(in_words(&error, path, "the photo")))?;
+                let avatar = Avatar { warnings, matte, ..Avatar::of(&[shown.into()]) };
+                let avatar = self.models.with_network(avatar);
                 self.models.portrait_of(path, AvatarFile::new(avatar, Declaration::default()))
             }
             PortraitId::Figure { figure, face } => {
@@ -129,19 +132,51 @@ pub(crate) fn choose(faces: &[FoundFace], face: Option<u16>) -> Result<&FoundFac
     })
 }
 
-/// A photo and a face in it, at the size the studio works with: portraits are kept, and a photo of 50 megapixels takes
-/// much more memory than any film can show. `landmarks` are the face's in the whole photo.
-pub(crate) fn reference(path: &Path, landmarks: &Landmarks) -> Result<Reference, gioconda_media::Error> {
-    let photo = gioconda_media::photo::read(path)?.image;
-    let longest = photo.width().max(photo.height());
-    if longest <= limits::LONGEST_SIDE {
-        return Ok(Reference { photo: Arc::new(photo), landmarks: landmarks.clone() });
+/// A photo and the faces in it, at the size the studio works with: portraits are kept, and a photo of 50 megapixels takes
+/// much more memory than any film can show.
+pub(crate) struct ReducedPhoto {
+    photo: Photo,
+    /// The face that is meant, in its pixels.
+    face: Landmarks,
+    /// All faces, likewise.
+    faces: Vec<Landmarks>,
+}
+
+impl ReducedPhoto {
+    /// `face` is that of the whole photo which is meant among all its `faces`.
+    pub(crate) fn read(
+        path: &Path,
+        face: &Landmarks,
+        faces: &[FoundFace],
+    ) -> Result<Self, gioconda_media::Error> {
+        let mut photo = gioconda_media::photo::read(path)?;
+        let longest = photo.image.width().max(photo.image.height());
+        let scale = (limits::LONGEST_SIDE as f32 / longest as f32).min(1.0);
+        if scale < 1.0 {
+            let [width, height] = [photo.image.width(), photo.image.height()]
+                .map(|side| (side as f32 * scale).round().max(1.0) as u32);
+            photo.image = gioconda_media::resize(&photo.image, width, height);
+            photo.alpha = photo.alpha.map(|alpha| gioconda_media::resize_matte(&alpha, width, height));
+        }
+        let reduced = |face: &Landmarks| face.map(|point| point * scale);
+        let faces = faces.iter().map(|face| reduced(&face.landmarks)).collect();
+        Ok(Self { photo, face: reduced(face), faces })
     }
-    let scale = limits::LONGEST_SIDE as f32 / longest as f32;
-    let [width, height] =
-        [photo.width(), photo.height()].map(|side| (side as f32 * scale).round().max(1.0) as u32);
-    let photo = Arc::new(gioconda_media::resize(&photo, width, height));
-    Ok(Reference { photo, landmarks: landmarks.map(|point| point * scale) })
+
+    /// The matte of the person who is meant, where it can be trusted.
+    pub(crate) fn matte(
+        &self,
+        finder: &mut FaceFinder,
+    ) -> Result<Option<Arc<Matte>>, gioconda_avatar::Error> {
+        let matte = matte_of(&self.photo, &self.face, &self.faces, finder)?;
+        Ok(matte.is_usable().then(|| Arc::new(matte)))
+    }
+}
+
+impl From<ReducedPhoto> for Reference {
+    fn from(photo: ReducedPhoto) -> Self {
+        Self { photo: Arc::new(photo.photo.image), landmarks: photo.face }
+    }
 }
 
 #[cfg(test)]
@@ -162,11 +197,56 @@ mod tests {
             RgbImage::new(size.0, size.1).save(&path).expect("a photo");
             let [across, down] = [size.0, size.1].map(|side| side as f32 / 2.0);
             let middle = Landmarks { points: [Vector3::new(across, down, 8.0); LANDMARKS] };
-            let Reference { photo, landmarks } = reference(&path, &middle).expect("a reference");
+            let reduced = ReducedPhoto::read(&path, &middle, &[]).expect("a photo");
+            let Reference { photo, landmarks } = reduced.into();
             assert_eq!(photo.dimensions(), expected);
             let scale = expected.0 as f32 / size.0 as f32;
             let there = Vector3::new(expected.0 as f32 / 2.0, expected.1 as f32 / 2.0, 8.0 * scale);
             assert!((landmarks.points[0] - there).norm() < 1e-3, "{:?}", landmarks.points[0]);
+        }
+    }
+
+    #[test]
+    fn alpha_and_other_faces_come_with_a_photo() {
+        let mona =
+            image::open(gioconda_testkit::repository("assets/mona_lisa.jpg")).expect("a photo").to_rgb8();
+        let mut finder = FaceFinder::new(gioconda_face::Threads::Shared).expect("built in");
+        let (width, height) = mona.dimensions();
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("photo.png");
+        // Twice her, and nothing of the left one opaque but a disc around her head.
+        let mut two = RgbImage::new(2 * width, height);
+        for x in [0, i64::from(width)] {
+            image::imageops::replace(&mut two, &mona, x, 0);
+        }
+        let faces = finder.find_faces(&two).expect("searched");
+        let [left, right] = faces.as_slice() else { panic!("{} faces", faces.len()) };
+        two.save(&path).expect("a photo");
+        let shown = ReducedPhoto::read(&path, &right.landmarks, &faces).expect("a photo");
+        let scale = shown.photo.image.width() as f32 / two.width() as f32;
+        let other = left.landmarks.map(|point| point * scale);
+        let matte = shown.matte(&mut finder).expect("looked at").expect("a matte");
+        assert!(matte.share_of(&shown.face) > 0.95 && matte.share_of(&other) < 0.01);
+
+        let middle = left.landmarks.bounds();
+        let (middle, face) = ((middle.0 + middle.1) / 2.0, (middle.1 - middle.0).max());
+        let disc = |x: u32, y: u32| {
+            let away = (x as f32 - middle.x).hypot(y as f32 - middle.y);
+            if away < 0.9 * face { 255 } else { 0 }
+        };
+        let cut = image::RgbaImage::from_fn(2 * width, height, |x, y| {
+            let image::Rgb([r, g, b]) = *two.get_pixel(x, y);
+            image::Rgba([r, g, b, disc(x, y)])
+        });
+        cut.save(&path).expect("a photo");
+        let shown = ReducedPhoto::read(&path, &left.landmarks, &faces).expect("a photo");
+        let matte = shown.matte(&mut finder).expect("looked at").expect("a matte");
+        assert_eq!(matte.alpha.dimensions(), shown.photo.image.dimensions());
+        for (x, y, alpha) in matte.alpha.enumerate_pixels().map(|(x, y, alpha)| (x, y, alpha[0])) {
+            let away =
+                ((x as f32 + 0.5) / scale - middle.x).hypot((y as f32 + 0.5) / scale - middle.y) / face;
+            assert!(away > 0.85 || alpha == 255, "{x} {y}: {alpha}");
+            assert!(away < 0.95 || alpha == 0, "{x} {y}: {alpha}");
         }
     }
 }

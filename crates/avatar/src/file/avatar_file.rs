@@ -31,6 +31,7 @@ use nalgebra::Vector3;
 use crate::Error;
 use crate::avatar::Avatar;
 use crate::file::{open_regular, read_within};
+use crate::matte::fitted;
 use crate::render::canvas::{Canvas, DEFAULT_LONGEST_SIDE, Framing};
 use crate::render::references::REFERENCE_CROP;
 use fields::{Field, Fields};
@@ -92,7 +93,7 @@ impl AvatarFile {
         let shown =
             Reference { photo: avatar.photo, landmarks: avatar.landmarks }.scaled(1.0, DEFAULT_LONGEST_SIDE);
         (avatar.photo, avatar.landmarks) = (shown.photo, shown.landmarks);
-        avatar.matte = avatar.matte.map(|matte| fitted(matte, avatar.photo.dimensions()));
+        avatar.matte = avatar.matte.map(|matte| fitted(&matte, avatar.photo.dimensions()));
         for other in &mut avatar.others {
             *other = other.head(REFERENCE_CROP).scaled(1.0, LARGEST_HEAD);
         }
@@ -297,17 +298,6 @@ fn matte(fields: &Fields<'_>, size: (u32, u32)) -> Result<Option<Matte>, String>
         )));
     }
     Ok(Some(Matte::of_alpha(fields.grey_png(MATTE_FIELD)?)))
-}
-
-/// A matte brought to the size of its photo.
-fn fitted(matte: Arc<Matte>, (width, height): (u32, u32)) -> Arc<Matte> {
-    if matte.alpha.dimensions() == (width, height) {
-        return matte;
-    }
-    Arc::new(Matte {
-        alpha: gioconda_media::resize_matte(&matte.alpha, width, height),
-        verdict: matte.verdict,
-    })
 }
 
 fn reference(fields: &Fields<'_>, name: &str, face: &[f32]) -> Result<Reference, String> {

@@ -6,12 +6,13 @@
 
 use std::sync::Arc;
 
-use gioconda_face::{Landmarks, Matte, MatteVerdict};
+use gioconda_face::{Landmarks, Matte};
 use gioconda_warp::{MeshRenderer, View};
 use image::{GrayImage, ImageBuffer, Pixel, RgbImage};
 use nalgebra::Vector2;
 
 use crate::avatar::Avatar;
+use crate::matte::{fitted, resized};
 
 /// What of the photo is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,14 +97,12 @@ impl Canvas {
     /// Cuts and resamples an avatar's photo, and its matte with it.
     pub fn of(avatar: &Avatar, framing: Framing) -> Self {
         let canvas = Self::new(&avatar.photo, &avatar.landmarks, framing);
+        let size = canvas.picture.dimensions();
         let matte = avatar.matte.as_ref().map(|matte| match framing {
-            Framing::Full { .. } if canvas.picture.dimensions() == matte.alpha.dimensions() => {
-                Arc::clone(matte)
-            }
-            Framing::Full { .. } => canvas.matte_of(&matte.alpha, matte.verdict),
+            Framing::Full { .. } => fitted(matte, size),
             Framing::Head { .. } => {
                 let around = Around::head(&avatar.landmarks, avatar.photo.dimensions());
-                canvas.matte_of(&around.cut(&matte.alpha), matte.verdict)
+                resized(&around.cut(&matte.alpha), matte.verdict, size)
             }
         });
         Self { matte, ..canvas }
@@ -116,12 +115,6 @@ impl Canvas {
             Some(matte) => renderer.with_matte(matte),
             None => renderer,
         }
-    }
-
-    /// A matte of the photo, or of the part of it that became the picture.
-    fn matte_of(&self, part: &GrayImage, verdict: MatteVerdict) -> Arc<Matte> {
-        let (width, height) = self.picture.dimensions();
-        Arc::new(Matte { alpha: gioconda_media::resize_matte(part, width, height), verdict })
     }
 
     fn full(photo: &Arc<RgbImage>, landmarks: &Landmarks, longest_side: u32) -> Self {

@@ -71,25 +71,26 @@ impl MatteFinder {
         }
         let looks = self.looks(photo, middle, face)?;
         let likely = |at| logistic(looks.at(at));
-        let verdict = verdict::judge(landmarks, photo.dimensions(), likely);
         let window = Window::around(middle, FILTERED * face, photo.dimensions());
         let copy = ReducedCopy::of(photo, window, (FACE_IN_COPY / face).min(1.0));
         let people: Vec<&Landmarks> = std::iter::once(landmarks).chain(others.iter().copied()).collect();
         let person = PersonInPhoto::of(&people, window, &looks);
-        let mask = copy.mask(|at| likely(at) * person.at(at));
-        let radius = ((RADIUS * face * copy.scale).round() as usize).max(2);
+        let mine = |at| likely(at) * person.at(at);
+        let verdict = verdict::judge(landmarks, photo.dimensions(), mine, likely);
+        let mask = copy.mask(mine);
+        let radius = ((RADIUS * face * copy.scale.max()).round() as usize).max(2);
         let functions = LinearFunctions::fit(&copy.picture, &mask, radius, SMOOTHNESS);
         let width = photo.width() as usize;
         let mut alpha = vec![0_u8; width * photo.height() as usize];
         alpha.par_chunks_exact_mut(width).enumerate().for_each(|(y, alpha)| {
-            let row = functions.row((y as f32 + 0.5 - window.top as f32) * copy.scale);
+            let row = functions.row((y as f32 + 0.5 - window.top as f32) * copy.scale.y);
             let colours = photo.as_raw()[3 * y * width..].as_chunks::<3>().0;
             for (x, (alpha, colour)) in alpha.iter_mut().zip(colours).enumerate() {
                 let at = Vector2::new(x as f32 + 0.5, y as f32 + 0.5);
                 let near = window.nearness(at, photo.dimensions());
                 let mut value = 0.0;
                 if near > 0.0 {
-                    let x = (at.x - window.left as f32) * copy.scale;
+                    let x = (at.x - window.left as f32) * copy.scale.x;
                     value = near * apply(&row, x, *colour);
                 }
                 if near < 1.0 {
@@ -214,8 +215,8 @@ impl Window {
 struct ReducedCopy {
     picture: RgbImage,
     window: Window,
-    /// Its pixels per pixel of the photo, at most 1.
-    scale: f32,
+    /// Its pixels per pixel of the photo, at most about 1; not quite the same along both axes, as it has whole columns and rows.
+    scale: Vector2<f32>,
 }
 
 impl ReducedCopy {
@@ -228,6 +229,7 @@ impl ReducedCopy {
         } else {
             thumbnail(&*part, columns, rows)
         };
+        let scale = Vector2::new(columns as f32 / width as f32, rows as f32 / height as f32);
         Self { picture, window, scale }
     }
 
@@ -238,7 +240,8 @@ impl ReducedCopy {
         let corner = Vector2::new(self.window.left as f32, self.window.top as f32);
         mask.par_chunks_exact_mut(width).enumerate().for_each(|(y, row)| {
             for (x, cell) in row.iter_mut().enumerate() {
-                *cell = value(corner + Vector2::new(x as f32 + 0.5, y as f32 + 0.5) / self.scale);
+                *cell =
+                    value(corner + Vector2::new(x as f32 + 0.5, y as f32 + 0.5).component_div(&self.scale));
             }
         });
         mask
@@ -271,5 +274,24 @@ impl PersonInPhoto {
     fn at(&self, at: Vector2<f32>) -> f32 {
         let corner = Vector2::new(self.window.left as f32, self.window.top as f32);
         self.person.at((at - corner) * self.scale)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reduced_copy_reaches_from_edge_to_edge_of_its_window() {
+        // 0.3 of 11 columns are 3.3: 3 are made, of 3.67 pixels each.
+        let window = Window { left: 5, top: 7, width: 11, height: 40 };
+        let copy = ReducedCopy::of(&RgbImage::new(30, 60), window, 0.3);
+        assert_eq!(copy.picture.dimensions(), (3, 12));
+        let (columns, rows) = (copy.mask(|at| at.x), copy.mask(|at| at.y));
+        assert!(
+            (columns[0] - (5.0 + 11.0 / 6.0)).abs() < 1e-4 && (columns[2] - (16.0 - 11.0 / 6.0)).abs() < 1e-4
+        );
+        let last = rows[rows.len() - 1];
+        assert!((rows[0] - (7.0 + 40.0 / 24.0)).abs() < 1e-4 && (last - (47.0 - 40.0 / 24.0)).abs() < 1e-4);
     }
 }

@@ -47,13 +47,15 @@ const LEAST_BACKGROUND: f32 = 0.03;
 /// hair before a dark ground, whose edge nobody sees, has 0.11.
 const MOST_MIDDLING: f32 = 0.1;
 
-/// What a matte is good for whose value at a position is `alpha`, 0..1, in a photo of `size`.
+/// What a matte is good for whose value at a position is `alpha`, 0..1, in a photo of `size`. `said` is what the network said
+/// before other people were cut off: how sure it was is measured there, where a cut hides no doubt.
 pub(super) fn judge(
     landmarks: &Landmarks,
     size: (u32, u32),
     alpha: impl Fn(Vector2<f32>) -> f32,
+    said: impl Fn(Vector2<f32>) -> f32,
 ) -> MatteVerdict {
-    let measures = Measures::of(landmarks, size, alpha);
+    let measures = Measures::of(landmarks, size, alpha, said);
     if measures.face < LEAST_FACE {
         MatteVerdict::NoHead
     } else if measures.middling > MOST_MIDDLING {
@@ -70,12 +72,17 @@ struct Measures {
     face: f32,
     /// Share of what lies around the head, down to the chin, that is background.
     background: f32,
-    /// Share of the same that is neither.
+    /// Share of the same of which the network did not say either.
     middling: f32,
 }
 
 impl Measures {
-    fn of(landmarks: &Landmarks, size: (u32, u32), alpha: impl Fn(Vector2<f32>) -> f32) -> Self {
+    fn of(
+        landmarks: &Landmarks,
+        size: (u32, u32),
+        alpha: impl Fn(Vector2<f32>) -> f32,
+        said: impl Fn(Vector2<f32>) -> f32,
+    ) -> Self {
         let (low, high) = landmarks.bounds();
         let face = (high - low).max();
         let corner = (low + high) / 2.0 - Vector2::repeat(AROUND * face / 2.0);
@@ -86,10 +93,9 @@ impl Measures {
             if at.y > high.y || !inside(at, size) {
                 continue;
             }
-            let value = alpha(at);
             all += 1;
-            background += u32::from(value < MIDDLING.start);
-            middling += u32::from(MIDDLING.contains(&value));
+            background += u32::from(alpha(at) < MIDDLING.start);
+            middling += u32::from(MIDDLING.contains(&said(at)));
         }
         let share = |count: u32| count as f32 / all.max(1) as f32;
         Self {
@@ -115,4 +121,25 @@ pub(super) fn share_of_face(
 
 fn inside(at: Vector2<f32>, (width, height): (u32, u32)) -> bool {
     at.x >= 0.0 && at.y >= 0.0 && at.x < width as f32 && at.y < height as f32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::LANDMARKS;
+
+    #[test]
+    fn two_people_who_fill_the_frame_are_no_background_and_one_of_them_is_cut_out() {
+        // A face of 100 x 100 pixels around (150, 150); the other person begins at 220.
+        let mut points = [Vector3::zeros(); LANDMARKS];
+        for (i, point) in points.iter_mut().enumerate() {
+            *point = Vector3::new(100.0 + (i % 20) as f32 / 0.19, 100.0 + (i / 20) as f32 / 0.22, 0.0);
+        }
+        let face = Landmarks { points };
+        let mine = |at: Vector2<f32>| if at.x < 220.0 { 1.0 } else { 0.0 };
+        assert_eq!(judge(&face, (300, 300), mine, |_| 1.0), MatteVerdict::Good);
+        assert_eq!(judge(&face, (300, 300), |_| 1.0, |_| 1.0), MatteVerdict::Everything);
+        // The cut hides no doubt.
+        assert_eq!(judge(&face, (300, 300), mine, |_| 0.5), MatteVerdict::Uncertain);
+    }
 }

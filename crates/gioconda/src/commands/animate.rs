@@ -142,10 +142,7 @@ impl Run<'_> {
         let summary = gioconda_avatar::animate(avatar, &settings, output, finish, &progress, cancel);
         drop(bar);
         let summary = summary.map_err(|error| match error {
-            Error::NoMatte => format!(
-                "{}: its background cannot be told from the person; use --background keep, or a PNG whose background is transparent",
-                photo.display()
-            ),
+            error @ Error::NoMatte => format!("{}: {error}", photo.display()),
             error => report::in_words(&error.into(), "--driver-face"),
         })?;
         for warning in &summary.warnings {

@@ -61,7 +61,7 @@ struct Face {
     roll_degrees: f32,
     sharpness: f32,
     warnings: Vec<String>,
-    /// In photos.
+    /// Of the largest faces of a photo.
     #[serde(skip_serializing_if = "Option::is_none")]
     matte: Option<FoundMatte>,
 }
@@ -88,7 +88,9 @@ impl FoundMatte {
         faces: &[FoundFace],
         finder: &mut FaceFinder,
     ) -> Result<Self, String> {
-        let matte = matte_of(photo, &faces[index], faces, finder).map_err(|error| error.to_string())?;
+        let all = faces.iter().map(|face| &face.landmarks);
+        let matte =
+            matte_of(photo, &faces[index].landmarks, all, finder).map_err(|error| error.to_string())?;
         let others = faces.iter().enumerate().filter(|&(other, _)| other != index);
         let held = others.filter(|(_, other)| matte.share_of(&other.landmarks) > HELD);
         Ok(Self {
@@ -174,13 +176,30 @@ fn look_into(file: &Path, finder: &mut FaceFinder) -> Result<Kind, String> {
             let photo = photo::read(file).map_err(|e| words(&e))?;
             let found = finder.find_faces(&photo.image).map_err(|e| words(&e))?;
             let mut faces: Vec<Face> = found.iter().enumerate().map(Face::new).collect();
-            for (index, face) in faces.iter_mut().enumerate() {
-                face.matte = Some(FoundMatte::new(&photo, index, &found, finder)?);
+            for index in largest(&faces) {
+                match FoundMatte::new(&photo, index, &found, finder) {
+                    Ok(matte) => faces[index].matte = Some(matte),
+                    // The rest of what was found is worth its report.
+                    Err(error) => {
+                        tracing::warn!("{}: no matte of face {}: {error}", file.display(), index + 1);
+                    }
+                }
             }
             Ok(Kind::Photo { info, faces })
         }
         InputKind::Clip | InputKind::PictureFolder => describe_clip(file, finder),
     }
+}
+
+/// Mattes are found for this many faces of a photo: who is in a crowd is not animated.
+const MATTES: usize = 3;
+
+/// Which faces are the largest, as many as get a [`FoundMatte`].
+fn largest(faces: &[Face]) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..faces.len()).collect();
+    order.sort_by(|&a, &b| faces[b].width.total_cmp(&faces[a].width));
+    order.truncate(MATTES);
+    order
 }
 
 fn describe_motion(motion: &Motion) -> Kind {
@@ -270,5 +289,28 @@ fn count(faces: &[Face]) -> String {
         0 => "no face".to_owned(),
         1 => "1 face".to_owned(),
         many => format!("{many} faces"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mattes_are_found_for_the_largest_faces() {
+        let face = |width| Face {
+            number: 1,
+            center: [0.0, 0.0],
+            width,
+            yaw_degrees: 0.0,
+            pitch_degrees: 0.0,
+            roll_degrees: 0.0,
+            sharpness: 0.0,
+            warnings: Vec::new(),
+            matte: None,
+        };
+        assert_eq!(largest(&[30.0, 90.0, 40.0, 20.0, 60.0].map(face)), [1, 4, 2]);
+        assert_eq!(largest(&[30.0, 90.0].map(face)), [1, 0]);
+        assert!(largest(&[]).is_empty());
     }
 }

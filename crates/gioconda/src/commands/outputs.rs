@@ -108,8 +108,15 @@ impl Inputs {
         inputs
     }
 
-    /// Refuses a file that would be written and is one of these.
+    /// Refuses a file that would be written and is one of these; of a `WebM` also where its statement would be, beside it.
     pub(crate) fn check_output(&self, output: &Path) -> Result<(), Failure> {
+        if OutputFormat::of(output) == Some(OutputFormat::WebM) {
+            self.check_file(&gioconda_media::statement_beside(output))?;
+        }
+        self.check_file(output)
+    }
+
+    fn check_file(&self, output: &Path) -> Result<(), Failure> {
         let Some(output) = Existing::of(output) else { return Ok(()) };
         match self.files.iter().chain(&self.folders).find(|input| input.is(&output)) {
             None => Ok(()),
@@ -244,6 +251,11 @@ mod tests {
         for name in ["out.mp4", "missing", "frames/out.gif", "absent/out.mp4"] {
             assert!(inputs.check_output(&at(name)).is_ok(), "{name}");
         }
+        std::fs::write(at("out.webm.c2pa"), "a photo by a strange name").expect("a file");
+        let strange = Inputs::new([at("out.webm.c2pa").as_path()]);
+        assert!(
+            refused(strange.check_output(&at("out.webm"))) && strange.check_output(&at("out.mp4")).is_ok()
+        );
         let inside =
             ["frames", "frames/", "frames/deep", "frames/new/er", "frames/x/../y", "out/../frames/z"];
         for name in inside.into_iter().chain(cfg!(unix).then_some("other/new")) {

@@ -180,7 +180,10 @@ fn attend(shared: &Shared, participant: u32, seating: &Seating) {
 /// Gets a portrait that came over the wire ready.
 fn prepare(payload: &[u8], seating: &Seating) -> Result<Stage, String> {
     let Received { label, reference, jpeg } = portrait::parse(payload)?;
-    let avatar = Arc::new(Avatar::of(&[reference]));
+    let mut avatar = Avatar::of(&[reference]);
+    let models = &seating.studio.models;
+    models.with_finder(|finder| avatar.find_matte(finder)).map_err(|error| error.to_string())?;
+    let avatar = Arc::new(avatar);
     let mark = Payload::today(AvatarId::of(jpeg));
     // Motion was smoothed where it was made.
     let look = Look::default().size(seating.size).smoothing(0.0).label(seating.label.or(label));

@@ -20,7 +20,7 @@ use image::RgbImage;
 use super::{Job, JobResult, Made, Unmade};
 use crate::marking::statement;
 use crate::options::{DeclaredSubject, Options, check_text};
-use crate::portraits::reference;
+use crate::portraits::ReducedPhoto;
 use crate::session::Owner;
 use crate::studio::{Shared, Studio};
 use crate::uploads::{Photo, in_words};
@@ -86,25 +86,29 @@ impl Learning {
         let untuned = (0, self.photos.len() as u64);
         let (done, total) = self.tuning.as_ref().map_or(untuned, Tuning::progress);
         job.progress(studio, done, total);
-        let mut references = Vec::new();
+        let (mut references, mut matte) = (Vec::<Reference>::new(), None);
         for (number, photo) in self.photos.iter().enumerate() {
             stop_if(job)?;
-            references.push(open(photo, number + 1)?);
+            let photo = open(photo, number + 1)?;
+            // Of the one that will be shown.
+            if number == 0 {
+                matte = studio
+                    .models
+                    .with_finder(|finder| photo.matte(finder))
+                    .map_err(|error| Unmade::Failed(ApiError::failed(&error).line))?;
+            }
+            references.push(photo.into());
             if self.tuning.is_none() {
                 job.progress(studio, number as u64 + 1, total);
             }
         }
-        let mut before = studio.models.with_network(Avatar::of(&references[..1]));
-        studio
-            .models
-            .with_finder(|finder| before.find_matte(finder))
-            .map_err(|error| Unmade::Failed(ApiError::failed(&error).line))?;
-        let mut after = Avatar::of(&references);
+        let alone = Avatar { matte: matte.clone(), ..Avatar::of(&references[..1]) };
+        let before = studio.models.with_network(alone);
+        let mut after = Avatar { matte, ..Avatar::of(&references) };
         match &self.tuning {
             None => after = studio.models.with_network(after),
             Some(tuning) => after.network = Some(Arc::new(tuning.run(studio, job, &after)?)),
         }
-        after.matte.clone_from(&before.matte);
         let file = AvatarFile::new(after, self.declaration.clone());
         let strip =
             self.strip(studio, &AvatarFile::new(before, Declaration::default()).avatar, &file.avatar)?;
@@ -162,11 +166,12 @@ fn stop_if(job: &Job) -> Result<(), Unmade> {
 }
 
 /// The photo and the largest face in it.
-fn open(photo: &Photo, number: usize) -> Result<Reference, Unmade> {
+fn open(photo: &Photo, number: usize) -> Result<ReducedPhoto, Unmade> {
     let name = format!("photo {number}");
     let face = FaceChoice::Largest.choose(&photo.faces).ok().flatten().ok_or_else(|| {
         Unmade::Failed(format!("{name}: no face found; use a photo in which one face is seen from the front"))
     })?;
     let path = &photo.file.path;
-    reference(path, &face.landmarks).map_err(|error| Unmade::Failed(in_words(&error, path, &name)))
+    ReducedPhoto::read(path, &face.landmarks, &photo.faces)
+        .map_err(|error| Unmade::Failed(in_words(&error, path, &name)))
 }
