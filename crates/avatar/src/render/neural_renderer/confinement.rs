@@ -13,10 +13,13 @@ const MIDDLE: Vector3<f32> = Vector3::new(0.0, 0.0, 2.0);
 const HALF: [f32; 2] = [7.5, 9.5];
 /// The network's share falls from all to what the head's way leaves between these radii, in halves of the face.
 const EDGE: [f32; 2] = [0.8, 1.15];
-/// A head that has gone this far, in face widths and radians together, is left to the warp outside of its face.
-const FAR: f32 = 0.22;
-/// Less than this counts as nothing.
+/// A head that has gone this far, in face widths and radians together, is left to the warp outside of its face: hair, and, as it
+/// stands less before the background, the neck.
+const FAR: [f32; 2] = [0.28, 0.5];
+/// Less than this, in face widths and radians together, counts as nothing.
 const NEAR: f32 = 0.05;
+/// Hair goes over into neck between these heights, in halves of the face, from its middle up.
+const CHIN: [f32; 2] = [-0.6, -1.0];
 
 /// The network's share over one frame.
 pub(super) struct Confinement {
@@ -24,8 +27,8 @@ pub(super) struct Confinement {
     /// From pixels to halves of the face, along the head's own axes.
     across: Vector2<f32>,
     up: Vector2<f32>,
-    /// On the head but outside of its face, 0..1.
-    beside: f32,
+    /// On hair and on the neck, 0..1.
+    beside: [f32; 2],
 }
 
 impl Confinement {
@@ -34,7 +37,7 @@ impl Confinement {
         let middles = [rest, driving].map(|pose| pose.from_canonical(MIDDLE).xy());
         let shift = (middles[1] - middles[0]).norm() / rest.face_width().max(1.0);
         let turn = rotation_vector(&(driving.rotation * rest.rotation.inverse())).norm();
-        let gone = ((shift.hypot(turn) - NEAR) / (FAR - NEAR)).clamp(0.0, 1.0);
+        let gone = shift.hypot(turn) - NEAR;
         let rotation = driving.rotation.matrix();
         let roll = (rotation.m21 - rotation.m12).atan2(rotation.m11 + rotation.m22);
         let unit = driving.scale.max(f32::MIN_POSITIVE).recip();
@@ -42,16 +45,20 @@ impl Confinement {
             middle: middles[1],
             across: Vector2::new(roll.cos(), -roll.sin()) * (unit / HALF[0]),
             up: Vector2::new(-roll.sin(), -roll.cos()) * (unit / HALF[1]),
-            beside: 1.0 - smoothstep(gone),
+            beside: FAR.map(|far| 1.0 - smoothstep((gone / (far - NEAR)).clamp(0.0, 1.0))),
         }
     }
 
     /// At a place of the canvas, pixels, of which the person covers so much, 0..255: 0..1.
     pub(super) fn at(&self, place: Vector2<f32>, covered: u8) -> f32 {
         let place = place - self.middle;
-        let radius = place.dot(&self.across).hypot(place.dot(&self.up));
+        let height = place.dot(&self.up);
+        let radius = place.dot(&self.across).hypot(height);
         let outside = smoothstep(((radius - EDGE[0]) / (EDGE[1] - EDGE[0])).clamp(0.0, 1.0));
-        (1.0 + (self.beside - 1.0) * outside) * f32::from(covered) / 255.0
+        let [hair, neck] = self.beside;
+        let below = smoothstep(((height - CHIN[0]) / (CHIN[1] - CHIN[0])).clamp(0.0, 1.0));
+        let beside = hair + (neck - hair) * below;
+        (1.0 + (beside - 1.0) * outside) * f32::from(covered) / 255.0
     }
 }
 
@@ -84,7 +91,9 @@ mod tests {
             let confinement = Confinement::new(&pose(0.0, 0.0), &far);
             let middle = far.from_canonical(MIDDLE).xy();
             assert!(confinement.at(middle, 255) > 0.99);
+            // Hair, and the neck, which may take part for longer.
             assert!(confinement.at(middle - Vector2::new(0.0, 13.0 * 20.0), 255) < 0.01);
+            assert!(confinement.at(middle + Vector2::new(0.0, 13.0 * 20.0), 255) < 0.3);
         }
     }
 }
