@@ -88,7 +88,7 @@ impl Studio {
                 let path: &Path = &photo.file.path;
                 let face = choose(&photo.faces, *face)?;
                 let unusable =
-                    |error: &dyn std::error::Error| ApiError::unusable(in_words(error, path, "the photo"));
+                    |error: &dyn std::error::Error| ApiError::unusable(in_words(&error, path, "the photo"));
                 let shown =
                     ReducedPhoto::read(path, &face.landmarks, &photo.faces).map_err(|e| unusable(&e))?;
                 let matte =

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use gioconda_face::{Landmarks, Matte};
 use gioconda_warp::{MeshRenderer, View};
-use image::{GrayImage, ImageBuffer, Pixel, RgbImage};
+use image::{ImageBuffer, Pixel, RgbImage};
 use nalgebra::Vector2;
 
 use crate::avatar::Avatar;
@@ -266,7 +266,7 @@ mod tests {
         // The photo is white where the person is.
         let photo =
             RgbImage::from_fn(400, 300, |x, y| image::Rgb([if x > 130 && y > 90 { 255 } else { 0 }; 3]));
-        let alpha = GrayImage::from_fn(400, 300, |x, y| image::Luma([photo.get_pixel(x, y)[0]]));
+        let alpha = image::GrayImage::from_fn(400, 300, |x, y| image::Luma([photo.get_pixel(x, y)[0]]));
         let landmarks = face(160.0, 150.0, 80.0);
         let shown = gioconda_model::Reference { photo: Arc::new(photo), landmarks };
         let avatar = Avatar { matte: Some(Arc::new(Matte::of_alpha(alpha))), ..Avatar::of(&[shown]) };
