@@ -365,9 +365,16 @@ fn ingredient_source(reader: &Reader, manifest: &Manifest) -> Option<String> {
     None
 }
 
+/// Where the manifest of a file stands that cannot carry one: `NAME.EXT.c2pa`.
+pub(crate) fn sidecar(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".c2pa");
+    name.into()
+}
+
 /// The files beside the one at `path` that may hold its manifest: `NAME.EXT.c2pa`, `NAME.c2pa`.
 fn sidecars(path: &Path) -> impl Iterator<Item = PathBuf> {
-    let beside = [gioconda_media::statement_beside(path), path.with_extension("c2pa")];
+    let beside = [sidecar(path), path.with_extension("c2pa")];
     let path = path.to_owned();
     beside.into_iter().filter(move |sidecar| sidecar.is_file() && *sidecar != path)
 }
@@ -375,6 +382,12 @@ fn sidecars(path: &Path) -> impl Iterator<Item = PathBuf> {
 #[cfg(test)]
 mod tests {
     use std::fs;
+
+    #[test]
+    fn films_and_their_manifests_are_moved_to_the_same_place() {
+        let film = std::path::Path::new("a/film.webm");
+        assert_eq!(super::sidecar(film), gioconda_media::statement_beside(film));
+    }
 
     use super::*;
     use crate::watermark::{AvatarId, Day, Payload, Version};

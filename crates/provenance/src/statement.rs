@@ -13,6 +13,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
+use crate::credentials::sidecar;
 use crate::settings::context;
 use crate::watermark::Payload;
 use crate::{Error, Identity, Subject};
@@ -185,7 +186,7 @@ impl Statement {
         source.rewind().map_err(Error::read(path))?;
         whole.gen_hash_from_stream(source).map_err(failed())?;
         let manifest = builder.sign_data_hashed_embeddable(signer, &whole, MANIFEST).map_err(failed())?;
-        std::fs::write(gioconda_media::statement_beside(path), manifest).map_err(Error::write(path))
+        std::fs::write(sidecar(path), manifest).map_err(Error::write(path))
     }
 
     fn builder(&self, format: &str) -> c2pa::Result<Builder> {
