@@ -5,6 +5,7 @@
 //! mirrored across the nearest edge of the hole. What lies far inside never shows. Kept libraries were looked at first:
 //! `texture-synthesis` is not maintained and takes seconds, `inpaint` is licensed under the EUPL and spreads smooth stripes.
 
+use gioconda_kernels::smoothstep;
 use image::{GrayImage, RgbImage};
 use rayon::prelude::*;
 
@@ -16,8 +17,11 @@ const CELLS: f32 = 24.0;
 const SMOOTH: f32 = 0.08;
 /// Detail stronger than so many of its median absolute values is an edge of something: its mirror image would be seen as one.
 const EDGES: f32 = 4.0;
-/// The plate is filled up to this far from the person, face widths, and less and less up to twice as far.
-const FILLED: f32 = 0.008;
+/// Up to this far from the person, face widths, and less and less up to twice as far, the plate is filled where hair has coloured
+/// it.
+const FILLED: f32 = 0.012;
+/// This much of a person's colour in the background is noise, and this much hair.
+const TINTED: [f32; 2] = [0.04, 0.16];
 
 /// The photo with the person whose matte is `alpha` (of the photo's size) painted over, and with them what their hair may have
 /// coloured around; background farther away stays as it is to the last bit. `face_width`: pixels. A matte that leaves no
@@ -50,14 +54,40 @@ pub(crate) fn plate(photo: &RgbImage, alpha: &GrayImage, face_width: f32) -> Rgb
             let (u, v) = (mirrored(way[0], x, width), mirrored(way[1], y, height));
             let [u, v] = nearest[v * width + u].map(usize::from);
             let (detail, here) = (field.detail(photo, u, v), field.at(x as f32 + 0.5, y as f32 + 0.5));
-            for (c, value) in pixel.iter_mut().enumerate() {
-                let filled = here[c] + strongest * (detail[c] / strongest).tanh();
-                let own = f32::from(*value);
-                *value = (own + (filled - own) * share + 0.5).clamp(0.0, 255.0) as u8;
-            }
+            let filled: [f32; 3] =
+                std::array::from_fn(|c| here[c] + strongest * (detail[c] / strongest).tanh());
+            let own = pixel.map(f32::from);
+            let at = y * width + x;
+            let share = if alpha.as_raw()[at] > 0 {
+                share
+            } else {
+                share * coloured(own, here, inside(photo, [x, y], person[at], filled_within))
+            };
+            *pixel = std::array::from_fn(|c| {
+                (own[c] + (filled[c] - own[c]) * share + 0.5).clamp(0.0, 255.0) as u8
+            });
         }
     });
     plate
+}
+
+/// What the photo shows `depth` pixels behind the outline of the person, whose nearest pixel to the one at `place` is `edge`.
+fn inside(photo: &RgbImage, place: [usize; 2], edge: [u16; 2], depth: f32) -> [f32; 3] {
+    let way = [0, 1].map(|axis| f32::from(edge[axis]) - place[axis] as f32);
+    let length = way[0].hypot(way[1]).max(1.0);
+    let at = |axis: usize, side: u32| {
+        let at = f32::from(edge[axis]) + way[axis] / length * (1.0 + 2.0 * depth);
+        (at.max(0.0) as u32).min(side - 1)
+    };
+    photo.get_pixel(at(0, photo.width()), at(1, photo.height())).0.map(f32::from)
+}
+
+/// Whether a pixel of the background (`own`) has something of the colour of the `person` beside it, 0..1; `clean`: the
+/// background's smooth colour there.
+fn coloured(own: [f32; 3], clean: [f32; 3], person: [f32; 3]) -> f32 {
+    let dot = |a: [f32; 3], b: [f32; 3]| (0..3).map(|c| (a[c] - clean[c]) * (b[c] - clean[c])).sum::<f32>();
+    let share = dot(own, person) / dot(person, person).max(1.0);
+    smoothstep(((share - TINTED[0]) / (TINTED[1] - TINTED[0])).clamp(0.0, 1.0))
 }
 
 /// The median of what background differs by from its smooth field, levels; at least 1.

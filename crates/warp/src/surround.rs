@@ -44,6 +44,8 @@ const HAIR_SUPPORT: f32 = 0.6;
 const MARGIN: f32 = 0.35;
 /// From the chin up to this height, face widths, large hair begins to count as head; below it falls on shoulders.
 const ABOVE_CHIN: f32 = 0.5;
+/// The grid reaches at most this far beyond the photo, face widths.
+const BEYOND: f32 = 1.2;
 /// A neck is at least this many times as long as its chin moves.
 const UNFOLDED: f32 = 1.9;
 /// Above a photo that cuts the head, hair of this length is mirrored to and fro.
@@ -121,7 +123,7 @@ impl Surround {
         self.region
     }
 
-    /// The corners of the box that frames may show something of, photo pixels: beyond the photo where its border cuts the head.
+    /// The corners of the box that frames may show something of, photo pixels; with a matte it reaches beyond the photo.
     pub(crate) fn extent(&self) -> (Vector2<f32>, Vector2<f32>) {
         let last = NODES * NODES - 1;
         (self.nodes[0], self.nodes[last])
@@ -362,17 +364,18 @@ impl Head {
             .map(|distance| smoothstep((distance / (MARGIN * self.frame.face_width)).clamp(0.0, 1.0)))
     }
 
-    /// The corners of the box around everything that can move, in a photo of this size or, where its border cuts the head,
-    /// beyond.
+    /// The corners of the box around everything that can move, in a photo of this size. With a matte it reaches beyond: what moves
+    /// away from the border leaves background there, which the grid must cover.
     fn extent(&self, photo: Vector2<f32>) -> (Vector2<f32>, Vector2<f32>) {
         let (centre, reach) = self.frame.ellipse(self.shape.reach + FADE);
         let (low, high) = (centre - reach, centre + reach);
         let within = |corner: Vector2<f32>| corner.sup(&Vector2::zeros()).inf(&photo);
-        let made_up = |cap| {
-            let (centre, reach) = self.frame.ellipse(cap + CAP_EDGE);
-            (centre.y - reach.y).clamp(-photo.y, 0.0)
-        };
-        let top = self.shape.cap.map_or(within(low).y, made_up);
-        (Vector2::new(within(low).x, top), within(high))
+        if !self.has_matte {
+            return (within(low), within(high));
+        }
+        let most = BEYOND * self.frame.face_width;
+        let low = Vector2::new(low.x.max(-most), low.y.max(-most));
+        let high = Vector2::new(high.x.min(photo.x + most), within(high).y);
+        (low.inf(&photo), high.sup(&Vector2::zeros()))
     }
 }

@@ -122,7 +122,15 @@ impl MotionTransfer {
         }
         for (side, openness) in SIDES.into_iter().zip(motion.eyes) {
             let openness = 1.0 + (openness - 1.0) * self.gains.expression * self.gains.eyes;
-            self.set_lids(&mut shape, side, openness.clamp(0.0, WIDEST_EYE));
+            self.set_lids(
+                &mut shape,
+                side,
+                if openness > 1.0 {
+                    1.0 + soft_limit(openness - 1.0, WIDEST_EYE - 1.0, KNEE)
+                } else {
+                    openness.max(0.0)
+                },
+            );
         }
         let closure = 1.0 + (motion.mouth - 1.0) * self.gains.expression * self.gains.mouth;
         self.set_lips(&mut shape, closure.clamp(0.0, 1.0));
@@ -160,8 +168,8 @@ impl MotionTransfer {
 /// In a blink the upper lid does nearly all of the way.
 const UPPER_LID_SHARE: f32 = 0.88;
 
-/// Eyes open wider than this, relative to the photo's, look startled rather than awake.
-const WIDEST_EYE: f32 = 1.6;
+/// Eyes open wider than this, relative to the photo's, look startled rather than awake; they near it from half of the way on.
+const WIDEST_EYE: f32 = 1.35;
 
 /// Farther than this from the photo's pose, radians, no photo of a face looks like the face any more. Turns are damped from
 /// two thirds of it on, 30 degrees.

@@ -11,6 +11,9 @@ use crate::mouth_paint::MouthPaint;
 use crate::share::to_byte;
 use crate::source_mesh::MeshWarp;
 
+/// A pixel that paint changes by as much as this, levels, is painted wholly.
+const PAINTED: f32 = 6.0;
+
 /// What is painted over the warp.
 pub(super) struct Inside {
     pub(super) eyes: bool,
@@ -52,8 +55,11 @@ impl Row<'_> {
                 face: f32::from(self.warp.face[pixel]) / 255.0,
                 grain: grain.at(position),
             };
+            let before = self.pixels[x];
             eye.paint(&drawn, &mut self.pixels[x]);
-            self.eyes[x] = self.eyes[x].max(to_byte(eye.share(&drawn)));
+            let changes = before.iter().zip(&self.pixels[x]).map(|(before, now)| before.abs_diff(*now));
+            let painted = f32::from(changes.max().unwrap_or(0)) / PAINTED;
+            self.eyes[x] = self.eyes[x].max(to_byte(eye.share(&drawn).max(painted)));
         }
     }
 

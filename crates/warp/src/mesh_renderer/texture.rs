@@ -151,6 +151,7 @@ impl Texture {
         above: Option<impl Fn(Vector2<f32>) -> (f32, f32)>,
         keep: bool,
     ) -> Self {
+        let size = Vector2::new(photo.width() as f32, photo.height() as f32);
         let [photo, plate] = [photo, &layers.plate].map(|picture| resample(picture, view, grid.padded()));
         let alpha = resample_grey(&layers.alpha, view, grid.padded());
         let texel = |((photo, plate), alpha): ((&image::Rgb<u8>, &image::Rgb<u8>), &u8)| {
@@ -163,6 +164,15 @@ impl Texture {
         };
         let mut texels: Vec<_> = photo.pixels().zip(plate.pixels()).zip(alpha.iter()).map(texel).collect();
         let Grid { left, top, width, height } = grid.padded();
+        // Nobody goes on beyond the photo, but for as many texels as a filter at its border reads.
+        let end = view.to_output(size).x.ceil() as i64 + PAD as i64;
+        let begin = view.to_output(Vector2::zeros()).map(|edge| edge.floor() as i64 - PAD as i64);
+        for (i, texel) in texels.iter_mut().enumerate() {
+            let (x, y) = (left + (i % width) as i64, top + (i / width) as i64);
+            if x < begin.x || x >= end || y < begin.y {
+                *texel = [0.0; 4];
+            }
+        }
         if let Some(above) = above {
             for y in 0..height {
                 let row = view.to_photo(Vector2::new(0.0, (top + y as i64) as f32 + 0.5)).y;

@@ -12,10 +12,14 @@ const MIDDLE: Vector3<f32> = Vector3::new(0.0, 0.0, 2.0);
 /// Half the face's width and height around it, centimetres.
 const HALF: [f32; 2] = [7.5, 9.5];
 /// The network's share falls from all to what the head's way leaves between these radii, in halves of the face.
-const EDGE: [f32; 2] = [0.8, 1.15];
+const EDGE: [f32; 2] = [0.75, 1.0];
 /// A head that has gone this far, in face widths and radians together, is left to the warp outside of its face: hair, and, as it
 /// stands less before the background, the neck.
-const FAR: [f32; 2] = [0.28, 0.5];
+const FAR: [f32; 2] = [0.18, 0.5];
+/// Turned by the first of these, radians, a face is still the network's; by the second, it keeps the least share.
+const TURNED: [f32; 2] = [0.4, 0.65];
+/// The network's least share of a turned face.
+const LEAST: f32 = 0.4;
 /// Less than this, in face widths and radians together, counts as nothing.
 const NEAR: f32 = 0.05;
 /// Hair goes over into neck between these heights, in halves of the face, from its middle up.
@@ -27,6 +31,8 @@ pub(super) struct Confinement {
     /// From pixels to halves of the face, along the head's own axes.
     across: Vector2<f32>,
     up: Vector2<f32>,
+    /// On the face, 0..1.
+    face: f32,
     /// On hair and on the neck, 0..1.
     beside: [f32; 2],
 }
@@ -45,6 +51,8 @@ impl Confinement {
             middle: middles[1],
             across: Vector2::new(roll.cos(), -roll.sin()) * (unit / HALF[0]),
             up: Vector2::new(-roll.sin(), -roll.cos()) * (unit / HALF[1]),
+            face: 1.0
+                - (1.0 - LEAST) * smoothstep(((turn - TURNED[0]) / (TURNED[1] - TURNED[0])).clamp(0.0, 1.0)),
             beside: FAR.map(|far| 1.0 - smoothstep((gone / (far - NEAR)).clamp(0.0, 1.0))),
         }
     }
@@ -58,7 +66,7 @@ impl Confinement {
         let [hair, neck] = self.beside;
         let below = smoothstep(((height - CHIN[0]) / (CHIN[1] - CHIN[0])).clamp(0.0, 1.0));
         let beside = hair + (neck - hair) * below;
-        (1.0 + (beside - 1.0) * outside) * f32::from(covered) / 255.0
+        (self.face + (beside.min(self.face) - self.face) * outside) * f32::from(covered) / 255.0
     }
 }
 
@@ -87,7 +95,7 @@ mod tests {
 
     #[test]
     fn a_head_that_has_gone_far_keeps_the_network_on_its_face() {
-        for far in [pose(0.4, 0.0), pose(0.0, 120.0)] {
+        for far in [pose(0.38, 0.0), pose(0.0, 120.0)] {
             let confinement = Confinement::new(&pose(0.0, 0.0), &far);
             let middle = far.from_canonical(MIDDLE).xy();
             assert!(confinement.at(middle, 255) > 0.99);
@@ -95,5 +103,12 @@ mod tests {
             assert!(confinement.at(middle - Vector2::new(0.0, 13.0 * 20.0), 255) < 0.01);
             assert!(confinement.at(middle + Vector2::new(0.0, 13.0 * 20.0), 255) < 0.3);
         }
+    }
+
+    #[test]
+    fn a_face_that_has_turned_far_is_partly_the_warps() {
+        let confinement = Confinement::new(&pose(0.0, 0.0), &pose(0.8, 0.0));
+        let middle = pose(0.8, 0.0).from_canonical(MIDDLE).xy();
+        assert!((confinement.at(middle, 255) - LEAST).abs() < 1e-3);
     }
 }
