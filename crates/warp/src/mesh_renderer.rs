@@ -7,6 +7,7 @@
 //! something ([`silhouette`]).
 
 mod inside;
+mod revealed;
 mod silhouette;
 mod stage;
 mod streaks;
@@ -29,9 +30,11 @@ use crate::labels::{Label, LabelPlanes};
 use crate::layers::Layers;
 use crate::mouth_interior::{MouthInterior, MouthLabels};
 use crate::mouth_paint::MouthPaint;
+use crate::other_side::OtherSide;
 use crate::source_mesh::{MeshWarp, SourceMesh};
 use crate::view::{MotionRegion, View};
 use inside::{Inside, Row};
+use revealed::Room;
 use silhouette::soft_edge;
 use stage::{Stage, is_drawable};
 use streaks::mixed_streaks;
@@ -45,6 +48,8 @@ pub struct MeshRenderer {
     mesh: SourceMesh,
     /// `None`: the background moves with the head.
     layers: Option<Layers>,
+    /// Of a person in layers whose photo shows one side of the face better.
+    other_side: Option<OtherSide>,
     background: Background,
     inside: Inside,
     mouth: MouthInterior,
@@ -102,6 +107,7 @@ impl MeshRenderer {
             photo,
             mesh,
             layers: None,
+            other_side: None,
             background: Background::default(),
             inside: Inside::Painted,
             mouth,
@@ -125,7 +131,8 @@ impl MeshRenderer {
         let landmarks = self.mesh.landmarks();
         let layers = Layers::new(&self.photo, matte.alpha.clone(), landmarks);
         let mesh = SourceMesh::of_head(self.photo.dimensions(), landmarks, Some(&layers.alpha));
-        Self { mesh, layers: Some(layers), stage: None, ..self }
+        let other_side = OtherSide::new(&self.photo, landmarks, mesh.pose());
+        Self { mesh, layers: Some(layers), other_side, stage: None, ..self }
     }
 
     /// The same with another background behind the person. Needs [a matte](Self::with_matte): without one the photo is all one.
@@ -180,6 +187,9 @@ impl MeshRenderer {
         stage.cover(&mut self.covered);
         if stage.moves() {
             self.mesh.warp(driving, &stage.window_view, &mut self.warp);
+            if let Some(other) = &self.other_side {
+                self.mesh.reveal(other, &stage.window_view, &mut self.warp);
+            }
             let mut covered = std::mem::take(&mut self.covered);
             self.compose(driving, &stage, out, &mut covered);
             self.covered = covered;
@@ -313,7 +323,7 @@ impl MeshRenderer {
         let per_photo_pixel = stage.view.scale().map(f32::recip);
         let rows = out.par_chunks_exact_mut(line).skip(row).take(warp.height);
         let covered = covered.par_chunks_exact_mut(stage.view.width).skip(row);
-        rows.zip(covered).enumerate().with_min_len(8).for_each(|(y, (pixels, covered))| {
+        rows.zip(covered).enumerate().with_min_len(8).for_each_init(Room::default, |room, (y, (pixels, covered))| {
             let at = y * warp.width..(y + 1) * warp.width;
             let pixels = pixels[3 * column..].as_chunks_mut::<3>().0;
             let positions = warp.flow[at.clone()].iter().map(|&[x, y]| {
@@ -321,6 +331,7 @@ impl MeshRenderer {
             });
             stage.texture.sample(positions, pixels, &mut covered[column..]);
             let mut row = Row { stage, warp, y, pixels };
+            self.other_side.iter().for_each(|other| row.reveal(other, room));
             match &self.inside {
                 Inside::Painted => {
                     eyes.iter().flatten().for_each(|eye| row.paint_eye(eye, &self.grain));
