@@ -323,23 +323,26 @@ impl MeshRenderer {
         let per_photo_pixel = stage.view.scale().map(f32::recip);
         let rows = out.par_chunks_exact_mut(line).skip(row).take(warp.height);
         let covered = covered.par_chunks_exact_mut(stage.view.width).skip(row);
-        rows.zip(covered).enumerate().with_min_len(8).for_each_init(Room::default, |room, (y, (pixels, covered))| {
-            let at = y * warp.width..(y + 1) * warp.width;
-            let pixels = pixels[3 * column..].as_chunks_mut::<3>().0;
-            let positions = warp.flow[at.clone()].iter().map(|&[x, y]| {
-                Vector2::new(x - stage.view.left, y - stage.view.top).component_mul(&per_photo_pixel)
-            });
-            stage.texture.sample(positions, pixels, &mut covered[column..]);
-            let mut row = Row { stage, warp, y, pixels };
-            self.other_side.iter().for_each(|other| row.reveal(other, room));
-            match &self.inside {
-                Inside::Painted => {
-                    eyes.iter().flatten().for_each(|eye| row.paint_eye(eye, &self.grain));
-                    mouth.iter().for_each(|mouth| row.paint_mouth(mouth));
+        rows.zip(covered).enumerate().with_min_len(8).for_each_init(
+            Room::default,
+            |room, (y, (pixels, covered))| {
+                let at = y * warp.width..(y + 1) * warp.width;
+                let pixels = pixels[3 * column..].as_chunks_mut::<3>().0;
+                let positions = warp.flow[at.clone()].iter().map(|&[x, y]| {
+                    Vector2::new(x - stage.view.left, y - stage.view.top).component_mul(&per_photo_pixel)
+                });
+                stage.texture.sample(positions, pixels, &mut covered[column..]);
+                let mut row = Row { stage, warp, y, pixels };
+                self.other_side.iter().for_each(|other| row.reveal(other, room));
+                match &self.inside {
+                    Inside::Painted => {
+                        eyes.iter().flatten().for_each(|eye| row.paint_eye(eye, &self.grain));
+                        mouth.iter().for_each(|mouth| row.paint_mouth(mouth));
+                    }
+                    Inside::AsNetworksSee(Some(band)) => row.paint_band(band, self.mesh.mouth()),
+                    Inside::AsNetworksSee(None) => {}
                 }
-                Inside::AsNetworksSee(Some(band)) => row.paint_band(band, self.mesh.mouth()),
-                Inside::AsNetworksSee(None) => {}
-            }
-        });
+            },
+        );
     }
 }

@@ -81,15 +81,12 @@ impl OtherSide {
         let need = |i: usize| {
             let better = between(BETTER, facing[COUNTERPART[i]] - facing[i]);
             let side = between(SIDE, TOPOLOGY.vertices[i].x.abs());
-            let hair = if MESH.rim[i].is_some() { between(HAIR, (shade(place(i)) - skin).abs()) } else { 0.0 };
+            let hair =
+                if MESH.rim[i].is_some() { between(HAIR, (shade(place(i)) - skin).abs()) } else { 0.0 };
             (1.0 - between(SEEN, facing[i])) * better * side * (1.0 - hair)
         };
         let needs: Vec<_> = (0..MESH_POINTS).map(need).collect();
-        let hidden = |i: usize| Hidden {
-            place: place(i),
-            facing: facing[i],
-            need: needs[i],
-        };
+        let hidden = |i: usize| Hidden { place: place(i), facing: facing[i], need: needs[i] };
         needs.iter().any(|need| *need > 0.0).then(|| Self {
             vertices: (0..MESH_POINTS).map(hidden).collect(),
             light: Light::new(photo, landmarks, &facing, face_width),
@@ -242,7 +239,8 @@ mod tests {
         let landmarks = turned(25.0);
         // The far side, to the right, is half as light.
         let nose = landmarks.xy(1).x;
-        let photo = RgbImage::from_fn(200, 200, |x, _| image::Rgb([if (x as f32) < nose { 160 } else { 80 }; 3]));
+        let photo =
+            RgbImage::from_fn(200, 200, |x, _| image::Rgb([if (x as f32) < nose { 160 } else { 80 }; 3]));
         let other = other_side(&photo, &landmarks).expect("a far cheek is hidden");
         let cheek = landmarks.xy(50);
         let [light, ..] = other.light(if cheek.x < nose { cheek } else { landmarks.xy(280) });

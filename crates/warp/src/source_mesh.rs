@@ -263,9 +263,10 @@ impl SourceMesh {
             let corners = corners(triangle);
             corners.into_iter().filter(move |_| corners.iter().any(|corner| corner.validity > 0.0))
         });
-        let (low, high) = revealed.fold((Vector2::repeat(f32::MAX), Vector2::repeat(f32::MIN)), |(low, high), corner| {
-            (low.inf(&corner.position), high.sup(&corner.position))
-        });
+        let (low, high) = revealed
+            .fold((Vector2::repeat(f32::MAX), Vector2::repeat(f32::MIN)), |(low, high), corner| {
+                (low.inf(&corner.position), high.sup(&corner.position))
+            });
         other_side.share.clear();
         if low.x > high.x || *width == 0 {
             return;
@@ -281,7 +282,8 @@ impl SourceMesh {
         };
         let clip = self.surround.clip(view);
         let rows = height.div_ceil(4 * rayon::current_num_threads()).max(16);
-        let bands = other_side.flow.par_chunks_mut(rows * *width).zip(other_side.share.par_chunks_mut(rows * *width));
+        let bands =
+            other_side.flow.par_chunks_mut(rows * *width).zip(other_side.share.par_chunks_mut(rows * *width));
         bands.enumerate().for_each(|(index, (flow, validity))| {
             let mut band = Band { top: index * rows, width: *width, flow, validity, clip };
             for &(_, triangle) in far_to_near.iter().filter(|(_, triangle)| is_near(*triangle)) {
