@@ -18,6 +18,7 @@ mod mesh;
 mod mesh_renderer;
 mod mouth_interior;
 mod mouth_paint;
+mod other_side;
 mod outline;
 mod own_mouth;
 mod plate;

@@ -7,6 +7,7 @@
 //! something ([`silhouette`]).
 
 mod inside;
+mod revealed;
 mod silhouette;
 mod stage;
 mod streaks;
@@ -30,9 +31,11 @@ use crate::labels::{Label, LabelPlanes};
 use crate::layers::Layers;
 use crate::mouth_interior::{MouthInterior, MouthLabels};
 use crate::mouth_paint::MouthPaint;
+use crate::other_side::OtherSide;
 use crate::source_mesh::{MeshWarp, SourceMesh};
 use crate::view::{MotionRegion, View};
 use inside::{Inside, Mouth, Row};
+use revealed::Room;
 use silhouette::soft_edge;
 use stage::{Stage, is_drawable};
 use streaks::mixed_streaks;
@@ -49,6 +52,8 @@ pub struct MeshRenderer {
     mesh: SourceMesh,
     /// `None`: the background moves with the head.
     layers: Option<Layers>,
+    /// Of a person in layers whose photo shows one side of the face better.
+    other_side: Option<OtherSide>,
     background: Background,
     inside: Inside,
     mouth: MouthInterior,
@@ -111,6 +116,7 @@ impl MeshRenderer {
             photo,
             mesh,
             layers: None,
+            other_side: None,
             background: Background::default(),
             inside: Inside { eyes: true, mouth: Mouth::Interior },
             mouth,
@@ -140,7 +146,8 @@ impl MeshRenderer {
         let landmarks = self.mesh.landmarks();
         let layers = Layers::new(&self.photo, matte.alpha.clone(), landmarks);
         let mesh = SourceMesh::of_head(self.photo.dimensions(), landmarks, Some(&layers.alpha));
-        Self { mesh, layers: Some(layers), stage: None, ..self }
+        let other_side = OtherSide::new(&self.photo, landmarks, mesh.pose());
+        Self { mesh, layers: Some(layers), other_side, stage: None, ..self }
     }
 
     /// The same with another background behind the person. Needs [a matte](Self::with_matte): without one the photo is all one.
@@ -209,6 +216,9 @@ impl MeshRenderer {
         stage.cover(&mut self.covered);
         if stage.moves() {
             self.mesh.warp(driving, &stage.window_view, &mut self.warp);
+            if let Some(other) = &self.other_side {
+                self.mesh.reveal(other, &stage.window_view, &mut self.warp);
+            }
             let [mut covered, mut eyes] = [&mut self.covered, &mut self.eye_shares].map(std::mem::take);
             eyes.clear();
             eyes.resize(self.warp.width * self.warp.height, 0);
@@ -367,22 +377,26 @@ impl MeshRenderer {
         let rows = out.par_chunks_exact_mut(line).skip(row).take(warp.height);
         let covered = covered.par_chunks_exact_mut(stage.view.width).skip(row);
         let rows = rows.zip(covered).zip(eye_shares.par_chunks_exact_mut(warp.width));
-        rows.enumerate().with_min_len(8).for_each(|(y, ((pixels, covered), eye_shares))| {
-            let at = y * warp.width..(y + 1) * warp.width;
-            let pixels = pixels[3 * column..].as_chunks_mut::<3>().0;
-            let positions = warp.flow[at.clone()].iter().map(|&[x, y]| {
-                Vector2::new(x - stage.view.left, y - stage.view.top).component_mul(&per_photo_pixel)
-            });
-            stage.texture.sample(positions, pixels, &mut covered[column..]);
-            let mut row = Row { stage, warp, y, pixels, eyes: eye_shares };
-            if self.inside.eyes {
-                eyes.iter().flatten().for_each(|eye| row.paint_eye(eye, &self.grain));
-            }
-            match &self.inside.mouth {
-                Mouth::Interior => mouth.iter().for_each(|mouth| row.paint_mouth(mouth)),
-                Mouth::Band(Some(band)) => row.paint_band(band, self.mesh.mouth()),
-                Mouth::Band(None) => {}
-            }
-        });
+        rows.enumerate().with_min_len(8).for_each_init(
+            Room::default,
+            |room, (y, ((pixels, covered), eye_shares))| {
+                let at = y * warp.width..(y + 1) * warp.width;
+                let pixels = pixels[3 * column..].as_chunks_mut::<3>().0;
+                let positions = warp.flow[at.clone()].iter().map(|&[x, y]| {
+                    Vector2::new(x - stage.view.left, y - stage.view.top).component_mul(&per_photo_pixel)
+                });
+                stage.texture.sample(positions, pixels, &mut covered[column..]);
+                let mut row = Row { stage, warp, y, pixels, eyes: eye_shares };
+                self.other_side.iter().for_each(|other| row.reveal(other, room));
+                if self.inside.eyes {
+                    eyes.iter().flatten().for_each(|eye| row.paint_eye(eye, &self.grain));
+                }
+                match &self.inside.mouth {
+                    Mouth::Interior => mouth.iter().for_each(|mouth| row.paint_mouth(mouth)),
+                    Mouth::Band(Some(band)) => row.paint_band(band, self.mesh.mouth()),
+                    Mouth::Band(None) => {}
+                }
+            },
+        );
     }
 }

@@ -132,6 +132,14 @@ impl Band<'_> {
         });
     }
 
+    /// Draws a triangle of the face with its validity as a share, which ends softly along the oval.
+    pub(crate) fn draw_share(&mut self, corners: [&Vertex; 3]) {
+        self.scan(corners, |flow, share, value| {
+            *flow = [value[0], value[1]];
+            *share = byte_of(smoothstep(value[2]) * ramp(value[3]));
+        });
+    }
+
     /// Draws a triangle of the face over what is there, softly along the oval.
     pub(crate) fn draw_over(&mut self, corners: [&Vertex; 3]) {
         let interior = corners.iter().all(|vertex| vertex.inside > 0.5);

@@ -25,6 +25,7 @@ use crate::coverage::Coverage;
 use crate::head::SkullMotion;
 use crate::look::Look;
 use crate::mesh::{MESH, canonical_landmarks, signed_area};
+use crate::other_side::OtherSide;
 use crate::outline::{self, Detour};
 use crate::raster::{Band, Clip, Vertex};
 use crate::share::{ratio, to_byte};
@@ -54,7 +55,25 @@ pub struct MeshWarp {
     pub opening: Option<Aperture>,
     /// The driving head; `None` before the first warp.
     pub pose: Option<HeadPose>,
+    /// What [`SourceMesh::reveal`] drew.
+    pub(crate) other_side: OtherSideWarp,
     scratch: Scratch,
+}
+
+/// Where the photo shows the other side of what a frame reveals.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct OtherSideWarp {
+    /// `[height * width]` from each pixel to there, photo pixels; anything where the share is 0.
+    pub(crate) flow: Vec<[f32; 2]>,
+    /// `[height * width]` how much of a pixel comes from there, 0..=255; empty: nothing.
+    pub(crate) share: Vec<u8>,
+}
+
+impl OtherSideWarp {
+    /// The shares of a row of a warp of this width; `None`: nothing of it.
+    pub(crate) fn row(&self, y: usize, width: usize) -> Option<&[u8]> {
+        self.share.get(y * width..(y + 1) * width)
+    }
 }
 
 /// What a warp needs while it is drawn; kept so that a frame allocates nothing.
@@ -63,6 +82,8 @@ struct Scratch {
     residuals: Residuals,
     nodes: Vec<Vertex>,
     vertices: Vec<Vertex>,
+    /// The vertices as their counterparts.
+    others: Vec<Vertex>,
     area: Vec<f32>,
     far_to_near: Vec<(f32, u16)>,
     outline: Vec<[usize; 2]>,
@@ -234,6 +255,51 @@ impl SourceMesh {
             });
         warp.opening = Some(frame.mouth);
         warp.pose = Some(pose);
+    }
+
+    /// Adds to `warp`, the last of this mesh and of `view`, what it reveals of the other side.
+    pub(crate) fn reveal(&self, other: &OtherSide, view: &View, warp: &mut MeshWarp) {
+        let MeshWarp { width, height, other_side, scratch, .. } = warp;
+        let Scratch { vertices, others, normals, far_to_near, .. } = scratch;
+        others.clear();
+        others.extend(vertices.iter().zip(normals.iter()).enumerate().map(|(i, (vertex, &normal))| {
+            let displacement = other.place(i) - view.to_photo(vertex.position);
+            let inside = if MESH.on_oval[i] { 0.0 } else { 1.0 };
+            Vertex { displacement, validity: other.share(i, normal), inside, ..*vertex }
+        }));
+        let others = &others[..];
+        let corners = |triangle: u16| MESH.triangles[usize::from(triangle)].map(|i| &others[i]);
+        let revealed = far_to_near.iter().flat_map(|&(_, triangle)| {
+            let corners = corners(triangle);
+            corners.into_iter().filter(move |_| corners.iter().any(|corner| corner.validity > 0.0))
+        });
+        let (low, high) = revealed
+            .fold((Vector2::repeat(f32::MAX), Vector2::repeat(f32::MIN)), |(low, high), corner| {
+                (low.inf(&corner.position), high.sup(&corner.position))
+            });
+        other_side.share.clear();
+        if low.x > high.x || *width == 0 {
+            return;
+        }
+        let pixels = *width * *height;
+        other_side.share.resize(pixels, 0);
+        other_side.flow.resize(pixels, [0.0; 2]);
+        // What lies over it hides it.
+        let is_near = |triangle: u16| {
+            let [a, b, c] = corners(triangle).map(|corner| corner.position);
+            let (first, last) = (a.inf(&b).inf(&c), a.sup(&b).sup(&c));
+            first.x <= high.x && first.y <= high.y && last.x >= low.x && last.y >= low.y
+        };
+        let clip = self.surround.clip(view);
+        let rows = height.div_ceil(4 * rayon::current_num_threads()).max(16);
+        let bands =
+            other_side.flow.par_chunks_mut(rows * *width).zip(other_side.share.par_chunks_mut(rows * *width));
+        bands.enumerate().for_each(|(index, (flow, validity))| {
+            let mut band = Band { top: index * rows, width: *width, flow, validity, clip };
+            for &(_, triangle) in far_to_near.iter().filter(|(_, triangle)| is_near(*triangle)) {
+                band.draw_share(corners(triangle));
+            }
+        });
     }
 
     /// Moves nodes and vertices to their driving positions and sorts the visible triangles.

@@ -56,6 +56,11 @@ fn background<'a>(renderer: &'a MeshRenderer) -> impl Iterator<Item = (u32, u32)
         .filter(move |&(x, y)| covered[(y * width + x) as usize] == 0 && is_far(x, y))
 }
 
+/// Whether two colours differ by at most so many levels.
+fn near(a: [u8; 3], b: [u8; 3], levels: u8) -> bool {
+    a.iter().zip(b).all(|(a, b)| a.abs_diff(b) <= levels)
+}
+
 #[test]
 fn who_does_not_move_is_the_photo() {
     assert!(drawn(&mut renderer(), &PORTRAIT.face) == *PORTRAIT.photo);
@@ -68,7 +73,8 @@ fn the_landscape_rests_while_the_head_moves() {
         let frame = drawn(&mut renderer, &moved(x, y));
         let mut places = 0;
         for (u, v) in background(&renderer) {
-            assert_eq!(frame.get_pixel(u, v), PORTRAIT.photo.get_pixel(u, v), "at {u}, {v}");
+            let (now, before) = (frame.get_pixel(u, v), PORTRAIT.photo.get_pixel(u, v));
+            assert!(near(now.0, before.0, 2), "at {u}, {v}: {now:?} {before:?}");
             places += 1;
         }
         assert!(places > 2000, "{places}");
@@ -110,8 +116,7 @@ fn backgrounds_are_behind_the_person_and_nowhere_else() {
         for ((pixel, kept), &covered) in frame.pixels().zip(keep.pixels()).zip(covered) {
             if covered == 255 {
                 person += 1;
-                let same = pixel.0.iter().zip(kept.0).all(|(a, b)| a.abs_diff(b) <= 1);
-                assert!(same, "{background_kind:?}: {pixel:?} {kept:?}");
+                assert!(near(pixel.0, kept.0, 1), "{background_kind:?}: {pixel:?} {kept:?}");
             }
             if covered == 0 && background_kind == Background::Transparent {
                 nothing += 1;
@@ -123,7 +128,7 @@ fn backgrounds_are_behind_the_person_and_nowhere_else() {
     }
     let mut green = renderer().with_background(Background::Colour([10, 200, 30]));
     let frame = drawn(&mut green, &driving);
-    assert!(background(&green).all(|(x, y)| frame.get_pixel(x, y).0 == [10, 200, 30]));
+    assert!(background(&green).all(|(x, y)| near(frame.get_pixel(x, y).0, [10, 200, 30], 2)));
 }
 
 #[test]

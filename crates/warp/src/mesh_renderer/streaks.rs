@@ -62,6 +62,11 @@ impl Streaks<'_> {
         face[i] == u8::MAX && eyes[i] == 0 && mouth[i] == 0
     }
 
+    /// How much of a pixel does not come from the face's other side, where nothing is drawn out; 0..1.
+    fn own(&self, (x, y): (usize, usize)) -> f32 {
+        self.warp.other_side.row(y, self.warp.width).map_or(1.0, |row| 1.0 - f32::from(row[x]) / 255.0)
+    }
+
     /// Where the photo shows a pixel, in units of output pixels.
     fn place(&self, (x, y): (usize, usize)) -> Vector2<f32> {
         Vector2::from(self.warp.flow[y * self.warp.width + x]).component_div(&self.scale)
@@ -80,7 +85,7 @@ impl Streaks<'_> {
         };
         let around @ [left, right, above, below] = [(x - 1, y), (x + 1, y), (x, y - 1), (x, y + 1)];
         let (right, down) = (change(left, right)?, change(above, below)?);
-        let drawn_out = share(DRAWN_OUT, right.perp(&down).abs());
+        let drawn_out = share(DRAWN_OUT, right.perp(&down).abs()) * self.own(at);
         if drawn_out <= 0.0 || !around.into_iter().all(|at| self.is_skin(at)) {
             return None;
         }
