@@ -10,7 +10,14 @@ use image::{GrayImage, RgbImage};
 use rayon::prelude::*;
 
 /// Background this close to the person, in face widths, may still be coloured by hair that the matte has missed.
-const COLOURED: f32 = 0.05;
+const COLOURED: f32 = 0.07;
+/// Background whose detail is fainter than this, levels, is plain: all of what is coloured is filled, and halos that sharpening has
+/// drawn around a head with it.
+const PLAIN: f32 = 4.0;
+/// From so many face widths inside the outline on, mirrored detail is faded: far from the edge that it is mirrored across it shows
+/// ripples; by the second, this much of it is gone.
+const DEEP: [f32; 2] = [0.15, 0.4];
+const RIPPLED: f32 = 0.65;
 /// Cells of the smooth field, per face width.
 const CELLS: f32 = 24.0;
 /// Ways to the background are averaged over twice this, face widths.
@@ -36,8 +43,10 @@ pub(crate) fn plate(photo: &RgbImage, alpha: &GrayImage, face_width: f32) -> Rgb
     let ways = smooth_ways(&nearest, width, (SMOOTH * face_width) as usize);
     let cell = ((face_width / CELLS).round() as usize).max(2);
     let field = Field::new(photo, cell, is_background);
-    let strongest = EDGES * faint_detail(photo, &field, is_background);
-    let filled_within = (FILLED * face_width).max(1.0);
+    let faint = faint_detail(photo, &field, is_background);
+    let strongest = EDGES * faint;
+    let is_plain = faint < PLAIN;
+    let filled_within = (if is_plain { 0.5 * COLOURED } else { FILLED } * face_width).max(1.0);
     let mut plate = photo.clone();
     plate.par_chunks_exact_mut(3 * width).enumerate().for_each(|(y, row)| {
         for (x, pixel) in row.as_chunks_mut::<3>().0.iter_mut().enumerate() {
@@ -54,11 +63,13 @@ pub(crate) fn plate(photo: &RgbImage, alpha: &GrayImage, face_width: f32) -> Rgb
             let (u, v) = (mirrored(way[0], x, width), mirrored(way[1], y, height));
             let [u, v] = nearest[v * width + u].map(usize::from);
             let (detail, here) = (field.detail(photo, u, v), field.at(x as f32 + 0.5, y as f32 + 0.5));
+            let deep = ((way[0].hypot(way[1]) / face_width - DEEP[0]) / (DEEP[1] - DEEP[0])).clamp(0.0, 1.0);
+            let detail = detail.map(|value| value * (1.0 - RIPPLED * smoothstep(deep)));
             let filled: [f32; 3] =
                 std::array::from_fn(|c| here[c] + strongest * (detail[c] / strongest).tanh());
             let own = pixel.map(f32::from);
             let at = y * width + x;
-            let share = if alpha.as_raw()[at] > 0 {
+            let share = if is_plain || alpha.as_raw()[at] > 0 {
                 share
             } else {
                 share * coloured(own, here, inside(photo, [x, y], person[at], filled_within))

@@ -12,14 +12,14 @@ const MIDDLE: Vector3<f32> = Vector3::new(0.0, 0.0, 2.0);
 /// Half the face's width and height around it, centimetres.
 const HALF: [f32; 2] = [7.5, 9.5];
 /// The network's share falls from all to what the head's way leaves between these radii, in halves of the face.
-const EDGE: [f32; 2] = [0.75, 1.0];
+const EDGE: [f32; 2] = [0.8, 1.05];
 /// A head that has gone this far, in face widths and radians together, is left to the warp outside of its face: hair, and, as it
 /// stands less before the background, the neck.
-const FAR: [f32; 2] = [0.18, 0.5];
+const FAR: [f32; 2] = [0.2, 0.5];
 /// Turned by the first of these, radians, a face is still the network's; by the second, it keeps the least share.
-const TURNED: [f32; 2] = [0.4, 0.65];
+const TURNED: [f32; 2] = [0.45, 0.7];
 /// The network's least share of a turned face.
-const LEAST: f32 = 0.4;
+const LEAST: f32 = 0.6;
 /// Less than this, in face widths and radians together, counts as nothing.
 const NEAR: f32 = 0.05;
 /// Hair goes over into neck between these heights, in halves of the face, from its middle up.

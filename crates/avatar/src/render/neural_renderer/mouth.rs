@@ -2,7 +2,7 @@
 //!
 //! The network knows how light and how dark the inside of a mouth is, and blurs what is in it; geometry has teeth with edges and
 //! guesses their light. So what is coarse is the network's and what is fine the geometry's:
-//! `frame = (1 - s) network + s low(network) + f (mouth - low(mouth)) + d min(low(mouth) - low(network), 0)`.
+//! `frame = (1 - s) network + s low(network) + d (low(mouth) - low(network)) + f (mouth - low(mouth))`.
 
 use gioconda_warp::MouthPicture;
 use image::RgbImage;
@@ -15,8 +15,10 @@ const BLURRED: f32 = 0.5;
 const FINE: f32 = 0.75;
 /// Boxes that make a Gaussian.
 const PASSES: usize = 3;
-/// How much of the mouth's darkness is taken where the network's is lighter, `d`: it paints tongues and cavities as pale as teeth.
+/// How much of the mouth's coarse part is taken where it is the darker one, `d`: the network paints tongues and cavities as pale as
+/// teeth. All of that where it is darker by this share.
 const DARKER: f32 = 0.6;
+const MUCH: f32 = 0.3;
 /// Red, green, blue of the network's frame, the same of the mouth, and how much of the pixel the mouth covers; the colours times that.
 type Cell = [f32; 7];
 
@@ -50,12 +52,14 @@ impl MouthBlend {
             if share <= 0.0 || smooth[6] <= f32::EPSILON {
                 continue;
             }
+            let [light, light_mouth] =
+                [0, 3].map(|first| smooth[first] + smooth[first + 1] + smooth[first + 2]);
+            let darker = DARKER * ((1.0 - light_mouth / light.max(f32::EPSILON)) / MUCH).clamp(0.0, 1.0);
             for (c, value) in frame.get_pixel_mut(place.0, place.1).0.iter_mut().enumerate() {
                 let network = f32::from(*value);
                 let (coarse, coarse_mouth) = (smooth[c] / smooth[6], smooth[3 + c] / smooth[6]);
-                let darker = DARKER * (coarse_mouth - coarse).min(0.0);
                 let fine = FINE * (colour[c] - coarse_mouth);
-                let both = network + BLURRED * (coarse - network) + darker + fine;
+                let both = network + BLURRED * (coarse - network) + darker * (coarse_mouth - coarse) + fine;
                 *value = (network + (both - network) * share + 0.5).clamp(0.0, 255.0) as u8;
             }
         }
