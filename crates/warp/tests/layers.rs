@@ -43,7 +43,7 @@ fn moved(x: f32, y: f32) -> Landmarks {
 }
 
 /// Pixels of a frame that show background alone, as they did in the photo, and a few pixels away from the photo's person.
-fn background<'a>(renderer: &'a MeshRenderer) -> impl Iterator<Item = (u32, u32)> + 'a {
+fn background(renderer: &MeshRenderer) -> impl Iterator<Item = (u32, u32)> + '_ {
     let (width, height) = PORTRAIT.photo.dimensions();
     let covered = renderer.alpha().expect("it has a matte");
     let is_far = move |x: u32, y: u32| {
@@ -137,7 +137,9 @@ fn labels_say_what_is_where() {
     let width = (open.xy(308) - open.xy(78)).norm();
     for (i, (_, lower)) in LIP_COLUMNS.into_iter().enumerate() {
         let drop = 0.3 * width * (1.0 - ((i as f32 - 4.0) / 5.0).powi(2));
-        lower.into_iter().for_each(|point| open.points[point].y += drop);
+        for point in lower {
+            open.points[point].y += drop;
+        }
     }
     open.points[152].y += 0.3 * width;
     let mut renderer = renderer();
