@@ -13,9 +13,10 @@ mod streaks;
 mod texture;
 mod touch;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
-use gioconda_face::{Landmarks, Matte};
+use gioconda_face::{HeadPose, Landmarks, Matte};
 use image::{Rgb, RgbImage};
 use nalgebra::Vector2;
 use rayon::prelude::*;
@@ -27,6 +28,7 @@ use crate::grain::Grain;
 use crate::head_shape::HeadFrame;
 use crate::labels::{Label, LabelPlanes};
 use crate::layers::Layers;
+use crate::lip_line::LipLine;
 use crate::mouth_interior::{MouthInterior, MouthLabels};
 use crate::mouth_paint::MouthPaint;
 use crate::source_mesh::{MeshWarp, SourceMesh};
@@ -45,6 +47,8 @@ pub struct MeshRenderer {
     mesh: SourceMesh,
     /// `None`: the background moves with the head.
     layers: Option<Layers>,
+    /// Where lips part; `None`: where landmarks say.
+    lip_line: Option<LipLine>,
     background: Background,
     inside: Inside,
     mouth: MouthInterior,
@@ -102,6 +106,7 @@ impl MeshRenderer {
             photo,
             mesh,
             layers: None,
+            lip_line: None,
             background: Background::default(),
             inside: Inside::Painted,
             mouth,
@@ -124,8 +129,11 @@ impl MeshRenderer {
         assert_eq!(matte.alpha.dimensions(), self.photo.dimensions(), "a matte of the photo's size");
         let landmarks = self.mesh.landmarks();
         let layers = Layers::new(&self.photo, matte.alpha.clone(), landmarks);
-        let mesh = SourceMesh::of_head(self.photo.dimensions(), landmarks, Some(&layers.alpha));
-        Self { mesh, layers: Some(layers), stage: None, ..self }
+        let lip_line = LipLine::of(&self.photo, landmarks, self.mesh.pose());
+        let landmarks = lip_line.applied(landmarks, self.mesh.pose());
+        let mesh = SourceMesh::of_head(self.photo.dimensions(), &landmarks, Some(&layers.alpha));
+        let mouth = MouthInterior::new(&self.photo, &mesh);
+        Self { mesh, mouth, layers: Some(layers), lip_line: Some(lip_line), stage: None, ..self }
     }
 
     /// The same with another background behind the person. Needs [a matte](Self::with_matte): without one the photo is all one.
@@ -179,6 +187,7 @@ impl MeshRenderer {
         out.copy_from_slice(stage.still(&self.photo));
         stage.cover(&mut self.covered);
         if stage.moves() {
+            let driving = &*at_lip_line(self.lip_line.as_ref(), &self.mesh, driving);
             self.mesh.warp(driving, &stage.window_view, &mut self.warp);
             let mut covered = std::mem::take(&mut self.covered);
             self.compose(driving, &stage, out, &mut covered);
@@ -253,6 +262,7 @@ impl MeshRenderer {
         *picture = MouthPicture::default();
         let Some(stage) = self.stage.as_ref().filter(|stage| stage.moves()) else { return };
         let pixel = stage.view.scale().max();
+        let driving = &*at_lip_line(self.lip_line.as_ref(), &self.mesh, driving);
         if let Some(mouth) = self.mouth.open(&self.warp, driving, pixel) {
             picture.draw(&mouth, &self.warp, stage);
         }
@@ -265,7 +275,7 @@ impl MeshRenderer {
         planes.clear(stage.view.width, stage.view.height);
         planes.plane_mut(Label::Matte).copy_from_slice(&self.covered);
         let (Some(pose), true) = (&self.warp.pose, stage.moves()) else { return };
-        let driving = self.mesh.drawn(driving);
+        let driving = &*at_lip_line(self.lip_line.as_ref(), &self.mesh, driving);
         let frame = self.layers.as_ref().map(|_| HeadFrame::new(driving, pose));
         let mouth = self.mouth.open(&self.warp, driving, stage.view.scale().max());
         let rest = (self.mesh.landmarks(), self.mesh.pose().scale);
@@ -330,5 +340,21 @@ impl MeshRenderer {
                 Inside::AsNetworksSee(None) => {}
             }
         });
+    }
+}
+
+/// The landmarks that a frame shows, their lips parted where the photo's are.
+fn at_lip_line<'a>(
+    line: Option<&LipLine>,
+    mesh: &'a SourceMesh,
+    driving: &'a Landmarks,
+) -> Cow<'a, Landmarks> {
+    let drawn = mesh.drawn(driving);
+    match line {
+        // The photo's own landmarks lie there already.
+        Some(line) if std::ptr::eq(drawn, driving) => {
+            Cow::Owned(line.applied(driving, &HeadPose::fit(driving)))
+        }
+        _ => Cow::Borrowed(drawn),
     }
 }
