@@ -221,7 +221,8 @@ mod tests {
     #[test]
     fn open_lips_are_where_landmarks_say() {
         let face = face(0.4);
-        assert_eq!(LipLine::of(&photo(&face, 0.2), &face, &pose()).above, [0.0; COLUMNS]);
+        let found = LipLine::of(&photo(&face, 0.2), &face, &pose()).above;
+        assert!(found.iter().all(|above| above.abs() < 1e-6), "{found:?}");
     }
 
     #[test]

@@ -334,7 +334,9 @@ impl MeshRenderer {
             match &self.inside {
                 Inside::Painted => {
                     eyes.iter().flatten().for_each(|eye| row.paint_eye(eye, &self.grain));
-                    mouth.iter().for_each(|mouth| row.paint_mouth(mouth));
+                    if let Some(mouth) = &mouth {
+                        row.paint_mouth(mouth);
+                    }
                 }
                 Inside::AsNetworksSee(Some(band)) => row.paint_band(band, self.mesh.mouth()),
                 Inside::AsNetworksSee(None) => {}
