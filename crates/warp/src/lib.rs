@@ -13,6 +13,7 @@ mod head_shape;
 mod labels;
 mod landmark_picture;
 mod layers;
+mod lip_line;
 mod look;
 mod mesh;
 mod mesh_renderer;

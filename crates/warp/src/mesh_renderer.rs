@@ -14,6 +14,7 @@ mod streaks;
 mod texture;
 mod touch;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use gioconda_face::{HeadPose, Landmarks, Matte};
@@ -29,6 +30,7 @@ use crate::grain::Grain;
 use crate::head_shape::HeadFrame;
 use crate::labels::{Label, LabelPlanes};
 use crate::layers::Layers;
+use crate::lip_line::LipLine;
 use crate::mouth_interior::{MouthInterior, MouthLabels};
 use crate::mouth_paint::MouthPaint;
 use crate::other_side::OtherSide;
@@ -54,6 +56,8 @@ pub struct MeshRenderer {
     layers: Option<Layers>,
     /// Of a person in layers whose photo shows one side of the face better.
     other_side: Option<OtherSide>,
+    /// Where lips part; `None`: where landmarks say.
+    lip_line: Option<LipLine>,
     background: Background,
     inside: Inside,
     mouth: MouthInterior,
@@ -117,6 +121,7 @@ impl MeshRenderer {
             mesh,
             layers: None,
             other_side: None,
+            lip_line: None,
             background: Background::default(),
             inside: Inside { eyes: true, mouth: Mouth::Interior },
             mouth,
@@ -145,9 +150,12 @@ impl MeshRenderer {
         );
         let landmarks = self.mesh.landmarks();
         let layers = Layers::new(&self.photo, matte.alpha.clone(), landmarks);
-        let mesh = SourceMesh::of_head(self.photo.dimensions(), landmarks, Some(&layers.alpha));
-        let other_side = OtherSide::new(&self.photo, landmarks, mesh.pose());
-        Self { mesh, layers: Some(layers), other_side, stage: None, ..self }
+        let lip_line = LipLine::of(&self.photo, landmarks, self.mesh.pose());
+        let landmarks = lip_line.applied(landmarks, self.mesh.pose());
+        let mesh = SourceMesh::of_head(self.photo.dimensions(), &landmarks, Some(&layers.alpha));
+        let mouth = MouthInterior::new(&self.photo, &mesh);
+        let other_side = OtherSide::new(&self.photo, &landmarks, mesh.pose());
+        Self { mesh, mouth, layers: Some(layers), lip_line: Some(lip_line), other_side, stage: None, ..self }
     }
 
     /// The same with another background behind the person. Needs [a matte](Self::with_matte): without one the photo is all one.
@@ -215,6 +223,7 @@ impl MeshRenderer {
         out.copy_from_slice(stage.still(&self.photo));
         stage.cover(&mut self.covered);
         if stage.moves() {
+            let driving = &*at_lip_line(self.lip_line.as_ref(), &self.mesh, driving);
             self.mesh.warp(driving, &stage.window_view, &mut self.warp);
             if let Some(other) = &self.other_side {
                 self.mesh.reveal(other, &stage.window_view, &mut self.warp);
@@ -300,13 +309,20 @@ impl MeshRenderer {
         self.layers.as_ref().map(|_| &self.covered[..])
     }
 
+    /// The landmarks that a frame shows whose face is to be at `driving`: with [a matte](Self::with_matte), the lips part where the
+    /// photo's lips meet, if landmarks see that line a little off.
+    pub fn lips_parted<'a>(&'a self, driving: &'a Landmarks) -> Cow<'a, Landmarks> {
+        at_lip_line(self.lip_line.as_ref(), &self.mesh, driving)
+    }
+
     /// Draws the inside of the mouth of the frame that was drawn last, whose landmarks were `driving`, apart from it; empty where
     /// lips are shut.
     pub fn mouth(&self, driving: &Landmarks, picture: &mut MouthPicture) {
         picture.clear();
         let Some(stage) = self.stage.as_ref().filter(|stage| stage.moves()) else { return };
         let pixel = stage.view.scale().max();
-        if let Some(mouth) = self.mouth.open(&self.warp, self.mesh.drawn(driving), pixel) {
+        let driving = &*at_lip_line(self.lip_line.as_ref(), &self.mesh, driving);
+        if let Some(mouth) = self.mouth.open(&self.warp, driving, pixel) {
             picture.draw(&mouth, &self.warp, stage);
         }
     }
@@ -318,7 +334,7 @@ impl MeshRenderer {
         planes.clear(stage.view.width, stage.view.height);
         planes.plane_mut(Label::Matte).copy_from_slice(&self.covered);
         let (Some(pose), true) = (&self.warp.pose, stage.moves()) else { return };
-        let driving = self.mesh.drawn(driving);
+        let driving = &*at_lip_line(self.lip_line.as_ref(), &self.mesh, driving);
         let frame = self.layers.as_ref().map(|_| HeadFrame::new(driving, pose));
         let mouth = self.mouth.open(&self.warp, driving, stage.view.scale().max());
         let rest = (self.mesh.landmarks(), self.mesh.pose().scale);
@@ -398,5 +414,21 @@ impl MeshRenderer {
                 }
             },
         );
+    }
+}
+
+/// The landmarks that a frame shows, their lips parted where the photo's are.
+fn at_lip_line<'a>(
+    line: Option<&LipLine>,
+    mesh: &'a SourceMesh,
+    driving: &'a Landmarks,
+) -> Cow<'a, Landmarks> {
+    let drawn = mesh.drawn(driving);
+    match line {
+        // The photo's own landmarks lie there already.
+        Some(line) if std::ptr::eq(drawn, driving) => {
+            Cow::Owned(line.applied(driving, &HeadPose::fit(driving)))
+        }
+        _ => Cow::Borrowed(drawn),
     }
 }

@@ -14,8 +14,9 @@
 //! Everything is interpolated as a *displacement* from the photo, so that where nothing moves the flow is exactly
 //! the identity.
 
-use gioconda_face::topology::MESH_POINTS;
+use gioconda_face::topology::{LIP_COLUMNS, MESH_POINTS};
 use gioconda_face::{HeadPose, Landmarks};
+use gioconda_kernels::smoothstep;
 use image::GrayImage;
 use nalgebra::{Vector2, Vector3};
 use rayon::prelude::*;
@@ -105,6 +106,11 @@ impl MeshWarp {
 
 /// Where lids and eye come from places this many output pixels apart, a pixel of the lid's edge comes from one of them.
 const APART: f32 = 2.0;
+/// Lips that part or close by so much leave the line behind in which they met, centimetres.
+const PARTED: f32 = 0.15;
+/// Half of that line's width, centimetres, and at most as a share of a lip.
+const LINE: f32 = 0.1;
+const MOST_OF_LIP: f32 = 0.25;
 
 /// A photo's face, ready to be driven.
 #[derive(Clone, Debug)]
@@ -119,6 +125,8 @@ pub struct SourceMesh {
     right_eye: Aperture,
     left_eye: Aperture,
     mouth: Aperture,
+    /// Whether the person is a layer of its own.
+    has_matte: bool,
     region: MotionRegion,
 }
 
@@ -144,6 +152,7 @@ impl SourceMesh {
             right_eye: Aperture::right_eye(&landmarks, pose.scale),
             left_eye: Aperture::left_eye(&landmarks, pose.scale),
             mouth: Aperture::mouth(&landmarks, pose.scale),
+            has_matte: alpha.is_some(),
             detours: outline::detours(&landmarks, &pose),
             landmarks,
             pose,
@@ -322,6 +331,7 @@ impl SourceMesh {
                 inside: if MESH.on_oval[i] { 0.0 } else { 1.0 },
             }
         }));
+        self.bare_lips(driving, pose, vertices);
         far_to_near.clear();
         let front = (0..MESH.triangles.len()).filter(|&t| outline::faces_camera(driving, t));
         far_to_near.extend(front.map(|t| {
@@ -337,6 +347,25 @@ impl SourceMesh {
             left_eye: Aperture::left_eye(driving, pose.scale),
             mouth: Aperture::mouth(driving, pose.scale),
             clip: self.surround.clip(view),
+        }
+    }
+
+    /// Lips that part show their own colour up to the edge: the dark line in which the photo's met stays behind.
+    fn bare_lips(&self, driving: &Landmarks, pose: &HeadPose, vertices: &mut [Vertex]) {
+        if !self.has_matte {
+            return;
+        }
+        for (upper, lower) in LIP_COLUMNS {
+            let open = |face: &Landmarks, pose: &HeadPose| {
+                (face.xy(upper[0]) - face.xy(lower[0])).norm() / pose.scale
+            };
+            let parting = open(driving, pose) - open(&self.landmarks, &self.pose);
+            let share = smoothstep((parting.abs() / PARTED).clamp(0.0, 1.0));
+            for [edge, _, _, outer] in [upper, lower] {
+                let lip = self.landmarks.xy(outer) - self.landmarks.xy(edge);
+                let line = (LINE * self.pose.scale).min(MOST_OF_LIP * lip.norm());
+                vertices[edge].displacement += lip.try_normalize(1e-3).unwrap_or_default() * (line * share);
+            }
         }
     }
 

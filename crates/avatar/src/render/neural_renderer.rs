@@ -67,9 +67,10 @@ impl NeuralRenderer {
         let region = network_crop(&canvas.landmarks, canvas.picture.dimensions());
         let photo = cropped(&canvas.picture, &region, size as u32);
         let tone = Tone::of(&photo);
-        let landmarks = cropped_landmarks(&canvas.landmarks, &region, size as u32);
-        let photo = NetworkPhoto::new(photo, &landmarks, painted_mouth);
         let mesh = canvas.mesh_renderer().with_background(background);
+        // Lips part in the same place for both.
+        let landmarks = cropped_landmarks(mesh.mesh().landmarks(), &region, size as u32);
+        let photo = NetworkPhoto::new(photo, &landmarks, painted_mouth);
         Self {
             mesh: mesh.under_network(painted_mouth),
             mouth: painted_mouth.then(MouthPicture::default),
@@ -108,7 +109,7 @@ impl NeuralRenderer {
     ) -> Result<(), Error> {
         let Self { mesh, mouth, mouth_blend, view, crop, input, corrections, tone } = self;
         let Crop { region, photo } = crop;
-        let in_crop = cropped_landmarks(driving, region, input.size() as u32);
+        let in_crop = cropped_landmarks(&mesh.lips_parted(driving), region, input.size() as u32);
         rayon::join(|| mesh.draw(driving, view, frame), || input.draw(photo, &in_crop));
         let output = network.run(input.channels());
         if output.iter().any(|value| !value.is_finite()) {
