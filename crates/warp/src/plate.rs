@@ -10,9 +10,9 @@ use image::{GrayImage, RgbImage};
 use rayon::prelude::*;
 
 /// Background this close to the person, in face widths, may still be coloured by hair that the matte has missed.
-const COLOURED: f32 = 0.07;
-/// Background whose detail is fainter than this, levels, is plain: all of what is coloured is filled, and halos that sharpening has
-/// drawn around a head with it.
+const COLOURED: f32 = 0.05;
+/// Background whose detail is fainter than this, levels, is plain: halos that sharpening has drawn around a head are told from it,
+/// and filled.
 const PLAIN: f32 = 4.0;
 /// From so many face widths inside the outline on, mirrored detail is faded: far from the edge that it is mirrored across it shows
 /// ripples; by the second, this much of it is gone.
@@ -69,10 +69,10 @@ pub(crate) fn plate(photo: &RgbImage, alpha: &GrayImage, face_width: f32) -> Rgb
                 std::array::from_fn(|c| here[c] + strongest * (detail[c] / strongest).tanh());
             let own = pixel.map(f32::from);
             let at = y * width + x;
-            let share = if is_plain || alpha.as_raw()[at] > 0 {
+            let share = if alpha.as_raw()[at] > 0 {
                 share
             } else {
-                share * coloured(own, here, inside(photo, [x, y], person[at], filled_within))
+                share * coloured(own, here, inside(photo, [x, y], person[at], filled_within), is_plain)
             };
             *pixel = std::array::from_fn(|c| {
                 (own[c] + (filled[c] - own[c]) * share + 0.5).clamp(0.0, 255.0) as u8
@@ -94,10 +94,11 @@ fn inside(photo: &RgbImage, place: [usize; 2], edge: [u16; 2], depth: f32) -> [f
 }
 
 /// Whether a pixel of the background (`own`) has something of the colour of the `person` beside it, 0..1; `clean`: the
-/// background's smooth colour there.
-fn coloured(own: [f32; 3], clean: [f32; 3], person: [f32; 3]) -> f32 {
+/// background's smooth colour there. With `halos`, what is as much less like the person counts too.
+fn coloured(own: [f32; 3], clean: [f32; 3], person: [f32; 3], halos: bool) -> f32 {
     let dot = |a: [f32; 3], b: [f32; 3]| (0..3).map(|c| (a[c] - clean[c]) * (b[c] - clean[c])).sum::<f32>();
     let share = dot(own, person) / dot(person, person).max(1.0);
+    let share = if halos { share.abs() } else { share };
     smoothstep(((share - TINTED[0]) / (TINTED[1] - TINTED[0])).clamp(0.0, 1.0))
 }
 
