@@ -143,7 +143,7 @@ fn thumbnail(picture: &RgbImage) -> Option<Vec<u8>> {
 
 impl Statement {
     /// Embeds the signed statement into the file at `path`, which is replaced once the signed one is complete. Formats:
-    /// mp4, mov, JPEG, PNG, WebP, GIF. `WebM` cannot carry one: it is written beside the file, where [`gioconda_media::statement_beside`] says.
+    /// mp4, mov, JPEG, PNG, WebP, GIF. `WebM` cannot carry one: it is written beside the file, in `NAME.webm.c2pa`.
     ///
     /// # Errors
     /// When the file cannot be read, is of another format, or cannot be replaced.

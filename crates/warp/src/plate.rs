@@ -14,6 +14,8 @@ const COLOURED: f32 = 0.05;
 /// Background whose detail is fainter than this, levels, is plain: halos that sharpening has drawn around a head are told from it,
 /// and filled.
 const PLAIN: f32 = 4.0;
+/// In background whose detail is stronger than this, levels, hair cannot be told from it, and what is left of it is not seen.
+const BUSY: f32 = 10.0;
 /// From so many face widths inside the outline on, mirrored detail is faded: far from the edge that it is mirrored across it shows
 /// ripples; by the second, this much of it is gone.
 const DEEP: [f32; 2] = [0.15, 0.4];
@@ -45,7 +47,7 @@ pub(crate) fn plate(photo: &RgbImage, alpha: &GrayImage, face_width: f32) -> Rgb
     let field = Field::new(photo, cell, is_background);
     let faint = faint_detail(photo, &field, is_background);
     let strongest = EDGES * faint;
-    let is_plain = faint < PLAIN;
+    let (is_plain, is_busy) = (faint < PLAIN, faint > BUSY);
     let filled_within = (if is_plain { 0.5 * COLOURED } else { FILLED } * face_width).max(1.0);
     let mut plate = photo.clone();
     plate.par_chunks_exact_mut(3 * width).enumerate().for_each(|(y, row)| {
@@ -71,6 +73,8 @@ pub(crate) fn plate(photo: &RgbImage, alpha: &GrayImage, face_width: f32) -> Rgb
             let at = y * width + x;
             let share = if alpha.as_raw()[at] > 0 {
                 share
+            } else if is_busy {
+                continue;
             } else {
                 share * coloured(own, here, inside(photo, [x, y], person[at], filled_within), is_plain)
             };
