@@ -330,9 +330,10 @@ mod tests {
             assert!(near, "{x}, {y}: {filled:?} {truth:?}");
         }
         let steps = |picture: &RgbImage| -> u32 {
-            let step =
-                |x| u32::from(picture.get_pixel(x, 120).0[0].abs_diff(picture.get_pixel(x + 1, 120).0[0]));
-            (80..119).map(step).sum()
+            let red = |x, y| picture.get_pixel(x, y).0[0];
+            // Near the outline, where the plate is seen.
+            let places = (71..79).flat_map(|x| (100..150).map(move |y| (x, y)));
+            places.map(|(x, y)| u32::from(red(x, y).abs_diff(red(x + 1, y)))).sum()
         };
         let (filled, truth) = (steps(&plate), steps(&wall));
         assert!(2 * filled > truth, "the fill is smooth: {filled} of {truth}");

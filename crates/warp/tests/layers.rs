@@ -42,18 +42,22 @@ fn moved(x: f32, y: f32) -> Landmarks {
     PORTRAIT.face.map(|point| point + Vector3::new(x, y, 0.0))
 }
 
-/// Pixels of a frame that show background alone, as they did in the photo, and a few pixels away from the photo's person.
+/// Pixels of a frame that show background alone, as they did in the photo, and a few pixels away from the person in both: what hair
+/// has coloured goes with it.
 fn background(renderer: &MeshRenderer) -> impl Iterator<Item = (u32, u32)> + '_ {
     let (width, height) = PORTRAIT.photo.dimensions();
     let covered = renderer.alpha().expect("it has a matte");
     let is_far = move |x: u32, y: u32| {
         let around = |at: u32, most: u32| at.saturating_sub(8)..(at + 9).min(most);
-        around(y, height).all(|v| around(x, width).all(|u| PORTRAIT.matte.alpha.get_pixel(u, v).0[0] == 0))
+        let is_background = |u: u32, v: u32| {
+            PORTRAIT.matte.alpha.get_pixel(u, v).0[0] == 0 && covered[(v * width + u) as usize] == 0
+        };
+        around(y, height).all(|v| around(x, width).all(|u| is_background(u, v)))
     };
     (0..height)
         .step_by(5)
         .flat_map(move |y| (0..width).step_by(5).map(move |x| (x, y)))
-        .filter(move |&(x, y)| covered[(y * width + x) as usize] == 0 && is_far(x, y))
+        .filter(move |&(x, y)| is_far(x, y))
 }
 
 /// Whether two colours differ by at most so many levels.
