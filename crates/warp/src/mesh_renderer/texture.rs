@@ -130,6 +130,8 @@ pub(super) struct Texture {
     /// `[(height + 4) * (width + 4)]` red, green and blue of what moves, times its share of the texel, and that share; 0..255.
     /// Floats, because every texel is read sixteen times a frame and would be converted each time.
     texels: Vec<[f32; 4]>,
+    /// Nothing is laid over what the person does not cover: there is nothing beside them, and a filter would only ring.
+    ends: bool,
 }
 
 impl Texture {
@@ -137,7 +139,7 @@ impl Texture {
     pub(super) fn new(photo: &RgbImage, view: &View, grid: Grid) -> Self {
         let picture = resample(photo, view, grid.padded());
         let texels = picture.pixels().map(|&image::Rgb([r, g, b])| [r, g, b, 255].map(f32::from)).collect();
-        Self { grid, texels }
+        Self { grid, texels, ends: false }
     }
 
     /// The person of `layers` at the output pixels of `grid`. Laid over the plate, it is `photo` again. Of places above the photo
@@ -188,7 +190,8 @@ impl Texture {
                 }
             }
         }
-        Self { grid, texels }
+        let ends = texels.iter().all(|texel| texel[3] > 0.0 || *texel == [0.0; 4]);
+        Self { grid, texels, ends }
     }
 
     /// Lays the colours at `positions`, output pixels, over `pixels`, by Catmull-Rom interpolation (Keys 1981, a = -1/2) in
@@ -249,6 +252,10 @@ impl<P: Iterator<Item = Vector2<f32>>> PanelOp for SampleRow<'_, P> {
             }
             let sum = |c: usize| (columns[c] + columns[4 + c]) + (columns[8 + c] + columns[12 + c]);
             let share = sum(3).clamp(0.0, 255.0);
+            if self.texture.ends && share < 0.5 {
+                *covered = 0;
+                continue;
+            }
             let through = (255.0 - share) * (1.0 / 255.0);
             *covered = (share + 0.5) as i32 as u8;
             *pixel = std::array::from_fn(|c| {
