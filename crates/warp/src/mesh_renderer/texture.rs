@@ -190,7 +190,8 @@ impl Texture {
                 }
             }
         }
-        let ends = texels.iter().all(|texel| texel[3] > 0.0 || *texel == [0.0; 4]);
+        let ends =
+            texels.iter().all(|texel| texel[3] > 0.0 || texel.iter().all(|value| value.abs() < f32::EPSILON));
         Self { grid, texels, ends }
     }
 
