@@ -100,6 +100,12 @@ impl HeadPose {
         Landmarks { points }.map(|p| self.from_canonical(p))
     }
 
+    /// How far the head tilts in the picture, radians, counter-clockwise, whatever else it turns.
+    pub fn roll(&self) -> f32 {
+        let rotation = self.rotation.matrix();
+        (rotation.m21 - rotation.m12).atan2(rotation.m11 + rotation.m22)
+    }
+
     /// How wide the face would be if it looked straight into the camera, pixels.
     pub fn face_width(&self) -> f32 {
         let vertices = &TOPOLOGY.vertices;

@@ -6,6 +6,13 @@ use nalgebra::Vector2;
 /// Red, green, blue, 0..255.
 pub type Colour = [f32; 3];
 
+/// Lays `share` of `over`, 0..=1, over a colour.
+pub(crate) fn blend(colour: &mut Colour, over: Colour, share: f32) {
+    for (colour, over) in colour.iter_mut().zip(over) {
+        *colour += (over - *colour) * share;
+    }
+}
+
 /// Of no colours: black.
 pub(crate) fn mean(colours: impl Iterator<Item = Colour>) -> Colour {
     let (mut sum, mut count) = ([0.0; 3], 0.0_f32);

@@ -7,8 +7,9 @@
 
 use gioconda_face::topology::{LOWER_LIP, UPPER_LIP, point};
 use gioconda_face::{HeadPose, Landmarks};
-use gioconda_kernels::smoothstep;
 use nalgebra::{Vector2, Vector3};
+
+use crate::share::step;
 
 /// Teeth on each side of the middle.
 const TEETH: usize = 6;
@@ -238,9 +239,9 @@ fn arc(x: f32) -> f32 {
     0.5 * x * (1.0 + slope * slope).sqrt() + slope.asinh() / (4.0 * CURVATURE)
 }
 
-/// [`smoothstep`] from 0 at `from` to 1 at `to`.
+/// [`step`] from 0 at `from` to 1 at `to`, or a hair's breadth later.
 fn ramp(from: f32, to: f32, value: f32) -> f32 {
-    smoothstep(((value - from) / (to - from).max(1e-4)).clamp(0.0, 1.0))
+    step(from, to.max(from + 1e-4), value)
 }
 
 #[cfg(test)]

@@ -19,14 +19,14 @@ mod whole_iris;
 use std::ops::Range;
 
 use gioconda_face::Landmarks;
-use gioconda_kernels::smoothstep;
 use image::RgbImage;
 use nalgebra::Vector2;
 
 use crate::aperture::Aperture;
-use crate::colour::Colour;
+use crate::colour::{Colour, blend};
 use crate::eye_labels::EyeLabels;
 use crate::look::Look;
+use crate::share;
 use crate::view::View;
 use highlight::Highlight;
 use lid_shade::LidShade;
@@ -272,15 +272,9 @@ impl<'a> DrivenEye<'a> {
     }
 }
 
-fn blend(colour: &mut Colour, over: Colour, share: f32) {
-    for (colour, over) in colour.iter_mut().zip(over) {
-        *colour += (over - *colour) * share;
-    }
-}
-
 /// How far `value` is on the way from the first bound, 0, to the second, 1, gently; the second may be the lesser.
 fn step((none, all): (f32, f32), value: f32) -> f32 {
-    smoothstep(((value - none) / (all - none)).clamp(0.0, 1.0))
+    share::step(none, all, value)
 }
 
 #[cfg(test)]

@@ -40,8 +40,7 @@ pub(crate) struct HeadFrame {
 impl HeadFrame {
     pub(crate) fn new(landmarks: &Landmarks, pose: &HeadPose) -> Self {
         let face_width = face_width(pose);
-        let rotation = pose.rotation.matrix();
-        let roll = (rotation.m21 - rotation.m12).atan2(rotation.m11 + rotation.m22);
+        let roll = pose.roll();
         let right = Vector2::new(roll.cos(), -roll.sin());
         let up = Vector2::new(-roll.sin(), -roll.cos());
         let ends = |axis: Vector2<f32>| {

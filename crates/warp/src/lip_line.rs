@@ -8,11 +8,11 @@
 use gioconda_face::topology::{LIP_COLUMNS, point};
 use gioconda_face::{HeadPose, Landmarks};
 use gioconda_kernels::luma::{REC_709, luma};
-use gioconda_kernels::smoothstep;
 use image::RgbImage;
 use nalgebra::{Vector2, Vector3};
 
 use crate::colour::{mean, patch};
+use crate::share::step;
 
 /// Columns across the lips.
 const COLUMNS: usize = LIP_COLUMNS.len();
@@ -162,11 +162,6 @@ fn smoothest(costs: &[[f32; HEIGHTS]; COLUMNS]) -> [f32; COLUMNS] {
 fn at(photo: &RgbImage, place: Vector2<f32>) -> f32 {
     let colour = gioconda_face::bilinear(photo, place, gioconda_face::Border::Replicate);
     luma(REC_709, colour)
-}
-
-/// [`smoothstep`] from 0 at `from` to 1 at `to`.
-fn step(from: f32, to: f32, value: f32) -> f32 {
-    smoothstep(((value - from) / (to - from)).clamp(0.0, 1.0))
 }
 
 #[cfg(test)]

@@ -65,6 +65,8 @@ pub struct MeshRenderer {
     /// What is made up gets as much grain as the photo's skin has.
     grain: Grain,
     warp: MeshWarp,
+    /// The landmarks of the frame that was drawn last.
+    driven: Landmarks,
     /// How much of each pixel that moves is a painted eye, 0..255.
     eye_shares: Vec<u8>,
     /// `[height * width]` of the view: how much of each pixel the person covers, 0..255.
@@ -128,6 +130,7 @@ impl MeshRenderer {
             eyes,
             grain,
             warp: MeshWarp::default(),
+            driven: landmarks.clone(),
             eye_shares: Vec::new(),
             covered: Vec::new(),
             stage: None,
@@ -223,15 +226,15 @@ impl MeshRenderer {
         out.copy_from_slice(stage.still(&self.photo));
         stage.cover(&mut self.covered);
         if stage.moves() {
-            let driving = &*at_lip_line(self.lip_line.as_ref(), &self.mesh, driving);
-            self.mesh.warp(driving, &stage.window_view, &mut self.warp);
+            self.driven = self.lips_parted(driving).into_owned();
+            self.mesh.warp(&self.driven, &stage.window_view, &mut self.warp);
             if let Some(other) = &self.other_side {
                 self.mesh.reveal(other, &stage.window_view, &mut self.warp);
             }
             let [mut covered, mut eyes] = [&mut self.covered, &mut self.eye_shares].map(std::mem::take);
             eyes.clear();
             eyes.resize(self.warp.width * self.warp.height, 0);
-            self.compose(driving, &stage, out, &mut covered, &mut eyes);
+            self.compose(&stage, out, &mut covered, &mut eyes);
             (self.covered, self.eye_shares) = (covered, eyes);
         }
         self.stage = Some(stage);
@@ -312,29 +315,31 @@ impl MeshRenderer {
     /// The landmarks that a frame shows whose face is to be at `driving`: with [a matte](Self::with_matte), the lips part where the
     /// photo's lips meet, if landmarks see that line a little off.
     pub fn lips_parted<'a>(&'a self, driving: &'a Landmarks) -> Cow<'a, Landmarks> {
-        at_lip_line(self.lip_line.as_ref(), &self.mesh, driving)
+        match &self.lip_line {
+            Some(line) if self.mesh.is_drivable(driving) => {
+                Cow::Owned(line.applied(driving, &HeadPose::fit(driving)))
+            }
+            _ => Cow::Borrowed(self.mesh.drawn(driving)),
+        }
     }
 
-    /// Draws the inside of the mouth of the frame that was drawn last, whose landmarks were `driving`, apart from it; empty where
-    /// lips are shut.
-    pub fn mouth(&self, driving: &Landmarks, picture: &mut MouthPicture) {
+    /// Draws the inside of the mouth of the frame that was drawn last, apart from it; empty where lips are shut.
+    pub fn mouth(&self, picture: &mut MouthPicture) {
         picture.clear();
         let Some(stage) = self.stage.as_ref().filter(|stage| stage.moves()) else { return };
         let pixel = stage.view.scale().max();
-        let driving = &*at_lip_line(self.lip_line.as_ref(), &self.mesh, driving);
-        if let Some(mouth) = self.mouth.open(&self.warp, driving, pixel) {
+        if let Some(mouth) = self.mouth.open(&self.warp, &self.driven, pixel) {
             picture.draw(&mouth, &self.warp, stage);
         }
     }
 
-    /// Fills `planes` with what is where in the frame that was drawn last, whose landmarks were `driving`; without
-    /// [a matte](Self::with_matte) everything is person, and nothing hair.
-    pub fn labels(&self, driving: &Landmarks, planes: &mut LabelPlanes) {
+    /// Fills `planes` with what is where in the frame that was drawn last; without [a matte](Self::with_matte) everything is person, and nothing hair.
+    pub fn labels(&self, planes: &mut LabelPlanes) {
         let Some(stage) = &self.stage else { return planes.clear(0, 0) };
         planes.clear(stage.view.width, stage.view.height);
         planes.plane_mut(Label::Matte).copy_from_slice(&self.covered);
         let (Some(pose), true) = (&self.warp.pose, stage.moves()) else { return };
-        let driving = &*at_lip_line(self.lip_line.as_ref(), &self.mesh, driving);
+        let driving = &self.driven;
         let frame = self.layers.as_ref().map(|_| HeadFrame::new(driving, pose));
         let mouth = self.mouth.open(&self.warp, driving, stage.view.scale().max());
         let rest = (self.mesh.landmarks(), self.mesh.pose().scale);
@@ -375,16 +380,8 @@ impl MeshRenderer {
     }
 
     /// Samples the texture along the flow and paints eyes and mouth, row by row.
-    fn compose(
-        &self,
-        driving: &Landmarks,
-        stage: &Stage,
-        out: &mut RgbImage,
-        covered: &mut [u8],
-        eye_shares: &mut [u8],
-    ) {
-        let warp = &self.warp;
-        let driving = self.mesh.drawn(driving);
+    fn compose(&self, stage: &Stage, out: &mut RgbImage, covered: &mut [u8], eye_shares: &mut [u8]) {
+        let (warp, driving) = (&self.warp, &self.driven);
         let mouth = self.mouth.open(warp, driving, stage.view.scale().max());
         let eyes = warp.pose.as_ref().map(|pose| self.eyes.drive(driving, pose.scale));
         let (column, row) = stage.window;
@@ -414,21 +411,5 @@ impl MeshRenderer {
                 }
             },
         );
-    }
-}
-
-/// The landmarks that a frame shows, their lips parted where the photo's are.
-fn at_lip_line<'a>(
-    line: Option<&LipLine>,
-    mesh: &'a SourceMesh,
-    driving: &'a Landmarks,
-) -> Cow<'a, Landmarks> {
-    let drawn = mesh.drawn(driving);
-    match line {
-        // The photo's own landmarks lie there already.
-        Some(line) if std::ptr::eq(drawn, driving) => {
-            Cow::Owned(line.applied(driving, &HeadPose::fit(driving)))
-        }
-        _ => Cow::Borrowed(drawn),
     }
 }

@@ -19,10 +19,11 @@ use image::RgbImage;
 use nalgebra::{Vector2, Vector3};
 
 use crate::aperture::Aperture;
-use crate::colour::{Colour, mean, patch};
+use crate::colour::{Colour, blend, mean, patch};
 use crate::dental_arch::{Bite, DentalArch};
 use crate::grain::Grain;
 use crate::own_mouth::OwnMouth;
+use crate::share::step;
 use crate::source_mesh::{MeshWarp, SourceMesh};
 
 /// Light on things between the lips, shares of a tooth's in full light.
@@ -385,17 +386,6 @@ impl Shown {
 
 fn cover(light: &mut f32, over: f32, share: f32) {
     *light += (over - *light) * share;
-}
-
-fn blend(colour: &mut Colour, over: Colour, share: f32) {
-    for (colour, over) in colour.iter_mut().zip(over) {
-        cover(colour, over, share);
-    }
-}
-
-/// [`smoothstep`] from 0 at `from` to 1 at `to`.
-fn step(from: f32, to: f32, value: f32) -> f32 {
-    smoothstep(((value - from) / (to - from)).clamp(0.0, 1.0))
 }
 
 #[cfg(test)]

@@ -7,12 +7,12 @@
 use gioconda_face::Landmarks;
 use gioconda_face::topology::{ACROSS_LIPS, LIT_SKIN};
 use gioconda_kernels::luma::{REC_709, luma};
-use gioconda_kernels::smoothstep;
 use image::RgbImage;
 use nalgebra::Vector2;
 
 use crate::aperture::Aperture;
-use crate::colour::{Colour, mean, patch};
+use crate::colour::{Colour, blend, mean, patch};
+use crate::share::step;
 
 /// The colours of one photo's mouth.
 pub struct MouthPaint {
@@ -95,15 +95,4 @@ impl MouthPaint {
         let lower_shadow = 0.6 + 0.4 * step(0.0, 0.25, from_lower);
         colour.map(|v| v * lower_shadow)
     }
-}
-
-fn blend(colour: &mut Colour, over: Colour, share: f32) {
-    for (colour, over) in colour.iter_mut().zip(over) {
-        *colour += (over - *colour) * share;
-    }
-}
-
-/// [`smoothstep`] from 0 at `from` to 1 at `to`.
-fn step(from: f32, to: f32, value: f32) -> f32 {
-    smoothstep(((value - from) / (to - from)).clamp(0.0, 1.0))
 }

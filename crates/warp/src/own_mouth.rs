@@ -4,13 +4,13 @@
 //! is drawn where the photo shows nothing takes the colours of what it does show.
 
 use gioconda_kernels::luma::{REC_709, luma};
-use gioconda_kernels::smoothstep;
 use image::RgbImage;
 use nalgebra::Vector2;
 
 use crate::aperture::Aperture;
 use crate::colour::{Colour, mean};
 use crate::dental_arch::Bite;
+use crate::share::step;
 
 /// A mouth that is open this wide, centimetres, begins to show something; at twice that it counts fully.
 const SHOWS: f32 = 0.1;
@@ -121,9 +121,4 @@ fn raised(pixels: &[Shown], border: f32, skin: f32) -> f32 {
     };
     let heights = (LOWER_EDGE..=HIGHER_EDGE).map(|i| i as f32 * STEP);
     heights.max_by(|a, b| score(*a).total_cmp(&score(*b))).unwrap_or(0.0)
-}
-
-/// [`smoothstep`] from 0 at `from` to 1 at `to`.
-fn step(from: f32, to: f32, value: f32) -> f32 {
-    smoothstep(((value - from) / (to - from)).clamp(0.0, 1.0))
 }

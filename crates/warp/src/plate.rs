@@ -10,11 +10,12 @@ use image::{GrayImage, RgbImage};
 use rayon::prelude::*;
 
 /// Background this close to the person, in face widths, may still be coloured by hair that the matte has missed.
-const COLOURED: f32 = 0.05;
+const CLEARANCE: f32 = 0.05;
 /// Background whose detail is fainter than this, levels, is plain: halos that sharpening has drawn around a head are told from it,
 /// and filled.
 const PLAIN: f32 = 4.0;
-/// In background whose detail is stronger than this, levels, hair cannot be told from it, and what is left of it is not seen.
+/// Where the background's median detail exceeds this, levels, pixels beside the person are kept: hair among them is neither found
+/// nor noticed.
 const BUSY: f32 = 10.0;
 /// From so many face widths inside the outline on, mirrored detail is faded: far from the edge that it is mirrored across it shows
 /// ripples; by the second, this much of it is gone.
@@ -22,7 +23,7 @@ const DEEP: [f32; 2] = [0.15, 0.4];
 const RIPPLED: f32 = 0.65;
 /// Cells of the smooth field, per face width.
 const CELLS: f32 = 24.0;
-/// Ways to the background are averaged over twice this, face widths.
+/// Offsets to the nearest background are averaged over twice this, face widths.
 const SMOOTH: f32 = 0.08;
 /// Detail stronger than so many of its median absolute values is an edge of something: its mirror image would be seen as one.
 const EDGES: f32 = 4.0;
@@ -39,16 +40,16 @@ pub(crate) fn plate(photo: &RgbImage, alpha: &GrayImage, face_width: f32) -> Rgb
     let (width, height) = (photo.width() as usize, photo.height() as usize);
     let Some(person) = nearest(width, height, |i| alpha.as_raw()[i] > 0) else { return photo.clone() };
     let to_person = |i: usize| distance(i % width, i / width, person[i]).sqrt();
-    let clearance = (COLOURED * face_width).max(1.0);
+    let clearance = (CLEARANCE * face_width).max(1.0);
     let Some(nearest) = nearest(width, height, |i| to_person(i) > clearance) else { return photo.clone() };
     let is_background = |x: usize, y: usize| nearest[y * width + x] == [x as u16, y as u16];
-    let ways = smooth_ways(&nearest, width, (SMOOTH * face_width) as usize);
+    let offsets = smooth_offsets(&nearest, width, (SMOOTH * face_width) as usize);
     let cell = ((face_width / CELLS).round() as usize).max(2);
     let field = Field::new(photo, cell, is_background);
     let faint = faint_detail(photo, &field, is_background);
     let strongest = EDGES * faint;
     let (is_plain, is_busy) = (faint < PLAIN, faint > BUSY);
-    let filled_within = (if is_plain { 0.5 * COLOURED } else { FILLED } * face_width).max(1.0);
+    let filled_within = (if is_plain { 0.5 * CLEARANCE } else { FILLED } * face_width).max(1.0);
     let mut plate = photo.clone();
     plate.par_chunks_exact_mut(3 * width).enumerate().for_each(|(y, row)| {
         for (x, pixel) in row.as_chunks_mut::<3>().0.iter_mut().enumerate() {
@@ -56,16 +57,17 @@ pub(crate) fn plate(photo: &RgbImage, alpha: &GrayImage, face_width: f32) -> Rgb
             if share <= 0.0 {
                 continue;
             }
-            let way = ways[y * width + x];
-            let mirrored = |way: f32, own: usize, side: usize| {
+            let offset = offsets[y * width + x];
+            let mirrored = |offset: f32, own: usize, side: usize| {
                 // Reflected at the borders, too: `clamp` would draw the border out into stripes.
-                let at = (own as i64 + (2.0 * way).round() as i64).rem_euclid(2 * side as i64);
+                let at = (own as i64 + (2.0 * offset).round() as i64).rem_euclid(2 * side as i64);
                 at.min(2 * side as i64 - 1 - at) as usize
             };
-            let (u, v) = (mirrored(way[0], x, width), mirrored(way[1], y, height));
+            let (u, v) = (mirrored(offset[0], x, width), mirrored(offset[1], y, height));
             let [u, v] = nearest[v * width + u].map(usize::from);
             let (detail, here) = (field.detail(photo, u, v), field.at(x as f32 + 0.5, y as f32 + 0.5));
-            let deep = ((way[0].hypot(way[1]) / face_width - DEEP[0]) / (DEEP[1] - DEEP[0])).clamp(0.0, 1.0);
+            let deep =
+                ((offset[0].hypot(offset[1]) / face_width - DEEP[0]) / (DEEP[1] - DEEP[0])).clamp(0.0, 1.0);
             let detail = detail.map(|value| value * (1.0 - RIPPLED * smoothstep(deep)));
             let filled: [f32; 3] =
                 std::array::from_fn(|c| here[c] + strongest * (detail[c] / strongest).tanh());
@@ -123,7 +125,7 @@ fn faint_detail(photo: &RgbImage, field: &Field, is_background: impl Fn(usize, u
 
 /// From each pixel to the nearest of the background, averaged over squares of twice `reach` pixels: the outline of hair is
 /// ragged, and its mirror image would be.
-fn smooth_ways(nearest: &[[u16; 2]], width: usize, reach: usize) -> Vec<[f32; 2]> {
+fn smooth_offsets(nearest: &[[u16; 2]], width: usize, reach: usize) -> Vec<[f32; 2]> {
     let own = |i: usize| {
         let [u, v] = nearest[i];
         [f32::from(u) - (i % width) as f32, f32::from(v) - (i / width) as f32]

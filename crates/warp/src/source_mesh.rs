@@ -212,8 +212,12 @@ impl SourceMesh {
 
     /// The landmarks that a frame shows: the photo's own where `driving` cannot be drawn.
     pub(crate) fn drawn<'a>(&'a self, driving: &'a Landmarks) -> &'a Landmarks {
-        let still = self.region.width == 0 || !is_finite(driving) || spread(driving) <= 1.0;
-        if still { &self.landmarks } else { driving }
+        if self.is_drivable(driving) { driving } else { &self.landmarks }
+    }
+
+    /// Whether the face can be at `driving`: it moves, and these are landmarks of a face.
+    pub(crate) fn is_drivable(&self, driving: &Landmarks) -> bool {
+        self.region.width > 0 && is_finite(driving) && spread(driving) > 1.0
     }
 
     /// Draws the flow that moves the photo's face to `driving` (pixels, in the photo's frame) as seen in `view`.

@@ -12,7 +12,7 @@
 //! one small matrix product; the grid is then drawn forward, which cannot tear.
 //!
 //! A matte shows how far hair and hat reach, so that all of them move as one, and where the neck ends: shoulders rest, from the
-//! jaw's motion too (`n` scales the sum as well). A neck that is pressed gives way over more of the shoulders, or it would fold.
+//! jaw's motion too (`n` scales the sum as well). When the chin moves far, the neck's falloff grows longer, or the grid would fold.
 //! Photos without a matte, and networks, which learned from those, get a head of usual size.
 
 use gioconda_face::{HeadPose, Landmarks};
@@ -99,7 +99,7 @@ impl Surround {
         let edges: Vec<_> = outline::edges(landmarks).collect();
         let (controls, hidden): (Vec<_>, Vec<_>) = outline_points(landmarks, &edges, pose)
             .map(|(oval, place)| (oval + place.outwards * place.depth, place.depth))
-            .map(|(p, hidden)| ((p, head.weight(p) * head.down(head.below_chin(p), 0.0)), hidden))
+            .map(|(p, hidden)| ((p, head.weight(p) * head.neck_falloff(head.below_chin(p), 0.0)), hidden))
             .unzip();
         let support = if matte.is_some() { HAIR_SUPPORT } else { SUPPORT };
         let basis = basis(&nodes, &controls, support * head.frame.face_width);
@@ -198,7 +198,7 @@ impl Surround {
         out.clear();
         for (i, (&node, row)) in self.nodes.iter().zip(self.basis.as_chunks::<CONTROLS>().0).enumerate() {
             let oval = residuals.mixed(row);
-            let down = self.head.down(self.below_chin[i], pressed);
+            let down = self.head.neck_falloff(self.below_chin[i], pressed);
             let oval = if self.head.has_matte { oval * down } else { oval };
             let moved =
                 (self.weight[i] * down * skull.displacement(node) + oval).component_mul(&self.freedom[i]);
@@ -348,7 +348,7 @@ impl Head {
     }
 
     /// How much the neck does of what the head does, so far below the chin, where that moves by `pressed`; all in face widths.
-    fn down(&self, below_chin: f32, pressed: f32) -> f32 {
+    fn neck_falloff(&self, below_chin: f32, pressed: f32) -> f32 {
         let neck = self.shape.neck.max(UNFOLDED * pressed);
         1.0 - smoothstep((below_chin / neck).clamp(0.0, 1.0))
     }

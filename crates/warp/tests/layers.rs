@@ -149,7 +149,7 @@ fn labels_say_what_is_where() {
     let mut renderer = renderer();
     drawn(&mut renderer, &open);
     let mut planes = LabelPlanes::default();
-    renderer.labels(&open, &mut planes);
+    renderer.labels(&mut planes);
     let sum = |label| planes.plane(label).iter().map(|&value| f64::from(value) / 255.0).sum::<f64>();
     for label in [Label::UpperTeeth, Label::Cavity, Label::Iris, Label::White, Label::Hair] {
         assert!(sum(label) > 20.0, "{label:?}: {}", sum(label));

@@ -125,7 +125,7 @@ impl NeuralRenderer {
         let corrections = &*corrections;
         mesh.retouch(frame, |room, mut row| corrections.apply(&place, room, &mut row));
         if let Some(mouth) = mouth {
-            mesh.mouth(driving, mouth);
+            mesh.mouth(mouth);
             mouth_blend.lay(mouth, frame);
         }
         mesh.finish(frame);

@@ -127,10 +127,11 @@ fn lanczos3(x: f64) -> f64 {
 /// Texels of the moving region.
 pub(super) struct Texture {
     grid: Grid,
-    /// `[(height + 4) * (width + 4)]` red, green and blue of what moves, times its share of the texel, and that share; 0..255.
+    /// `[(height + 4) * (width + 4)]` red, green and blue of what moves, multiplied by its alpha (premultiplied), and alpha; 0..255.
     /// Floats, because every texel is read sixteen times a frame and would be converted each time.
     texels: Vec<[f32; 4]>,
-    /// Nothing is laid over what the person does not cover: there is nothing beside them, and a filter would only ring.
+    /// Where the person's alpha is 0 the colours are 0 too, so that pixels without alpha are skipped; bicubic overshoot would
+    /// change them.
     ends: bool,
 }
 
@@ -166,7 +167,7 @@ impl Texture {
         };
         let mut texels: Vec<_> = photo.pixels().zip(plate.pixels()).zip(alpha.iter()).map(texel).collect();
         let Grid { left, top, width, height } = grid.padded();
-        // Nobody goes on beyond the photo, but for as many texels as a filter at its border reads.
+        // Beyond the photo there is nothing, except the border texels that the filter reads.
         let end = view.to_output(size).x.ceil() as i64 + PAD as i64;
         let begin = view.to_output(Vector2::zeros()).map(|edge| edge.floor() as i64 - PAD as i64);
         for (i, texel) in texels.iter_mut().enumerate() {

@@ -13,14 +13,14 @@ const MIDDLE: Vector3<f32> = Vector3::new(0.0, 0.0, 2.0);
 const HALF: [f32; 2] = [7.5, 9.5];
 /// The network's share falls from all to what the head's way leaves between these radii, in halves of the face.
 const EDGE: [f32; 2] = [0.8, 1.05];
-/// A head that has gone this far, in face widths and radians together, is left to the warp outside of its face: hair, and, as it
-/// stands less before the background, the neck.
+/// Outside the face the network's share falls to 0 when the head has moved this far: hair, then neck. Distance is the root of shift
+/// squared (face widths) plus angle squared (radians).
 const FAR: [f32; 2] = [0.2, 0.5];
 /// Turned by the first of these, radians, a face is still the network's; by the second, it keeps the least share.
 const TURNED: [f32; 2] = [0.45, 0.7];
 /// The network's least share of a turned face.
 const LEAST: f32 = 0.6;
-/// Less than this, in face widths and radians together, counts as nothing.
+/// Up to this distance nothing is taken from the network.
 const NEAR: f32 = 0.05;
 /// Hair goes over into neck between these heights, in halves of the face, from its middle up.
 const CHIN: [f32; 2] = [-0.6, -1.0];
@@ -44,8 +44,7 @@ impl Confinement {
         let shift = (middles[1] - middles[0]).norm() / rest.face_width().max(1.0);
         let turn = rotation_vector(&(driving.rotation * rest.rotation.inverse())).norm();
         let gone = shift.hypot(turn) - NEAR;
-        let rotation = driving.rotation.matrix();
-        let roll = (rotation.m21 - rotation.m12).atan2(rotation.m11 + rotation.m22);
+        let roll = driving.roll();
         let unit = driving.scale.max(f32::MIN_POSITIVE).recip();
         Self {
             middle: middles[1],
